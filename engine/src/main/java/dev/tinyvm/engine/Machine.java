@@ -1,0 +1,97 @@
+package dev.tinyvm.engine;
+
+import dev.tinyvm.spec.Resources;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * One live Tiny VM as its wall offers it. All methods block and may be called from any thread; after the machine's end they throw
+ * {@link EngineException} with {@code GONE}.
+ */
+public interface Machine {
+    String id();
+
+    /** Pid of its first process as the host sees it; 0 when the wall has none. */
+    long hostPid();
+
+    /**
+     * Starts a command.
+     *
+     * @throws EngineException {@code NOT_FOUND} for a missing program, directory or user, {@code INVALID} for one that is not executable, {@code LIMIT} when no process can be made
+     */
+    GuestProcess exec(ExecRequest request);
+
+    /** All processes that were started through {@link #exec} and are running, or ended and not forgotten. */
+    List<ProcessInfo> processes();
+
+    /**
+     * Takes up the stream of a process again, for instance after the manager died. Output before the offsets is not sent again.
+     *
+     * @throws EngineException {@code NOT_FOUND} for an unknown process
+     */
+    GuestProcess attach(int processId, long stdoutOffset, long stderrOffset);
+
+    /** Drops the record of an ended process. */
+    void forget(int processId);
+
+    /** The file system inside. */
+    GuestFiles files();
+
+    /**
+     * Connects to a port on the Tiny VM's own 127.0.0.1.
+     *
+     * @throws EngineException {@code NOT_FOUND} when nothing listens there
+     */
+    GuestConnection dial(int port);
+
+    /**
+     * Listens on a port of the Tiny VM's own 127.0.0.1; each connection made inside is handed to {@code handler} on a virtual thread of its own.
+     *
+     * @return closes the listener
+     */
+    AutoCloseable listen(int port, java.util.function.Consumer<GuestConnection> handler);
+
+    /** Stops all its processes at once, memory stays; they notice nothing but the clock. Freezing twice is fine. */
+    void freeze();
+
+    /** The reverse of {@link #freeze}. */
+    void thaw();
+
+    /** Changes CPU, memory and pids of the running machine. {@code LIMIT} when more memory is in use than it shall have. Disk cannot change. */
+    void resize(Resources resources);
+
+    /** Current figures. Works while frozen. */
+    MachineStats stats();
+
+    /** SIGTERM to all, SIGKILL after the grace period, then the machine ends. Thaws first. */
+    void shutdown(Duration gracePeriod);
+
+    /** Kills at once. */
+    void kill();
+
+    /** Kills what lives and removes everything; nothing is left on the host afterwards. Idempotent. */
+    void destroy();
+
+    /** Completes, never exceptionally, when the machine has ended for whatever reason. */
+    CompletableFuture<MachineEnd> ended();
+
+    /**
+     * How a machine ended.
+     *
+     * @param cause why
+     * @param detail a sentence for a person
+     */
+    record MachineEnd(Cause cause, String detail) {
+        public enum Cause {
+            /** {@link #shutdown}, {@link #kill} or {@link #destroy}. */
+            REQUESTED,
+            /** The kernel killed its first process for want of memory. */
+            OOM_KILLED,
+            /** Its first process ended by itself or was killed from outside. */
+            GUEST_LOST,
+            /** Its guest broke the protocol and it was killed for that. */
+            PROTOCOL_VIOLATION
+        }
+    }
+}

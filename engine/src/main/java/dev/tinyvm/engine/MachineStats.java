@@ -1,0 +1,31 @@
+package dev.tinyvm.engine;
+
+/**
+ * Figures of one machine. Counters count from its creation.
+ *
+ * @param cpuMicros CPU time used
+ * @param throttledMicros time in which it wanted CPU and was at its limit
+ * @param memoryBytes now, page cache of its own included
+ * @param memoryPeakBytes largest so far
+ * @param memoryLimitBytes upper bound
+ * @param pids processes and threads now
+ * @param ioReadBytes read from block devices
+ * @param ioWriteBytes written to block devices
+ * @param oomKills processes that the kernel killed for want of memory
+ * @param diskUsedBytes in the writable layer
+ * @param diskTotalBytes bound of the writable layer
+ * @param frozen whether it is frozen
+ */
+public record MachineStats(
+        long cpuMicros,
+        long throttledMicros,
+        long memoryBytes,
+        long memoryPeakBytes,
+        long memoryLimitBytes,
+        int pids,
+        long ioReadBytes,
+        long ioWriteBytes,
+        long oomKills,
+        long diskUsedBytes,
+        long diskTotalBytes,
+        boolean frozen) {}
