@@ -15,7 +15,13 @@ import java.util.List;
  * @param startedAt when
  */
 public record ProcessInfo(
-        int processId, int pid, boolean running, boolean terminal, String tag, List<String> command, Instant startedAt) {
+        int processId,
+        int pid,
+        boolean running,
+        boolean terminal,
+        String tag,
+        List<String> command,
+        Instant startedAt) {
     public ProcessInfo {
         command = List.copyOf(command);
     }

@@ -44,11 +44,35 @@ public record AgentSpec(
 
     /** A copy with another number of replicas. */
     public AgentSpec withReplicas(int count) {
-        return new AgentSpec(image, engine, command, env, workingDir, user, resources, volumes, restart, health, stopGracePeriod, count);
+        return new AgentSpec(
+                image,
+                engine,
+                command,
+                env,
+                workingDir,
+                user,
+                resources,
+                volumes,
+                restart,
+                health,
+                stopGracePeriod,
+                count);
     }
 
     /** A copy with other resources. */
     public AgentSpec withResources(Resources other) {
-        return new AgentSpec(image, engine, command, env, workingDir, user, other, volumes, restart, health, stopGracePeriod, replicas);
+        return new AgentSpec(
+                image,
+                engine,
+                command,
+                env,
+                workingDir,
+                user,
+                other,
+                volumes,
+                restart,
+                health,
+                stopGracePeriod,
+                replicas);
     }
 }

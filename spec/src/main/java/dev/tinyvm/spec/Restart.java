@@ -14,7 +14,12 @@ import java.util.OptionalLong;
  * @param maxMemoryBytes restart when the Tiny VM uses more than this (PM2's max_memory_restart); empty: never
  */
 public record Restart(
-        Policy policy, int maxRestarts, Duration window, Duration backoff, Duration maxBackoff, OptionalLong maxMemoryBytes) {
+        Policy policy,
+        int maxRestarts,
+        Duration window,
+        Duration backoff,
+        Duration maxBackoff,
+        OptionalLong maxMemoryBytes) {
     /** When to start again. */
     public enum Policy {
         /** Ended is ended. */
@@ -38,5 +43,10 @@ public record Restart(
 
     /** What a descriptor without {@code restart} gets. */
     public static final Restart DEFAULT = new Restart(
-            Policy.ON_FAILURE, 5, Duration.ofMinutes(1), Duration.ofSeconds(1), Duration.ofMinutes(1), OptionalLong.empty());
+            Policy.ON_FAILURE,
+            5,
+            Duration.ofMinutes(1),
+            Duration.ofSeconds(1),
+            Duration.ofMinutes(1),
+            OptionalLong.empty());
 }
