@@ -82,6 +82,15 @@ public interface Manager extends AutoCloseable {
     /** New CPU, memory or pids of a live one, within capacity. Empty parts stay. */
     VmStatus resize(String vm, ResizeRequest request);
 
+    /**
+     * Sets or clears the time at which a VM is paused or removed by itself. Durable; survives the manager; missed deadlines are carried out at the next start.
+     * (The E2B door's timeouts rest on it.)
+     */
+    VmStatus setDeadline(String vm, Optional<Deadline> deadline);
+
+    /** Replaces the free words of a VM. Durable. */
+    VmStatus setTags(String vm, Map<String, String> tags);
+
     VmStats stats(String vm);
 
     /** Of all live ones. */
@@ -146,6 +155,7 @@ public interface Manager extends AutoCloseable {
      * @param waitForCapacity true: queued as {@code pending} when the host is full; false: refused with {@code NO_CAPACITY}
      * @param attached lives only as long as its creator's session: the next manager removes it
      * @param tags free words of the door that made it, not shown to users as labels
+     * @param deadline when it is paused or removed by itself; empty: never
      */
     record CreateRequest(
             Agent agent,
@@ -153,14 +163,15 @@ public interface Manager extends AutoCloseable {
             String idempotencyKey,
             boolean waitForCapacity,
             boolean attached,
-            Map<String, String> tags) {
+            Map<String, String> tags,
+            Optional<Deadline> deadline) {
         public CreateRequest {
             tags = Map.copyOf(tags);
         }
 
         /** With defaults. */
         public static CreateRequest of(Agent agent) {
-            return new CreateRequest(agent, "", "", true, false, Map.of());
+            return new CreateRequest(agent, "", "", true, false, Map.of(), Optional.empty());
         }
     }
 
@@ -232,7 +243,16 @@ public interface Manager extends AutoCloseable {
             Instant createdAt,
             Optional<Instant> startedAt,
             Optional<Instant> endedAt,
-            Map<String, String> tags) {}
+            Map<String, String> tags,
+            Optional<Deadline> deadline) {}
+
+    /** When a VM is paused (frozen) or removed by itself. */
+    record Deadline(Instant at, Action action) {
+        public enum Action {
+            PAUSE,
+            REMOVE
+        }
+    }
 
     /** States as DESIGN names them. */
     enum VmState {
