@@ -139,32 +139,60 @@ int wire_reader_finish(const struct wire_reader *reader) {
     return reader->error != 0 || reader->at != reader->end ? -EBADMSG : 0;
 }
 
+/* Checks fields until the end of the schema or a ')'. Returns where it stopped. */
+static const char *check_fields(const char *field, struct wire_reader *reader) {
+    size_t rest = 0;
+    for (; *field != '\0' && *field != ')' && reader->error == 0; field++) {
+        switch (*field) {
+        case '1': wire_read_u8(reader); break;
+        case 'b':
+            if (wire_read_u8(reader) > 1)
+                reader->error = -EBADMSG;
+            break;
+        case '2': wire_read_u16(reader); break;
+        case '4': wire_read_u32(reader); break;
+        case '8': wire_read_u64(reader); break;
+        case 's': wire_read_str(reader); break;
+        case 'L':
+            for (uint32_t left = wire_read_count(reader); left > 0 && reader->error == 0; left--)
+                wire_read_str(reader);
+            break;
+        case '*':
+        case '+':
+            wire_read_rest(reader, &rest);
+            if (rest == 0 && *field == '+')
+                reader->error = -EBADMSG;
+            break;
+        default: reader->error = -EBADMSG; break;
+        }
+    }
+    return field;
+}
+
 int wire_check(const char *schema, const uint8_t *payload, size_t length) {
     struct wire_reader reader;
-    size_t rest = 0;
     wire_reader_init(&reader, payload, length);
-    for (const char *field = schema; *field != '\0'; field++) {
-        switch (*field) {
-        case '1': wire_read_u8(&reader); break;
-        case '2': wire_read_u16(&reader); break;
-        case '4': wire_read_u32(&reader); break;
-        case '8': wire_read_u64(&reader); break;
-        case 's': wire_read_str(&reader); break;
-        case 'L':
-            for (uint32_t left = wire_read_count(&reader); left > 0; left--)
-                wire_read_str(&reader);
-            break;
-        case '*': wire_read_rest(&reader, &rest); break;
-        case '+':
-            wire_read_rest(&reader, &rest);
-            if (rest == 0)
-                return -EBADMSG;
-            break;
-        default: return -EBADMSG;
-        }
-        if (reader.error != 0)
-            return reader.error;
+    const char *list = strchr(schema, '(');
+    if (list == NULL) {
+        check_fields(schema, &reader);
+        return wire_reader_finish(&reader);
     }
+    char before[16];
+    size_t prefix = (size_t)(list - schema);
+    if (prefix >= sizeof before)
+        return -EBADMSG;
+    memcpy(before, schema, prefix);
+    before[prefix] = '\0';
+    check_fields(before, &reader);
+    const char *after = list;
+    for (uint32_t left = wire_read_count(&reader); left > 0 && reader.error == 0; left--)
+        after = check_fields(list + 1, &reader);
+    if (after == list)
+        after = strchr(list, ')');
+    if (reader.error == 0 && (after == NULL || *after != ')'))
+        return -EBADMSG;
+    if (reader.error == 0)
+        check_fields(after + 1, &reader);
     return wire_reader_finish(&reader);
 }
 

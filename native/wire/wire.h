@@ -70,8 +70,9 @@ const uint8_t *wire_read_rest(struct wire_reader *reader, size_t *length);
 int wire_reader_finish(const struct wire_reader *reader);
 
 /* Checks a whole payload against a schema, so that a handler can then read it without a failure path:
- *   1 u8, 2 u16, 4 u32 or i32, 8 u64, s str, L list<str>, * bytes (may be empty), + bytes (at least one).
- * "" is an empty payload. Returns 0 or -EBADMSG. */
+ *   1 u8, b u8 that is 0 or 1, 2 u16, 4 u32 or i32, 8 u64, s str, L list<str>, ( … ) list of a structure (not nested),
+ *   * bytes (may be empty), + bytes (at least one). "" is an empty payload.
+ * Returns 0 or -EBADMSG. */
 int wire_check(const char *schema, const uint8_t *payload, size_t length);
 
 /* ---- writing frames ----
