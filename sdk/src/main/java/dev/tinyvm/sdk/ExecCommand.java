@@ -21,6 +21,7 @@ import java.util.Optional;
  * @param timeout after which {@link TinyVmClient#exec} kills it
  * @param maxOutputBytes what {@link TinyVmClient#exec} keeps of stdout and of stderr, each
  */
+@SuppressWarnings("ArrayRecordComponent") // bytes are handed over, not compared
 public record ExecCommand(
         List<String> command,
         Map<String, String> env,

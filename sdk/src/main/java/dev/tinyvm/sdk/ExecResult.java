@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
  * @param stdoutTruncated whether there was more than is kept
  * @param timedOut whether it was killed because its time was up
  */
+@SuppressWarnings("ArrayRecordComponent") // bytes are handed over, not compared
 public record ExecResult(
         int exitCode,
         int signal,

@@ -272,7 +272,7 @@ public sealed class ExecSession implements AutoCloseable permits RunSession {
     }
 
     private Optional<Output> control(JsonNode node) {
-        switch (Decoding.text(node, "type")) {
+        return switch (Decoding.text(node, "type")) {
             case "exit" -> {
                 finish();
                 Exited end = new Exited(
@@ -283,18 +283,11 @@ public sealed class ExecSession implements AutoCloseable permits RunSession {
                         Decoding.text(node, "reason"),
                         Decoding.text(node, "message"));
                 exited = end;
-                return Optional.of(end);
+                yield Optional.of(end);
             }
             case "stdin" -> {
-                lock.lock();
-                try {
-                    stdinConsumed =
-                            Math.max(stdinConsumed, node.path("consumed").asLong(0));
-                    credit.signalAll();
-                } finally {
-                    lock.unlock();
-                }
-                return Optional.empty();
+                consumed(node.path("consumed").asLong(0));
+                yield Optional.empty();
             }
             case "lost" -> {
                 finish();
@@ -304,9 +297,17 @@ public sealed class ExecSession implements AutoCloseable permits RunSession {
                 finish();
                 throw Decoding.error(node.path("status").asInt(0), node);
             }
-            default -> {
-                return Optional.empty();
-            }
+            default -> Optional.empty();
+        };
+    }
+
+    private void consumed(long offset) {
+        lock.lock();
+        try {
+            stdinConsumed = Math.max(stdinConsumed, offset);
+            credit.signalAll();
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -324,9 +325,11 @@ public sealed class ExecSession implements AutoCloseable permits RunSession {
     public sealed interface Output {}
 
     /** Bytes of standard output (all output of a terminal). */
+    @SuppressWarnings("ArrayRecordComponent") // bytes are handed over, not compared
     public record Stdout(byte[] bytes) implements Output {}
 
     /** Bytes of standard error. */
+    @SuppressWarnings("ArrayRecordComponent") // bytes are handed over, not compared
     public record Stderr(byte[] bytes) implements Output {}
 
     /**

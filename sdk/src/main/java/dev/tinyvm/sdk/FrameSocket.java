@@ -29,6 +29,7 @@ final class FrameSocket implements WebSocket.Listener, AutoCloseable {
 
     record Text(String text) implements Frame {}
 
+    @SuppressWarnings("ArrayRecordComponent") // bytes are handed over, not compared
     record Binary(byte[] bytes) implements Frame {}
 
     record Closed(int code, String reason) implements Frame {}

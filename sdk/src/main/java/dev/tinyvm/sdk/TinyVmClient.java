@@ -237,7 +237,7 @@ public final class TinyVmClient implements AutoCloseable {
 
     /** Its files, with the rights of its default user. */
     public VmFiles files(String vm) {
-        return new VmFiles(transport, vm, "");
+        return new VmFiles(transport, path(vm) + "/files", "");
     }
 
     /** Connects to a port on the VM's own loopback. */

@@ -19,13 +19,8 @@ public final class VmFiles {
     private final String base;
     private final String user;
 
-    VmFiles(Transport transport, String vm, String user) {
-        this.transport = transport;
-        this.base = "/vms/" + Transport.segment(vm) + "/files";
-        this.user = user;
-    }
-
-    private VmFiles(Transport transport, String base, String user, boolean asIs) {
+    /** @param base such as {@code /vms/x/files} */
+    VmFiles(Transport transport, String base, String user) {
         this.transport = transport;
         this.base = base;
         this.user = user;
@@ -33,7 +28,7 @@ public final class VmFiles {
 
     /** The same files with the rights of another user. */
     public VmFiles as(String name) {
-        return new VmFiles(transport, base, name, true);
+        return new VmFiles(transport, base, name);
     }
 
     /** @param followLinks whether a symlink's target is described */
