@@ -37,7 +37,18 @@ class ArchitectureTest {
             Map.entry("cli", Set.of("spec", "sdk")),
             Map.entry(
                     "app",
-                    Set.of("spec", "engine", "engine.container", "guestlink", "images", "manager", "server", "e2b", "sdk", "bench", "cli")));
+                    Set.of(
+                            "spec",
+                            "engine",
+                            "engine.container",
+                            "guestlink",
+                            "images",
+                            "manager",
+                            "server",
+                            "e2b",
+                            "sdk",
+                            "bench",
+                            "cli")));
 
     private static JavaClasses classes = new ClassFileImporter().importClasses(ArchitectureTest.class);
 
@@ -60,7 +71,8 @@ class ArchitectureTest {
             type.getDirectDependenciesFromSelf().forEach(dependency -> {
                 String target = room(dependency.getTargetClass());
                 if (target != null && !target.equals(room(type)) && !allowed.contains(target)) {
-                    wrong.add(type.getName() + " uses " + dependency.getTargetClass().getName());
+                    wrong.add(type.getName() + " uses "
+                            + dependency.getTargetClass().getName());
                 }
             });
         }
@@ -69,7 +81,10 @@ class ArchitectureTest {
 
     @Test
     void everyModuleIsARoomOfTheMap() {
-        assertThat(classes.stream().map(ArchitectureTest::room).filter(r -> r != null && !r.equals("tests")).collect(Collectors.toSet()))
+        assertThat(classes.stream()
+                        .map(ArchitectureTest::room)
+                        .filter(r -> r != null && !r.equals("tests"))
+                        .collect(Collectors.toSet()))
                 .containsExactlyInAnyOrderElementsOf(ARROWS.keySet());
     }
 
@@ -80,8 +95,20 @@ class ArchitectureTest {
 
     @Test
     void foreignLibrariesStayInTheirRoom() {
-        noClasses().that().resideOutsideOfPackage("dev.tinyvm.server..").should().dependOnClassesThat().resideInAPackage("org.eclipse.jetty..").check(classes);
-        noClasses().that().resideOutsideOfPackage("dev.tinyvm.manager..").should().dependOnClassesThat().resideInAPackage("java.sql..").check(classes);
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("dev.tinyvm.server..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("org.eclipse.jetty..")
+                .check(classes);
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("dev.tinyvm.manager..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("java.sql..")
+                .check(classes);
         noClasses()
                 .that()
                 .resideOutsideOfPackages("dev.tinyvm.cli..", "dev.tinyvm.app..", "dev.tinyvm.bench..")
@@ -104,12 +131,15 @@ class ArchitectureTest {
 
     @Test
     void noClassIsNamedForNothing() {
-        classes().should(new com.tngtech.archunit.lang.ArchCondition<JavaClass>("say what they are") {
+        classes()
+                .should(new com.tngtech.archunit.lang.ArchCondition<JavaClass>("say what they are") {
                     @Override
                     public void check(JavaClass type, com.tngtech.archunit.lang.ConditionEvents events) {
-                        for (String word : List.of("Util", "Utils", "Common", "Helper", "Helpers", "Impl", "Manager2")) {
+                        for (String word :
+                                List.of("Util", "Utils", "Common", "Helper", "Helpers", "Impl", "Manager2")) {
                             if (type.getSimpleName().endsWith(word)) {
-                                events.add(com.tngtech.archunit.lang.SimpleConditionEvent.violated(type, type.getName() + " ends with " + word));
+                                events.add(com.tngtech.archunit.lang.SimpleConditionEvent.violated(
+                                        type, type.getName() + " ends with " + word));
                             }
                         }
                     }
@@ -120,12 +150,15 @@ class ArchitectureTest {
     @Test
     void everyPackageIsNullMarked() throws Exception {
         try (Stream<Path> files = Files.walk(Repository.ROOT)) {
-            Set<Path> packages = files.filter(f -> f.toString().contains("/src/main/java/") && f.toString().endsWith(".java"))
+            Set<Path> packages = files.filter(f -> f.toString().contains("/src/main/java/")
+                            && f.toString().endsWith(".java"))
                     .map(Path::getParent)
                     .collect(Collectors.toCollection(TreeSet::new));
-            assertThat(packages).isNotEmpty().allSatisfy(directory -> assertThat(directory.resolve("package-info.java"))
-                    .content()
-                    .contains("@NullMarked"));
+            assertThat(packages)
+                    .isNotEmpty()
+                    .allSatisfy(directory -> assertThat(directory.resolve("package-info.java"))
+                            .content()
+                            .contains("@NullMarked"));
         }
     }
 

@@ -18,9 +18,11 @@ import org.junit.jupiter.api.Test;
 /** Keeps the documents true: links, paths, commands, test names. */
 class DocumentationTest {
     private static final Pattern LINK = Pattern.compile("\\]\\(([^)#:\\s]+)(#[^)]*)?\\)");
-    private static final Pattern PATH = Pattern.compile("`((?:native|docs|spec|examples|tests|\\.ci)/[A-Za-z0-9_./-]+)`");
+    private static final Pattern PATH =
+            Pattern.compile("`((?:native|docs|spec|examples|tests|\\.ci)/[A-Za-z0-9_./-]+)`");
     private static final Pattern COMMAND = Pattern.compile("\\./tinyvm ([a-z]+)");
-    private static final Pattern TEST = Pattern.compile("`([A-Z][A-Za-z0-9]*Test|[A-Z][A-Za-z0-9]*Contract)\\.([a-z][A-Za-z0-9]*)`");
+    private static final Pattern TEST =
+            Pattern.compile("`([A-Z][A-Za-z0-9]*Test|[A-Z][A-Za-z0-9]*Contract)\\.([a-z][A-Za-z0-9]*)`");
     private static final Pattern PYTHON_TEST = Pattern.compile("`(test_[a-z0-9_]+)`");
     /** Words of the entry script itself. */
     private static final Set<String> ENTRY_COMMANDS = Set.of("up", "bench", "test");
@@ -47,7 +49,9 @@ class DocumentationTest {
             Matcher matcher = PATH.matcher(Files.readString(document));
             while (matcher.find()) {
                 String path = matcher.group(1);
-                if (!path.contains("/build/") && !path.contains("/data") && !Files.exists(Repository.ROOT.resolve(path))) {
+                if (!path.contains("/build/")
+                        && !path.contains("/data")
+                        && !Files.exists(Repository.ROOT.resolve(path))) {
                     missing.add(Repository.ROOT.relativize(document) + ": " + path);
                 }
             }
@@ -63,7 +67,10 @@ class DocumentationTest {
             Matcher matcher = COMMAND.matcher(Files.readString(document));
             while (matcher.find()) {
                 String command = matcher.group(1);
-                if (!ENTRY_COMMANDS.contains(command) && !Pattern.compile("(?m)^\\s+" + command + "\\b").matcher(help).find()) {
+                if (!ENTRY_COMMANDS.contains(command)
+                        && !Pattern.compile("(?m)^\\s+" + command + "\\b")
+                                .matcher(help)
+                                .find()) {
                     unknown.add(Repository.ROOT.relativize(document) + ": " + command);
                 }
             }
@@ -77,7 +84,10 @@ class DocumentationTest {
         String sources = sources();
         List<String> wrong = new ArrayList<>();
         int promises = 0;
-        for (String row : specification.lines().filter(l -> l.matches("\\| [A-Z]-\\d+ .*")).toList()) {
+        for (String row : specification
+                .lines()
+                .filter(l -> l.matches("\\| [A-Z]-\\d+ .*"))
+                .toList()) {
             promises++;
             boolean named = row.contains("*pending*") || row.contains("`./tinyvm bench ");
             Matcher java = TEST.matcher(row);
@@ -105,7 +115,9 @@ class DocumentationTest {
     private static List<Path> documents() throws IOException {
         try (Stream<Path> files = Files.walk(Repository.ROOT)) {
             return files.filter(f -> f.toString().endsWith(".md"))
-                    .filter(f -> !f.toString().contains("/target/") && !f.toString().contains("/node_modules/") && !f.toString().contains("/build/"))
+                    .filter(f -> !f.toString().contains("/target/")
+                            && !f.toString().contains("/node_modules/")
+                            && !f.toString().contains("/build/"))
                     .sorted()
                     .toList();
         }
@@ -113,9 +125,14 @@ class DocumentationTest {
 
     private static String sources() throws IOException {
         try (Stream<Path> files = Files.walk(Repository.ROOT)) {
-            return files.filter(f -> f.toString().contains("/src/test/") || f.toString().contains("/test/"))
-                    .filter(f -> f.toString().endsWith(".java") || f.toString().endsWith(".py") || f.toString().endsWith(".c") || f.toString().endsWith(".sh"))
-                    .filter(f -> !f.toString().contains("/target/") && !f.toString().contains("/build/"))
+            return files.filter(f ->
+                            f.toString().contains("/src/test/") || f.toString().contains("/test/"))
+                    .filter(f -> f.toString().endsWith(".java")
+                            || f.toString().endsWith(".py")
+                            || f.toString().endsWith(".c")
+                            || f.toString().endsWith(".sh"))
+                    .filter(f ->
+                            !f.toString().contains("/target/") && !f.toString().contains("/build/"))
                     .map(DocumentationTest::read)
                     .collect(Collectors.joining("\n"));
         }

@@ -15,7 +15,8 @@ final class Repository {
         while (!Files.exists(directory.resolve("SPECIFICATION.md"))) {
             Path parent = directory.getParent();
             if (parent == null) {
-                throw new IllegalStateException("no SPECIFICATION.md above " + Path.of("").toAbsolutePath());
+                throw new IllegalStateException(
+                        "no SPECIFICATION.md above " + Path.of("").toAbsolutePath());
             }
             directory = parent;
         }
