@@ -1,0 +1,114 @@
+package dev.tinyvm.spec;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Writes an {@link Agent} in its canonical form: every default spelled out, quantities in their shortest exact form, keys in the order of
+ * {@code docs/descriptor.md}. {@link DescriptorReader} reads it back to an equal agent.
+ */
+public final class DescriptorWriter {
+    private DescriptorWriter() {}
+
+    /** Maps, lists, strings, integers and booleans only, as any JSON library takes them. */
+    public static Map<String, Object> toMap(Agent agent) {
+        Map<String, Object> metadata = new LinkedHashMap<>();
+        putUnlessEmpty(metadata, "name", agent.metadata().name());
+        putUnlessEmpty(metadata, "labels", agent.metadata().labels());
+        Map<String, Object> root = new LinkedHashMap<>();
+        root.put("apiVersion", Agent.API_VERSION);
+        root.put("kind", Agent.KIND);
+        putUnlessEmpty(root, "metadata", metadata);
+        root.put("spec", spec(agent.spec()));
+        return root;
+    }
+
+    /** {@link #toMap} as JSON on one line. */
+    public static String toJson(Agent agent) {
+        return JsonText.of(toMap(agent));
+    }
+
+    private static Map<String, Object> spec(AgentSpec spec) {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("image", spec.image());
+        map.put("engine", spec.engine().word());
+        putUnlessEmpty(map, "command", spec.command());
+        putUnlessEmpty(map, "env", spec.env());
+        putUnlessEmpty(map, "workingDir", spec.workingDir());
+        putUnlessEmpty(map, "user", spec.user());
+        map.put("resources", resources(spec.resources()));
+        putUnlessEmpty(map, "volumes", volumes(spec.volumes()));
+        map.put("restart", restart(spec.restart()));
+        spec.health().ifPresent(health -> map.put("health", health(health)));
+        map.put("stopGracePeriod", Quantities.formatDuration(spec.stopGracePeriod()));
+        map.put("replicas", spec.replicas());
+        return map;
+    }
+
+    /** Resources as a descriptor writes them. */
+    public static Map<String, Object> resources(Resources resources) {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("cpu", Quantities.formatCpuMillis(resources.cpuMillis()));
+        map.put("memory", Quantities.formatBytes(resources.memoryBytes()));
+        map.put("disk", Quantities.formatBytes(resources.diskBytes()));
+        map.put("pids", resources.pids());
+        return map;
+    }
+
+    private static List<Map<String, Object>> volumes(List<Volume> volumes) {
+        List<Map<String, Object>> list = new ArrayList<>();
+        for (Volume volume : volumes) {
+            Map<String, Object> map = new LinkedHashMap<>();
+            map.put("hostPath", volume.hostPath());
+            map.put("mountPath", volume.mountPath());
+            map.put("readOnly", volume.readOnly());
+            list.add(map);
+        }
+        return list;
+    }
+
+    private static Map<String, Object> restart(Restart restart) {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("policy", restart.policy().word());
+        map.put("maxRestarts", restart.maxRestarts());
+        map.put("window", Quantities.formatDuration(restart.window()));
+        map.put("backoff", Quantities.formatDuration(restart.backoff()));
+        map.put("maxBackoff", Quantities.formatDuration(restart.maxBackoff()));
+        restart.maxMemoryBytes().ifPresent(bytes -> map.put("maxMemory", Quantities.formatBytes(bytes)));
+        return map;
+    }
+
+    private static Map<String, Object> health(Health health) {
+        Map<String, Object> map = new LinkedHashMap<>();
+        switch (health.check()) {
+            case Health.Exec exec -> map.put("exec", exec.command());
+            case Health.Tcp tcp -> map.put("tcp", Map.of("port", tcp.port()));
+            case Health.Http http -> {
+                Map<String, Object> target = new LinkedHashMap<>();
+                target.put("port", http.port());
+                target.put("path", http.path());
+                map.put("http", target);
+            }
+        }
+        map.put("interval", Quantities.formatDuration(health.interval()));
+        map.put("timeout", Quantities.formatDuration(health.timeout()));
+        map.put("startPeriod", Quantities.formatDuration(health.startPeriod()));
+        map.put("retries", health.retries());
+        return map;
+    }
+
+    private static void putUnlessEmpty(Map<String, Object> map, String key, Object value) {
+        boolean empty =
+                switch (value) {
+                    case String text -> text.isEmpty();
+                    case Map<?, ?> entries -> entries.isEmpty();
+                    case List<?> items -> items.isEmpty();
+                    default -> false;
+                };
+        if (!empty) {
+            map.put(key, value);
+        }
+    }
+}

@@ -1,0 +1,309 @@
+package dev.tinyvm.spec;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One mapping of a document being read by its keys. What is wrong goes to {@link Problems} and the default is returned, so that reading
+ * goes on and finds the rest.
+ */
+final class Section {
+    private final String path;
+    private final Problems problems;
+    private final Value.Mapping mapping;
+    private final Map<String, Value> values = new LinkedHashMap<>();
+
+    private Section(Value.Mapping mapping, String path, Keys keys, Problems problems) {
+        this.mapping = mapping;
+        this.path = path;
+        this.problems = problems;
+        collect(keys);
+    }
+
+    /** Empty, with a problem added, when the value is no mapping. */
+    static Optional<Section> open(Value value, String path, Keys keys, Problems problems) {
+        if (value instanceof Value.Mapping mapping) {
+            return Optional.of(new Section(mapping, path, keys, problems));
+        }
+        problems.add(path, value, "is " + shown(value) + "; expected a mapping with the keys " + String.join(", ", keys.allowed()));
+        return Optional.empty();
+    }
+
+    private void collect(Keys keys) {
+        Map<String, Integer> lines = new LinkedHashMap<>();
+        for (Value.Entry entry : mapping.entries()) {
+            if (!(entry.key() instanceof Value.Scalar key)) {
+                problems.add(path, entry.key(), "has " + entry.key().kind() + " as a key; expected one of " + String.join(", ", keys.allowed()));
+                continue;
+            }
+            String name = key.text();
+            Integer first = lines.putIfAbsent(name, key.line());
+            if (first != null) {
+                problems.add(at(name), key, "stands here a second time, first on line " + first + "; keep one");
+            } else if (keys.allowed().contains(name)) {
+                values.put(name, entry.value());
+            } else {
+                problems.add(at(name), key, unknown(name, keys));
+            }
+        }
+    }
+
+    private static String unknown(String name, Keys keys) {
+        String hint = keys.elsewhere().get(name);
+        if (hint != null) {
+            return hint;
+        }
+        if (name.equals("<<")) {
+            return "merge keys (`<<`) are not part of YAML 1.2; write the keys out";
+        }
+        return "is an unknown key; "
+                + NearestName.of(name, keys.allowed())
+                        .map(nearest -> "did you mean `" + nearest + "`? ")
+                        .orElse("")
+                + "Allowed here: " + String.join(", ", keys.allowed());
+    }
+
+    /** The path of a key in this mapping. */
+    String at(String key) {
+        String shown = key.matches("[A-Za-z0-9_$-]+") ? key : null;
+        if (shown == null) {
+            String quoted = Problems.quote(key);
+            return path + "[\"" + quoted.substring(1, quoted.length() - 1) + "\"]";
+        }
+        return path.isEmpty() ? shown : path + "." + shown;
+    }
+
+    void problem(String key, String message) {
+        Value value = values.get(key);
+        problems.add(at(key), value == null ? mapping : value, message);
+    }
+
+    boolean has(String key) {
+        return values.containsKey(key);
+    }
+
+    @Nullable Value value(String key) {
+        return values.get(key);
+    }
+
+    /** A nested mapping; empty when absent or wrong. */
+    Optional<Section> section(String key, Keys keys) {
+        Value value = values.get(key);
+        return value == null ? Optional.empty() : open(value, at(key), keys, problems);
+    }
+
+    /** Text; numbers and booleans must be quoted. Empty when absent or wrong. */
+    Optional<String> string(String key) {
+        Value value = values.get(key);
+        if (value == null) {
+            return Optional.empty();
+        }
+        if (value instanceof Value.Scalar scalar && scalar.isString()) {
+            return Optional.of(scalar.text());
+        }
+        String hint = value instanceof Value.Scalar scalar && !scalar.isNull() ? "; put it in quotes" : "";
+        problem(key, "is " + shown(value) + "; expected a string" + hint);
+        return Optional.empty();
+    }
+
+    /** Text, or a plain number or boolean as it was written. Empty when absent or wrong. */
+    Optional<String> stringOrNumber(String key) {
+        return values.get(key) instanceof Value.Scalar scalar && scalar.isNumber() ? Optional.of(scalar.text()) : string(key);
+    }
+
+    int integer(String key, int min, int max, int otherwise) {
+        Value value = values.get(key);
+        if (value == null) {
+            return otherwise;
+        }
+        String range = "expected a whole number from " + min + " to " + max;
+        if (!(value instanceof Value.Scalar scalar) || !scalar.isNumber()) {
+            String hint = value instanceof Value.Scalar text && text.text().matches("\\d{1,9}") ? "; write it without quotes" : "";
+            problem(key, "is " + shown(value) + "; " + range + hint);
+            return otherwise;
+        }
+        if (!scalar.text().matches("-?\\d{1,18}")) {
+            problem(key, "is " + shown(value) + "; " + range);
+            return otherwise;
+        }
+        long number = Long.parseLong(scalar.text());
+        if (number < min || number > max) {
+            problem(key, "is " + Problems.quote(scalar.text()) + "; " + range);
+            return otherwise;
+        }
+        return (int) number;
+    }
+
+    boolean bool(String key, boolean otherwise) {
+        Value value = values.get(key);
+        if (value == null) {
+            return otherwise;
+        }
+        if (value instanceof Value.Scalar scalar && scalar.isBoolean()) {
+            return scalar.isTrue();
+        }
+        problem(key, "is " + shown(value) + "; expected true or false");
+        return otherwise;
+    }
+
+    int cpuMillis(String key, int otherwise) {
+        return quantity(key, "an amount of CPU such as `0.5` or `500m`", Quantities::parseCpuMillis, otherwise);
+    }
+
+    long bytes(String key, long min, long max, long otherwise) {
+        return quantity(key, "bytes such as `64Mi`", text -> Quantities.parseBytes(text, min, max), otherwise);
+    }
+
+    Duration duration(String key, Duration min, Duration max, Duration otherwise) {
+        return quantity(key, "a duration such as `10s` or `5m`", text -> Quantities.parseDuration(text, min, max), otherwise);
+    }
+
+    private <T> T quantity(String key, String expected, Function<String, T> parse, T otherwise) {
+        Value value = values.get(key);
+        if (value == null) {
+            return otherwise;
+        }
+        if (!(value instanceof Value.Scalar scalar) || scalar.isNull() || scalar.isBoolean()) {
+            problem(key, "is " + shown(value) + "; expected " + expected);
+            return otherwise;
+        }
+        try {
+            return parse.apply(scalar.text());
+        } catch (IllegalArgumentException e) {
+            problem(key, String.valueOf(e.getMessage()));
+            return otherwise;
+        }
+    }
+
+    /** One of a few words; the default when absent or wrong. */
+    <T> T word(String key, Map<String, T> words, T otherwise) {
+        Optional<String> text = string(key);
+        if (text.isEmpty()) {
+            return otherwise;
+        }
+        T found = words.get(text.get());
+        if (found == null) {
+            problem(
+                    key,
+                    "is " + Problems.quote(text.get()) + "; allowed are " + String.join(", ", words.keySet())
+                            + NearestName.of(text.get(), words.keySet())
+                                    .map(nearest -> "; did you mean `" + nearest + "`?")
+                                    .orElse(""));
+            return otherwise;
+        }
+        return found;
+    }
+
+    /** Program and arguments: strings; plain numbers and booleans are taken as they are written. Empty when absent or wrong. */
+    Optional<List<String>> command(String key) {
+        Value value = values.get(key);
+        if (value == null) {
+            return Optional.empty();
+        }
+        if (!(value instanceof Value.Listing list)) {
+            String hint = value instanceof Value.Scalar scalar && !scalar.isNull()
+                    ? "; write a list such as [python3, agent.py], or [\"sh\", \"-c\", …] for a shell line"
+                    : "";
+            problem(key, "is " + shown(value) + "; expected a list of strings" + hint);
+            return Optional.empty();
+        }
+        if (list.items().size() > Limits.MAX_ARGUMENTS) {
+            problem(key, "has " + list.items().size() + " entries; at most " + Limits.MAX_ARGUMENTS + " are allowed");
+            return Optional.empty();
+        }
+        List<String> words = new ArrayList<>();
+        for (int i = 0; i < list.items().size(); i++) {
+            Value item = list.items().get(i);
+            String itemPath = at(key) + "[" + i + "]";
+            if (!(item instanceof Value.Scalar scalar) || scalar.isNull()) {
+                problems.add(itemPath, item, "is " + shown(item) + "; expected a string");
+            } else {
+                if (i == 0 && scalar.text().isEmpty()) {
+                    problems.add(itemPath, item, "is empty; expected the program's name or path");
+                }
+                checkLength(itemPath, item, scalar.text());
+                words.add(scalar.text());
+            }
+        }
+        return Optional.of(words);
+    }
+
+    /**
+     * Names with text. The text of values is kept out of messages, since it may be a secret.
+     *
+     * @param numbers whether plain numbers and booleans are taken as they are written
+     */
+    Map<String, String> map(String key, int maxEntries, boolean numbers, Function<String, @Nullable String> wrongKey) {
+        Map<String, String> result = new LinkedHashMap<>();
+        Value value = values.get(key);
+        if (value == null) {
+            return result;
+        }
+        if (!(value instanceof Value.Mapping entries)) {
+            problem(key, "is " + value.kind() + "; expected a mapping such as {NAME: value}");
+            return result;
+        }
+        if (entries.entries().size() > maxEntries) {
+            problem(key, "has " + entries.entries().size() + " entries; at most " + maxEntries + " are allowed");
+            return result;
+        }
+        Map<String, Integer> lines = new LinkedHashMap<>();
+        for (Value.Entry entry : entries.entries()) {
+            if (!(entry.key() instanceof Value.Scalar name)) {
+                problems.add(at(key), entry.key(), "has " + entry.key().kind() + " as a key; expected a name");
+                continue;
+            }
+            String entryPath = new Section(new Value.Mapping(List.of(), 0, 0), at(key), Keys.of(), problems).at(name.text());
+            Integer first = lines.putIfAbsent(name.text(), name.line());
+            String wrong = wrongKey.apply(name.text());
+            if (first != null) {
+                problems.add(entryPath, name, "stands here a second time, first on line " + first + "; keep one");
+            } else if (wrong != null) {
+                problems.add(entryPath, name, wrong);
+            } else if (!(entry.value() instanceof Value.Scalar scalar) || scalar.isNull()) {
+                problems.add(entryPath, entry.value(), "is " + entry.value().kind() + "; expected a string, `\"\"` for an empty one");
+            } else if (!numbers && !scalar.isString()) {
+                problems.add(entryPath, scalar, "is " + shown(scalar) + "; expected a string; put it in quotes");
+            } else {
+                checkLength(entryPath, scalar, scalar.text());
+                result.put(name.text(), scalar.text());
+            }
+        }
+        return result;
+    }
+
+    /** The place of one entry of a mapping; this mapping's own when absent. */
+    Value placeOf(String key, String entryKey) {
+        if (values.get(key) instanceof Value.Mapping entries) {
+            for (Value.Entry entry : entries.entries()) {
+                if (entry.key() instanceof Value.Scalar name && name.text().equals(entryKey)) {
+                    return entry.value();
+                }
+            }
+        }
+        return mapping;
+    }
+
+    private void checkLength(String at, Value place, String text) {
+        if (text.indexOf('\0') >= 0) {
+            problems.add(at, place, "holds a NUL byte, which no argument or variable on Linux can have");
+        } else if (Limits.bytes(text) > Limits.MAX_STRING_BYTES) {
+            problems.add(at, place, "has " + Limits.bytes(text) + " bytes; at most " + Limits.MAX_STRING_BYTES + " are allowed");
+        }
+    }
+
+    /** What was found, for a message. */
+    static String shown(Value value) {
+        if (value instanceof Value.Scalar scalar && !scalar.isNull()) {
+            return scalar.kind() + ", " + Problems.quote(scalar.text());
+        }
+        return value.kind().equals("nothing") ? "empty" : value.kind().toLowerCase(Locale.ROOT);
+    }
+}
