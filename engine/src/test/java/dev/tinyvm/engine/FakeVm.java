@@ -1,0 +1,239 @@
+package dev.tinyvm.engine;
+
+import dev.tinyvm.engine.EngineException.Code;
+import dev.tinyvm.engine.Machine.MachineEnd;
+import dev.tinyvm.spec.Resources;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** The inside of one machine of a {@link FakeHost}, with what a test may set. Thread safe. */
+public final class FakeVm {
+    private static final AtomicLong NEXT_HOST_PID = new AtomicLong(100_000);
+
+    private final FakeHost host;
+    private final MachineSpec spec;
+    private final long hostPid = NEXT_HOST_PID.incrementAndGet();
+    private final FakeFiles files;
+    private final FakePorts ports = new FakePorts();
+    private final Map<Integer, FakeProcess> processes = new LinkedHashMap<>();
+    private final CompletableFuture<MachineEnd> ended = new CompletableFuture<>();
+    private Resources resources;
+    private MachineStats stats;
+    private long oomKills;
+    private int nextProcess = 1;
+    private boolean frozen;
+
+    FakeVm(FakeHost host, MachineSpec spec) {
+        this.host = host;
+        this.spec = spec;
+        this.resources = spec.resources();
+        this.files = new FakeFiles(defaultUser());
+        this.stats = new MachineStats(
+                0, 0, 1 << 20, 1 << 20, resources.memoryBytes(), 1, 0, 0, 0, 0, resources.diskBytes(), false);
+    }
+
+    public String id() {
+        return spec.id();
+    }
+
+    public MachineSpec spec() {
+        return spec;
+    }
+
+    public long hostPid() {
+        return hostPid;
+    }
+
+    public FakeFiles files() {
+        return files;
+    }
+
+    public FakePorts ports() {
+        return ports;
+    }
+
+    public synchronized Resources resources() {
+        return resources;
+    }
+
+    public synchronized boolean frozen() {
+        return frozen;
+    }
+
+    /** What {@code stats} answers, but for the limit, OOM kills, pids and the frozen flag, which follow what happens. */
+    public synchronized void setStats(MachineStats stats) {
+        this.stats = stats;
+    }
+
+    /** Its first process dies by itself: the machine ends as {@code GUEST_LOST}. */
+    public void crash() {
+        end(new MachineEnd(MachineEnd.Cause.GUEST_LOST, "the guest ended unexpectedly (crashed by a test)"));
+    }
+
+    /** The kernel kills its first process for want of memory. */
+    public void oomKill() {
+        countOomKill();
+        end(new MachineEnd(MachineEnd.Cause.OOM_KILLED, "the kernel killed the guest: out of memory"));
+    }
+
+    /** The running processes' programs and arguments, for a test to look at. */
+    public synchronized List<FakeProcess> runningProcesses() {
+        return processes.values().stream().filter(FakeProcess::running).toList();
+    }
+
+    synchronized void countOomKill() {
+        oomKills++;
+    }
+
+    FakeProcess start(ExecRequest request) {
+        FakeProcess process;
+        synchronized (this) {
+            requireLive();
+            String user = request.user().isEmpty() ? defaultUser() : request.user();
+            if (!FakeFiles.USERS.containsKey(user)) {
+                throw new EngineException(Code.NOT_FOUND, "could not start a command: no user " + user);
+            }
+            FakeProgram program = host.lookUp(request.command().getFirst());
+            if (program == null) {
+                throw new EngineException(
+                        Code.NOT_FOUND,
+                        "could not start " + request.command().getFirst() + ": no such program (ENOENT)");
+            }
+            String directory = request.workingDir().isEmpty() ? FakeFiles.home(user) : request.workingDir();
+            if (!files.isDirectory(directory)) {
+                throw new EngineException(
+                        Code.NOT_FOUND,
+                        "could not start " + request.command().getFirst() + " in " + directory
+                                + ": no such directory (ENOENT)");
+            }
+            if (runningProcesses().size() + 1 >= resources.pids()) {
+                throw new EngineException(Code.LIMIT, "could not start a process: all pids are in use (EAGAIN)");
+            }
+            process = new FakeProcess(this, nextProcess++, request, user, directory);
+            processes.put(process.processId(), process);
+        }
+        process.start(host.lookUp(request.command().getFirst()));
+        return process;
+    }
+
+    @org.jspecify.annotations.Nullable FakeProgram program(String command) {
+        return host.lookUp(command);
+    }
+
+    synchronized List<ProcessInfo> processes() {
+        return processes.values().stream().map(FakeProcess::info).toList();
+    }
+
+    synchronized FakeProcess process(int processId) {
+        FakeProcess process = processes.get(processId);
+        if (process == null) {
+            throw new EngineException(Code.NOT_FOUND, "no process " + processId + " in " + id());
+        }
+        return process;
+    }
+
+    synchronized void forget(int processId) {
+        if (process(processId).running()) {
+            throw new EngineException(Code.INVALID, "process " + processId + " still runs and cannot be forgotten");
+        }
+        processes.remove(processId);
+    }
+
+    synchronized void freeze() {
+        frozen = true;
+    }
+
+    synchronized void thaw() {
+        frozen = false;
+        notifyAll();
+    }
+
+    synchronized void awaitThawed() throws InterruptedException {
+        while (frozen) {
+            wait();
+        }
+    }
+
+    synchronized void resize(Resources wanted) {
+        if (stats.memoryBytes() > wanted.memoryBytes()) {
+            throw new EngineException(
+                    Code.LIMIT,
+                    "could not give " + id() + " " + wanted.memoryBytes() + " bytes of memory: it uses "
+                            + stats.memoryBytes());
+        }
+        resources = new Resources(wanted.cpuMillis(), wanted.memoryBytes(), resources.diskBytes(), wanted.pids());
+    }
+
+    synchronized MachineStats stats() {
+        return new MachineStats(
+                stats.cpuMicros(),
+                stats.throttledMicros(),
+                stats.memoryBytes(),
+                stats.memoryPeakBytes(),
+                resources.memoryBytes(),
+                1 + runningProcesses().size(),
+                stats.ioReadBytes(),
+                stats.ioWriteBytes(),
+                stats.oomKills() + oomKills,
+                stats.diskUsedBytes(),
+                stats.diskTotalBytes(),
+                frozen);
+    }
+
+    void shutdown(Duration gracePeriod) {
+        thaw();
+        List<FakeProcess> running = runningProcesses();
+        running.forEach(p -> p.signal(15));
+        long deadline = System.nanoTime() + gracePeriod.toNanos();
+        for (FakeProcess process : running) {
+            try {
+                process.awaitEnd(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                break;
+            }
+        }
+        end(new MachineEnd(MachineEnd.Cause.REQUESTED, "shut down"));
+    }
+
+    void end(MachineEnd end) {
+        List<FakeProcess> all;
+        synchronized (this) {
+            if (!ended.complete(end)) {
+                return;
+            }
+            frozen = false;
+            notifyAll();
+            all = new ArrayList<>(processes.values());
+        }
+        all.forEach(p -> p.machineEnded(end.detail()));
+        ports.closeAll();
+        files.closeWatches();
+    }
+
+    void destroy() {
+        end(new MachineEnd(MachineEnd.Cause.REQUESTED, "destroyed"));
+        host.remove(id());
+    }
+
+    CompletableFuture<MachineEnd> ended() {
+        return ended;
+    }
+
+    void requireLive() {
+        if (ended.isDone()) {
+            throw new EngineException(
+                    Code.GONE, "the machine " + id() + " has ended: " + ended.join().detail());
+        }
+    }
+
+    String defaultUser() {
+        return spec.defaultUser().isEmpty() ? "user" : spec.defaultUser();
+    }
+}
