@@ -199,7 +199,13 @@ public final class FakeFiles implements GuestFiles {
 
     @Override
     public synchronized WriteStream write(String user, String path, WriteOptions options) {
-        store(user, path, options.atomic() && exists(path) ? content(user, path) : new byte[0], options);
+        if (!options.atomic()) {
+            store(user, path, new byte[0], options);
+        } else if (isDirectory(absolute(user, path))) {
+            throw failure(Errno.EISDIR, path);
+        } else if (!options.makeParents()) {
+            parent(user, path, true);
+        }
         FakeFiles files = this;
         return new WriteStream() {
             private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
