@@ -288,6 +288,14 @@ void wire_write_bytes(struct wire_writer *writer, const void *bytes, size_t leng
         memcpy(p, bytes, length);
 }
 
+uint8_t *wire_write_space(struct wire_writer *writer, size_t count) {
+    return writer->error != 0 || (size_t)(writer->end - writer->at) < count ? NULL : writer->at;
+}
+
+void wire_write_advance(struct wire_writer *writer, size_t count) {
+    (void)put(writer, count);
+}
+
 size_t wire_frame_room(const struct wire_writer *writer) {
     if (writer->error != 0 || writer->frame == NULL)
         return 0;

@@ -102,6 +102,10 @@ void wire_write_str(struct wire_writer *writer, const char *bytes, size_t length
 /* A NUL-terminated string as a str. */
 void wire_write_cstr(struct wire_writer *writer, const char *string);
 void wire_write_bytes(struct wire_writer *writer, const void *bytes, size_t length);
+/* Room for `count` payload bytes to be filled in place, then taken over with wire_write_advance; NULL when they do not
+ * fit. */
+uint8_t *wire_write_space(struct wire_writer *writer, size_t count);
+void wire_write_advance(struct wire_writer *writer, size_t count);
 /* Payload bytes that may still be added to the open frame. */
 size_t wire_frame_room(const struct wire_writer *writer);
 
