@@ -1,0 +1,15 @@
+package dev.tinyvm.cli;
+
+/** Makes a manager for one command alone, when none runs. */
+public interface PrivateManagers {
+    /** @throws CliException when this host or this user cannot run one; the message says what to do */
+    PrivateManager start(Shell shell) throws Exception;
+
+    /** A manager of one's own. Closing it removes everything that it made. */
+    interface PrivateManager extends AutoCloseable {
+        ManagerConnection.Address address();
+
+        @Override
+        void close();
+    }
+}

@@ -1,0 +1,139 @@
+package dev.tinyvm.cli;
+
+import static dev.tinyvm.cli.ResizeCommand.quantity;
+
+import dev.tinyvm.spec.Agent;
+import dev.tinyvm.spec.AgentSpec;
+import dev.tinyvm.spec.DescriptorReader;
+import dev.tinyvm.spec.EngineChoice;
+import dev.tinyvm.spec.Metadata;
+import dev.tinyvm.spec.Quantities;
+import dev.tinyvm.spec.Resources;
+import dev.tinyvm.spec.Restart;
+import dev.tinyvm.spec.Volume;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** What {@code run} says of its Tiny VM; whatever is given wins over the descriptor's word. */
+final class VmOptions {
+    private static final Duration STOP_GRACE = Duration.ofSeconds(10);
+
+    @Option(names = "--name", paramLabel = "NAME", description = "Its name (default: made up).")
+    @Nullable String name;
+
+    @Option(names = "--engine", paramLabel = "E", description = "auto, container, wasm, gvisor or microvm.")
+    @Nullable String engine;
+
+    @Option(names = "--cpu", paramLabel = "CORES", description = "In steps of 0.1 (default: 0.5).")
+    @Nullable String cpu;
+
+    @Option(names = "--memory", paramLabel = "SIZE", description = "Such as 128Mi (default: 64Mi).")
+    @Nullable String memory;
+
+    @Option(names = "--disk", paramLabel = "SIZE", description = "Of the writable layer (default: 256Mi).")
+    @Nullable String disk;
+
+    @Option(names = "--pids", paramLabel = "N", description = "Processes and threads together (default: 64).")
+    @Nullable Integer pids;
+
+    @Option(names = {"-e", "--env"}, paramLabel = "NAME=value", description = "Environment; NAME alone takes the value from here.")
+    List<String> env = new ArrayList<>();
+
+    @Option(names = {"-l", "--label"}, paramLabel = "K=V", description = "Labels.")
+    Map<String, String> labels = new LinkedHashMap<>();
+
+    @Option(
+            names = {"-v", "--volume"},
+            paramLabel = "HOST:INSIDE[:ro]",
+            description = "Mount a host directory; the manager's configuration must allow it.")
+    List<String> volumes = new ArrayList<>();
+
+    @Option(names = {"-w", "--workdir"}, paramLabel = "DIR", description = "Directory inside (default: the user's home).")
+    @Nullable String workingDir;
+
+    @Option(names = {"-u", "--user"}, paramLabel = "USER", description = "User inside (default: the image's).")
+    @Nullable String user;
+
+    /** The agent that image (or descriptor file), command and options make together. @param background whether nobody looks on: no command means no main process then, not a shell */
+    Agent agent(String image, List<String> command, boolean background, Shell shell) {
+        boolean file = image.endsWith(".yaml") || image.endsWith(".yml") || image.endsWith(".json");
+        Agent base = file ? DescriptorReader.readFile(Path.of(image)) : ofImage(image);
+        AgentSpec spec = base.spec();
+        List<String> argv = !command.isEmpty() ? command : spec.command();
+        if (argv.isEmpty() && !background) {
+            argv = spec.image().equals("host") ? List.of("/bin/bash", "-l") : List.of("/bin/sh", "-l");
+        }
+        Map<String, String> environment = new LinkedHashMap<>(spec.env());
+        environment.putAll(Environment.parse(env, shell));
+        List<Volume> mounts = new ArrayList<>(spec.volumes());
+        volumes.forEach(v -> mounts.add(volume(v)));
+        Map<String, String> allLabels = new LinkedHashMap<>(base.metadata().labels());
+        allLabels.putAll(labels);
+        return new Agent(
+                new Metadata(name != null ? name : base.metadata().name(), allLabels),
+                new AgentSpec(
+                        spec.image(),
+                        engine == null ? spec.engine() : engineChoice(engine),
+                        argv,
+                        environment,
+                        workingDir == null ? spec.workingDir() : workingDir,
+                        user == null ? spec.user() : user,
+                        resources(spec.resources()),
+                        mounts,
+                        spec.restart(),
+                        spec.health(),
+                        spec.stopGracePeriod(),
+                        1));
+    }
+
+    private static Agent ofImage(String image) {
+        return new Agent(
+                new Metadata("", Map.of()),
+                new AgentSpec(
+                        image,
+                        EngineChoice.AUTO,
+                        List.of(),
+                        Map.of(),
+                        "",
+                        "",
+                        Resources.DEFAULT,
+                        List.of(),
+                        Restart.DEFAULT,
+                        Optional.empty(),
+                        STOP_GRACE,
+                        1));
+    }
+
+    private Resources resources(Resources base) {
+        return new Resources(
+                cpu == null ? base.cpuMillis() : quantity("--cpu", cpu, Quantities::parseCpuMillis),
+                memory == null ? base.memoryBytes() : quantity("--memory", memory, Quantities::parseBytes),
+                disk == null ? base.diskBytes() : quantity("--disk", disk, Quantities::parseBytes),
+                pids == null ? base.pids() : pids);
+    }
+
+    private static EngineChoice engineChoice(String word) {
+        for (EngineChoice choice : EngineChoice.values()) {
+            if (choice.word().equalsIgnoreCase(word)) {
+                return choice;
+            }
+        }
+        throw new CliException(ExitCode.USAGE, "--engine " + word + ": there is auto, container, wasm, gvisor, microvm");
+    }
+
+    private static Volume volume(String text) {
+        String[] parts = text.split(":", -1);
+        boolean mode = parts.length == 3 && (parts[2].equals("ro") || parts[2].equals("rw"));
+        if (!(parts.length == 2 || mode) || !parts[0].startsWith("/") || !parts[1].startsWith("/")) {
+            throw new CliException(ExitCode.USAGE, "-v " + text + ": write -v /host/directory:/inside or -v /host/directory:/inside:ro");
+        }
+        return new Volume(Path.of(parts[0]).normalize().toString(), parts[1], mode && parts[2].equals("ro"));
+    }
+}
