@@ -212,7 +212,7 @@ final class DocumentParser {
             problem = "a `:` followed by a space stands inside of a value";
             hint = "; is the line indented as the lines around it, or does the value need quotes?";
         }
-        String context = e.getContext() == null ? "" : " " + e.getContext();
+        String context = e.getContext() == null || e.getContext().isEmpty() ? "" : " " + e.getContext();
         problems.add("", line + 1, column + 1, "is not valid YAML:" + context + ": " + problem + hint);
     }
 

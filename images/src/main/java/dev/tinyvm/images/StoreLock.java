@@ -1,0 +1,81 @@
+package dev.tinyvm.images;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/** Held by the one process that changes a store. The kernel drops it when the process dies. */
+final class StoreLock implements AutoCloseable {
+    private final Path directory;
+    private final FileChannel channel;
+
+    private StoreLock(Path directory, FileChannel channel) {
+        this.directory = directory;
+        this.channel = channel;
+    }
+
+    /** Does not wait: BUSY when another holds it. */
+    static StoreLock take(Path directory) {
+        FileChannel channel = null;
+        try {
+            Files.createDirectories(directory.resolve(".meta"));
+            channel = FileChannel.open(directory.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+            FileLock lock = tryLock(channel);
+            if (lock != null) {
+                return new StoreLock(directory, channel);
+            }
+            channel.close();
+        } catch (java.nio.file.AccessDeniedException e) {
+            throw new ImageException(
+                    ImageException.Code.PERMISSION, "images in " + directory + " can only be changed by their owner or root; try again with sudo", e);
+        } catch (IOException e) {
+            throw new ImageException(ImageException.Code.IO, "the image store " + directory + " could not be locked: " + e.getMessage(), e);
+        }
+        throw new ImageException(ImageException.Code.BUSY, "another import or removal is going on in " + directory + "; try again when it has ended");
+    }
+
+    private static @org.jspecify.annotations.Nullable FileLock tryLock(FileChannel channel) throws IOException {
+        try {
+            return channel.tryLock();
+        } catch (OverlappingFileLockException e) {
+            return null;
+        }
+    }
+
+    /** Removes what no record stands for: imports and removals that were killed. */
+    void removeLeftovers() {
+        try {
+            int store = Posix.openat(
+                    Posix.AT_FDCWD,
+                    new String(directory.toString().getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1),
+                    Posix.O_RDONLY | Posix.O_DIRECTORY,
+                    0);
+            try {
+                for (String name : Posix.names(store)) {
+                    boolean own = name.equals(".meta") || name.equals(".lock");
+                    if (!own && (name.startsWith(".") || !ImageStore.exists(directory, name))) {
+                        DeleteTree.delete(store, name);
+                    }
+                }
+            } finally {
+                Posix.close(store);
+            }
+        } catch (Posix.Failure e) {
+            throw Import.failure("leftovers in " + directory + " could not be removed", e);
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            channel.close();
+        } catch (IOException e) {
+            throw new ImageException(ImageException.Code.IO, "the lock of " + directory + " could not be released: " + e.getMessage(), e);
+        }
+    }
+}
