@@ -51,6 +51,7 @@ final class AgentSection {
                     Map.entry("disk", "belongs under resources: `resources: {disk: …}`"),
                     Map.entry("pids", "belongs under resources: `resources: {pids: …}`"),
                     Map.entry("args", "is an unknown key; put program and arguments together into `command`"),
+                    Map.entry("workdir", "is an unknown key; did you mean `workingDir`?"),
                     Map.entry("cwd", "is an unknown key; did you mean `workingDir`?"),
                     Map.entry("ports", NO_NETWORK),
                     Map.entry("name", "belongs under metadata: `metadata: {name: …}`"),
@@ -114,23 +115,20 @@ final class AgentSection {
     }
 
     private Metadata metadata(Section section) {
-        String name = section.string("name").orElse("");
-        if (section.has("name")) {
-            Names.wrongAgentName(name).ifPresent(wrong -> section.problem("name", wrong));
-        }
+        Optional<String> name = section.string("name");
+        name.flatMap(Names::wrongAgentName).ifPresent(wrong -> section.problem("name", wrong));
         Map<String, String> labels =
                 section.map("labels", Limits.MAX_LABELS, false, key -> Names.wrongLabelKey(key).orElse(null));
         labels.forEach((key, label) -> Names.wrongLabelValue(label)
                 .ifPresent(wrong -> problems.add(section.at("labels") + "." + key, section.placeOf("labels", key), wrong)));
-        return new Metadata(name, labels);
+        return new Metadata(name.orElse(""), labels);
     }
 
     private AgentSpec spec(Section section) {
-        String image = section.string("image").orElse("host");
+        Optional<String> image = section.string("image");
+        image.flatMap(Names::wrongImage).ifPresent(wrong -> section.problem("image", wrong));
         if (!section.has("image")) {
             section.problem("image", "is missing; write `image: host` for this machine's own programs, or the name of an imported image");
-        } else {
-            Names.wrongImage(image).ifPresent(wrong -> section.problem("image", wrong));
         }
         Map<String, EngineChoice> engines = new LinkedHashMap<>();
         Arrays.stream(EngineChoice.values()).forEach(choice -> engines.put(choice.word(), choice));
@@ -142,17 +140,15 @@ final class AgentSection {
         String workingDir = section.string("workingDir")
                 .flatMap(path -> Paths.absolute(section, "workingDir", path))
                 .orElse("");
-        String user = section.stringOrNumber("user").orElse("");
-        if (section.has("user")) {
-            Names.wrongUser(user).ifPresent(wrong -> section.problem("user", wrong));
-        }
+        Optional<String> user = section.stringOrNumber("user");
+        user.flatMap(Names::wrongUser).ifPresent(wrong -> section.problem("user", wrong));
         return new AgentSpec(
-                image,
+                image.orElse("host"),
                 engine,
                 command,
                 env,
                 workingDir,
-                user,
+                user.orElse(""),
                 section.section("resources", RESOURCES).map(AgentSection::resources).orElse(Resources.DEFAULT),
                 volumes(section),
                 section.section("restart", RESTART).map(AgentSection::restart).orElse(Restart.DEFAULT),
