@@ -1,0 +1,33 @@
+package dev.tinyvm.server;
+
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * How the server listens.
+ *
+ * @param host address to bind
+ * @param port 0: any free one
+ * @param hostNames names beside {@code localhost} and IP addresses that a {@code Host} header may carry; others are refused, since a foreign web page
+ *     could otherwise reach the API through a name it owns (DNS rebinding)
+ * @param idleTimeout after which a silent connection is closed
+ * @param headerTimeout within which a request's header must be complete, so that nobody can hold connections by dribbling bytes
+ */
+public record ServerSettings(
+        String host, int port, List<String> hostNames, Duration idleTimeout, Duration headerTimeout) {
+    public static final int DEFAULT_PORT = 7070;
+    public static final ServerSettings DEFAULT = new ServerSettings(
+            "127.0.0.1", DEFAULT_PORT, List.of(), Duration.ofSeconds(30), Duration.ofSeconds(20));
+
+    public ServerSettings {
+        hostNames = List.copyOf(hostNames);
+    }
+
+    public ServerSettings withPort(int other) {
+        return new ServerSettings(host, other, hostNames, idleTimeout, headerTimeout);
+    }
+
+    public ServerSettings withHost(String other) {
+        return new ServerSettings(other, port, hostNames, idleTimeout, headerTimeout);
+    }
+}
