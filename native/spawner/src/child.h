@@ -1,0 +1,56 @@
+/*
+ * What happens inside a new wall between clone and exec: an ordered list of named steps, first those that need nothing
+ * of the request ("blank"), then, after a message from the spawner, the rest. See docs/isolation.md.
+ */
+#ifndef SPAWNER_CHILD_H
+#define SPAWNER_CHILD_H
+
+#include "request.h"
+#include "skeleton.h"
+#include "tree.h"
+
+/* Known before the request: how a blank wall is made. */
+struct child_plan {
+    uint32_t slot;
+    uid_t base;
+    bool host_image;
+    char image[IMAGE_BYTES];
+    bool btrfs;
+    bool join_cgroup; /* v1: not born in it */
+    int userns;
+    int control; /* SOCK_SEQPACKET to the spawner */
+    int guest;   /* sealed memfd */
+    const struct host_dirs *host_dirs;
+    const struct proc_masks *masks;
+};
+
+/* The message that turns a blank wall into a Tiny VM. With it come the listening socket and one mount per volume. */
+struct activation {
+    char hostname[HOSTNAME_BYTES];
+    char user[USER_BYTES];
+    bool read_only_root;
+    uint64_t disk_bytes;
+    uint32_t mount_count;
+    struct {
+        char target[MOUNT_PATH_BYTES];
+    } mounts[MAX_MOUNTS];
+};
+
+enum report_kind { REPORT_READY = 1, REPORT_EXEC = 2, REPORT_FAILED = 3 };
+
+/* What a child tells the spawner. */
+struct report {
+    uint32_t kind;
+    struct fault fault;
+};
+
+/* Never returns. */
+_Noreturn void child_run(const struct child_plan *plan);
+
+/* In child_mounts.c: the steps that build the tree, in the child's own mount namespace, as the host's root. */
+int child_mount_all(const struct child_plan *plan, int *layer_mount, struct fault *fault);
+int child_mount_volume(int mount_fd, const char *target, uid_t base);
+int child_make_read_only(const struct child_plan *plan);
+int child_resize_layer(int layer_mount, uint64_t bytes);
+
+#endif

@@ -1,0 +1,101 @@
+/* See config.h. */
+#include "config.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int usage(const char *problem) {
+    fprintf(stderr,
+            "tinyvm-spawner: %s\n"
+            "usage: tinyvm-spawner serve --run DIR --images DIR --guest PATH --ready-fd N\n"
+            "                            [--allow-volume PATH]... [--layers auto|btrfs|tmpfs] [--pool N]\n"
+            "                            [--pool-file PATH] [--pool-bytes N]\n"
+            "       tinyvm-spawner --version\n",
+            problem);
+    return EXIT_USAGE;
+}
+
+static int parse_number(const char *text, uint64_t max, uint64_t *out) {
+    char *end = NULL;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != 0 || value > max)
+        return -1;
+    *out = value;
+    return 0;
+}
+
+static int parse_layers(const char *text, enum layers_wanted *out) {
+    static const char *const names[] = {"auto", "btrfs", "tmpfs"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *out = (enum layers_wanted)i;
+            return 0;
+        }
+    return -1;
+}
+
+int config_parse(int argc, char **argv, struct config *config) {
+    enum { RUN, IMAGES, GUEST, VOLUME, LAYERS, POOL, POOL_FILE, POOL_BYTES, READY };
+    static const struct option options[] = {
+        {"run", required_argument, NULL, RUN},
+        {"images", required_argument, NULL, IMAGES},
+        {"guest", required_argument, NULL, GUEST},
+        {"allow-volume", required_argument, NULL, VOLUME},
+        {"layers", required_argument, NULL, LAYERS},
+        {"pool", required_argument, NULL, POOL},
+        {"pool-file", required_argument, NULL, POOL_FILE},
+        {"pool-bytes", required_argument, NULL, POOL_BYTES},
+        {"ready-fd", required_argument, NULL, READY},
+        {NULL, 0, NULL, 0},
+    };
+    *config = (struct config){.layers = LAYERS_AUTO, .ready_fd = -1, .blanks = 4};
+    uint64_t number = 0;
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (option) {
+        case RUN: config->run = optarg; break;
+        case IMAGES: config->images = optarg; break;
+        case GUEST: config->guest = optarg; break;
+        case VOLUME:
+            if (config->volume_count == MAX_VOLUMES)
+                return usage("too many --allow-volume");
+            if (optarg[0] != '/')
+                return usage("--allow-volume needs an absolute path");
+            config->volumes[config->volume_count++] = optarg;
+            break;
+        case LAYERS:
+            if (parse_layers(optarg, &config->layers) < 0)
+                return usage("--layers is auto, btrfs or tmpfs");
+            break;
+        case POOL:
+            if (parse_number(optarg, MAX_BLANKS, &number) < 0)
+                return usage("--pool is a number from 0 to 256");
+            config->blanks = (uint32_t)number;
+            break;
+        case POOL_FILE: config->pool_file = optarg; break;
+        case POOL_BYTES:
+            if (parse_number(optarg, 1ULL << 50, &config->pool_bytes) < 0 || config->pool_bytes < (256ULL << 20))
+                return usage("--pool-bytes is a number from 268435456 up");
+            break;
+        case READY:
+            if (parse_number(optarg, 1 << 20, &number) < 0)
+                return usage("--ready-fd is a descriptor number");
+            config->ready_fd = (int)number;
+            break;
+        default: return usage("unknown option, or one without its value");
+        }
+    }
+    if (optind != argc)
+        return usage("an argument too many");
+    if (config->run == NULL || config->run[0] != '/')
+        return usage("--run needs an absolute path");
+    if (config->images == NULL || config->images[0] != '/')
+        return usage("--images needs an absolute path");
+    if (config->guest == NULL)
+        return usage("--guest is missing");
+    if (config->ready_fd < 0)
+        return usage("--ready-fd is missing");
+    return 0;
+}

@@ -1,0 +1,53 @@
+/* The command line of `tinyvm-spawner serve`, and where things lie in the spawner's private mount tree. */
+#ifndef SPAWNER_CONFIG_H
+#define SPAWNER_CONFIG_H
+
+#include <stdint.h>
+
+#define SPAWNER_VERSION "0.1.0"
+#define PROTOCOL_VERSION 1
+
+enum { MAX_VOLUMES = 64, MAX_BLANKS = 256 };
+
+enum layers_wanted { LAYERS_AUTO, LAYERS_BTRFS, LAYERS_TMPFS };
+
+struct config {
+    const char *run;    /* absolute */
+    const char *images; /* absolute */
+    const char *guest;
+    const char *volumes[MAX_VOLUMES];
+    uint32_t volume_count;
+    enum layers_wanted layers;
+    const char *pool_file;     /* NULL: in the run directory */
+    uint64_t pool_bytes;       /* apparent size of the sparse pool file; 0: what the file system has free, at most 64 GiB */
+    uint32_t blanks;           /* walls kept ready */
+    int ready_fd;
+};
+
+/* Exit codes: usage, a system call failed, the guest cannot be executed, the guest is missing. */
+enum { EXIT_USAGE = 64, EXIT_SYSTEM = 71, EXIT_CANNOT_EXECUTE = 126, EXIT_NOT_FOUND = 127 };
+
+/* 0, or an exit code after a message on stderr. */
+int config_parse(int argc, char **argv, struct config *config);
+
+/* Below the run directory, for root only. */
+#define PRIVATE_DIR ".spawner"
+
+/* The private mount tree (tree.c). Every Tiny VM's set-up starts from a copy of it. */
+#define TREE_RUN "/run"                         /* the run directory */
+#define TREE_STATE "/run/" PRIVATE_DIR "/state" /* one file per wall */
+#define TREE_SKELETON "/run/" PRIVATE_DIR "/skeleton" /* image host: everything but /usr */
+#define TREE_USR "/usr"                         /* the host's */
+#define TREE_IMAGES "/images"
+#define TREE_VOLUMES "/volumes" /* one directory per allowed path, by number */
+#define TREE_POOL "/pool"       /* btrfs */
+#define TREE_DEV "/template/dev"
+#define TREE_SYS "/template/sys"
+#define TREE_EMPTY "/template/empty"
+#define TREE_HOST_DIRS "/hostdirs" /* /bin, /lib, … of a host whose /usr is not merged */
+#define TREE_LOWER "/work/lower"
+#define TREE_LOWER_USR "/work/lowerusr"
+#define TREE_LAYER "/work/layer" /* tmpfs layers */
+#define TREE_ROOT "/work/root"
+
+#endif

@@ -1,0 +1,200 @@
+/* See request.h. */
+#include "request.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Copies a str that must be shorter than the room. */
+static bool copy_str(char *out, size_t room, struct wire_str value) {
+    if (value.length >= room)
+        return false;
+    memcpy(out, value.bytes, value.length);
+    out[value.length] = 0;
+    return true;
+}
+
+static bool is_lower_alnum(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* [a-z0-9] followed by [a-z0-9] or any of `more`. */
+static bool is_name(const char *text, const char *more) {
+    if (!is_lower_alnum(text[0]))
+        return false;
+    for (const char *c = text + 1; *c != 0; c++)
+        if (!is_lower_alnum(*c) && strchr(more, *c) == NULL)
+            return false;
+    return true;
+}
+
+static bool is_hostname(const char *text) {
+    if (text[0] == 0 || text[0] == '-')
+        return false;
+    for (const char *c = text; *c != 0; c++)
+        if (!is_lower_alnum(*c) && !(*c >= 'A' && *c <= 'Z') && *c != '-' && *c != '.')
+            return false;
+    return true;
+}
+
+/* A name or a number as useradd(8) allows them; it becomes an argument of the guest, so nothing that looks like an option. */
+static bool is_user(const char *text) {
+    if (text[0] == 0 || text[0] == '-' || text[0] == '.')
+        return false;
+    for (const char *c = text; *c != 0; c++)
+        if (!is_lower_alnum(*c) && !(*c >= 'A' && *c <= 'Z') && strchr("_-.", *c) == NULL)
+            return false;
+    return true;
+}
+
+/* Absolute, no empty, `.` or `..` component, no trailing slash. */
+static bool is_clean_path(const char *path) {
+    if (path[0] != '/' || path[1] == 0)
+        return false;
+    for (const char *at = path; *at != 0;) {
+        const char *name = at + 1;
+        size_t length = strcspn(name, "/");
+        if (length == 0 || (length == 1 && name[0] == '.') || (length == 2 && name[0] == '.' && name[1] == '.'))
+            return false;
+        at = name + length;
+    }
+    return true;
+}
+
+/* Whether path is `top` or below it. */
+static bool is_below(const char *path, const char *top) {
+    size_t length = strlen(top);
+    return strncmp(path, top, length) == 0 && (path[length] == 0 || path[length] == '/');
+}
+
+static int parse_id(struct wire_reader *reader, struct request *request, struct fault *fault) {
+    struct wire_str id = wire_read_str(reader);
+    if (reader->error != 0)
+        return -EBADMSG;
+    if (!copy_str(request->id, sizeof request->id, id) || !is_name(request->id, "-"))
+        return fault_set(fault, EINVAL, "validate-id", "the id must match [a-z0-9][a-z0-9-]{0,62}");
+    return 0;
+}
+
+static int check_limits(const struct limits *limits, struct fault *fault) {
+    if (limits->cpu_millis < CPU_MILLIS_MIN || limits->cpu_millis > CPU_MILLIS_MAX ||
+        limits->cpu_millis % CPU_MILLIS_STEP != 0)
+        return fault_set(fault, EINVAL, "validate-cpu", "cpuMillis is %u; allowed are %u to %u in steps of %u",
+                         limits->cpu_millis, CPU_MILLIS_MIN, CPU_MILLIS_MAX, CPU_MILLIS_STEP);
+    if (limits->memory_bytes < MEMORY_BYTES_MIN || limits->memory_bytes > MEMORY_BYTES_MAX)
+        return fault_set(fault, EINVAL, "validate-memory", "memoryBytes is %llu; allowed are %llu to %llu",
+                         (unsigned long long)limits->memory_bytes, MEMORY_BYTES_MIN, MEMORY_BYTES_MAX);
+    if (limits->pids < 1 || limits->pids > PIDS_MAX)
+        return fault_set(fault, EINVAL, "validate-pids", "pids is %u; allowed are 1 to %u", limits->pids, PIDS_MAX);
+    return 0;
+}
+
+static int check_mount(const struct mount_request *mount, struct fault *fault) {
+    static const char *const kept[] = {"/proc", "/sys", "/dev"};
+    if (!is_clean_path(mount->source))
+        return fault_set(fault, EINVAL, "validate-mount", "a volume's source must be absolute, without . or ..");
+    if (!is_clean_path(mount->target))
+        return fault_set(fault, EINVAL, "validate-mount",
+                         "a volume's target must be absolute, not /, without . or ..");
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        if (is_below(mount->target, kept[i]))
+            return fault_set(fault, EINVAL, "validate-mount", "a volume cannot be mounted on or below %s", kept[i]);
+    return 0;
+}
+
+static int parse_mounts(struct wire_reader *reader, struct request *request, struct fault *fault) {
+    uint32_t count = wire_read_count(reader);
+    int result = 0;
+    for (uint32_t i = 0; i < count && reader->error == 0; i++) {
+        struct wire_str source = wire_read_str(reader);
+        struct wire_str target = wire_read_str(reader);
+        uint8_t read_only = wire_read_u8(reader);
+        if (reader->error != 0 || i >= MAX_MOUNTS || result != 0)
+            continue; /* the frame is still read to its end: malformed outranks refused */
+        struct mount_request *mount = &request->mounts[i];
+        if (read_only > 1 || !copy_str(mount->source, sizeof mount->source, source) ||
+            !copy_str(mount->target, sizeof mount->target, target)) {
+            result = fault_set(fault, EINVAL, "validate-mount", "a volume's path is longer than %d bytes or its flag is not 0 or 1",
+                               MOUNT_PATH_BYTES - 1);
+            continue;
+        }
+        mount->read_only = read_only == 1;
+        result = check_mount(mount, fault);
+    }
+    if (reader->error == 0 && count > MAX_MOUNTS)
+        return fault_set(fault, EINVAL, "validate-mount", "%u volumes; allowed are %d", count, MAX_MOUNTS);
+    request->mount_count = count;
+    return result;
+}
+
+static int parse_create(struct wire_reader *reader, struct request *request, struct fault *fault) {
+    struct wire_str id = wire_read_str(reader);
+    struct wire_str image = wire_read_str(reader);
+    request->limits.cpu_millis = wire_read_u32(reader);
+    request->limits.memory_bytes = wire_read_u64(reader);
+    request->disk_bytes = wire_read_u64(reader);
+    request->limits.pids = wire_read_u32(reader);
+    struct wire_str hostname = wire_read_str(reader);
+    struct wire_str user = wire_read_str(reader);
+    uint8_t read_only = wire_read_u8(reader);
+    int mounts = parse_mounts(reader, request, fault);
+    if (wire_reader_finish(reader) != 0)
+        return -EBADMSG;
+    if (!copy_str(request->id, sizeof request->id, id) || !is_name(request->id, "-"))
+        return fault_set(fault, EINVAL, "validate-id", "the id must match [a-z0-9][a-z0-9-]{0,62}");
+    if (!copy_str(request->image, sizeof request->image, image) || !is_name(request->image, "-._"))
+        return fault_set(fault, EINVAL, "validate-image", "the image must match [a-z0-9][a-z0-9._-]{0,127}");
+    if (!copy_str(request->hostname, sizeof request->hostname, hostname) || !is_hostname(request->hostname))
+        return fault_set(fault, EINVAL, "validate-hostname", "the hostname must be 1 to 64 of letters, digits, - and .");
+    if (!copy_str(request->user, sizeof request->user, user) || !is_user(request->user))
+        return fault_set(fault, EINVAL, "validate-user", "the default user must be 1 to 32 of letters, digits, _ - and .");
+    if (read_only > 1)
+        return fault_set(fault, EINVAL, "validate-root", "readOnlyRoot is %u; allowed are 0 and 1", read_only);
+    request->read_only_root = read_only == 1;
+    if (request->disk_bytes < DISK_BYTES_MIN || request->disk_bytes > DISK_BYTES_MAX)
+        return fault_set(fault, EINVAL, "validate-disk", "diskBytes is %llu; allowed are %llu to %llu",
+                         (unsigned long long)request->disk_bytes, DISK_BYTES_MIN, DISK_BYTES_MAX);
+    int limits = check_limits(&request->limits, fault);
+    return limits != 0 ? limits : mounts;
+}
+
+static int parse_resize(struct wire_reader *reader, struct request *request, struct fault *fault) {
+    int id = parse_id(reader, request, fault);
+    request->limits.cpu_millis = wire_read_u32(reader);
+    request->limits.memory_bytes = wire_read_u64(reader);
+    request->limits.pids = wire_read_u32(reader);
+    if (wire_reader_finish(reader) != 0)
+        return -EBADMSG;
+    return id != 0 ? id : check_limits(&request->limits, fault);
+}
+
+int request_parse(const struct wire_frame *frame, struct request *request, struct fault *fault) {
+    struct wire_reader reader;
+    wire_reader_init(&reader, frame->payload, frame->length);
+    request->type = frame->type;
+    request->id[0] = 0;
+    request->mount_count = 0;
+    if (frame->flags != 0)
+        return -EBADMSG;
+    switch (frame->type) {
+    case REQUEST_PING:
+    case REQUEST_LIST:
+    case REQUEST_SUBSCRIBE:
+    case REQUEST_QUIT:
+        return wire_reader_finish(&reader);
+    case REQUEST_CREATE:
+        return parse_create(&reader, request, fault);
+    case REQUEST_RESIZE:
+        return parse_resize(&reader, request, fault);
+    case REQUEST_DESTROY:
+    case REQUEST_KILL:
+    case REQUEST_FREEZE:
+    case REQUEST_THAW:
+    case REQUEST_STATS: {
+        int result = parse_id(&reader, request, fault);
+        return wire_reader_finish(&reader) != 0 ? -EBADMSG : result;
+    }
+    default:
+        return -EBADMSG;
+    }
+}

@@ -1,0 +1,78 @@
+/*
+ * The requests of spec/spawner-protocol.md, parsed and validated. Pure: bytes in, a request or an error out; no I/O, no
+ * allocation, so it can be fuzzed as it is. Strings are copied into fixed buffers and end with NUL.
+ */
+#ifndef SPAWNER_REQUEST_H
+#define SPAWNER_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../wire/wire.h"
+#include "sys.h"
+
+enum request_type {
+    REQUEST_PING = 0x01,
+    REQUEST_CREATE = 0x02,
+    REQUEST_DESTROY = 0x03,
+    REQUEST_KILL = 0x04,
+    REQUEST_FREEZE = 0x05,
+    REQUEST_THAW = 0x06,
+    REQUEST_RESIZE = 0x07,
+    REQUEST_STATS = 0x08,
+    REQUEST_LIST = 0x09,
+    REQUEST_SUBSCRIBE = 0x0a,
+    REQUEST_QUIT = 0x0b,
+};
+
+enum answer_type { ANSWER_OK = 0x40, ANSWER_ERROR = 0x41, ANSWER_EVENT = 0x42 };
+
+enum {
+    ID_BYTES = 64,     /* 63 characters and NUL */
+    IMAGE_BYTES = 129, /* 128 characters and NUL */
+    HOSTNAME_BYTES = 65,
+    USER_BYTES = 33,
+    MAX_MOUNTS = 32,
+    MOUNT_PATH_BYTES = 1024, /* with NUL; 32 of them fit a frame */
+};
+
+#define CPU_MILLIS_MIN 100U
+#define CPU_MILLIS_MAX 1024000U
+#define CPU_MILLIS_STEP 100U
+#define MEMORY_BYTES_MIN (4ULL << 20)
+#define MEMORY_BYTES_MAX (1ULL << 50)
+#define DISK_BYTES_MIN (1ULL << 20)
+#define DISK_BYTES_MAX (1ULL << 50)
+#define PIDS_MAX 32768U
+
+struct limits {
+    uint32_t cpu_millis;
+    uint64_t memory_bytes;
+    uint32_t pids;
+};
+
+struct mount_request {
+    char source[MOUNT_PATH_BYTES];
+    char target[MOUNT_PATH_BYTES];
+    bool read_only;
+};
+
+struct request {
+    uint8_t type;
+    char id[ID_BYTES];
+    struct limits limits; /* CREATE, RESIZE */
+    /* CREATE only */
+    char image[IMAGE_BYTES];
+    uint64_t disk_bytes;
+    char hostname[HOSTNAME_BYTES];
+    char user[USER_BYTES];
+    bool read_only_root;
+    uint32_t mount_count;
+    struct mount_request mounts[MAX_MOUNTS];
+};
+
+/* -EBADMSG: the frame is malformed, the connection has to be closed. Any other negative errno: the values are refused,
+ * *fault says which and why. 0: *request is filled and within all bounds. */
+int request_parse(const struct wire_frame *frame, struct request *request, struct fault *fault);
+
+#endif

@@ -1,0 +1,160 @@
+/* See supervise.h. */
+#include "supervise.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cgroup.h"
+#include "layer.h"
+
+enum { RESTART_PAUSE_MILLIS = 200, QUICK_DEATH_MILLIS = 1000 };
+
+static struct setup *setup;
+static struct shared *shared;
+
+static size_t kept_fds(int *out, size_t room) {
+    size_t used = cgroups_fds(out, room);
+    used += layers_fds(out + used, room - used);
+    const int single[] = {setup->lock, setup->claim.fd, setup->listener, setup->host.guest, setup->ready};
+    for (size_t i = 0; i < sizeof single / sizeof *single && used < room; i++)
+        if (single[i] >= 0)
+            out[used++] = single[i];
+    return used;
+}
+
+/* A process made by the other one inherits its clients and walls' descriptors: they go. */
+static int forget_descriptors(void) {
+    int keep[48];
+    size_t count = kept_fds(keep, 48);
+    return close_all_but(keep, count);
+}
+
+/* ---- the spawner's side ---- */
+
+static void report_ready(const struct fault *fault) {
+    if (setup->ready < 0)
+        return;
+    if (fault->error == 0)
+        dprintf(setup->ready, "ready uid=%u\n", claim_uid(setup->claim.block, 0));
+    else
+        dprintf(setup->ready, "error: %s (%s)\n", fault->text, fault->step);
+    fd_close(&setup->ready);
+}
+
+static void remove_everything(void) {
+    static const char *const kept[] = {".", ".."};
+    cgroups_remove_parent();
+    layers_close();
+    int run = open(TREE_RUN, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = run < 0 ? NULL : fdopendir(run);
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
+        if (strcmp(entry->d_name, kept[0]) != 0 && strcmp(entry->d_name, kept[1]) != 0)
+            remove_tree_at(run, entry->d_name);
+    if (dir != NULL)
+        closedir(dir);
+    claim_release(&setup->claim);
+}
+
+static int new_supervisor(void);
+
+static _Noreturn void become_spawner(int supervisor) {
+    prctl(PR_SET_NAME, "tinyvm-spawner");
+    signal(SIGCHLD, SIG_DFL);
+    const struct server_setup server = {.host = &setup->host, .shared = shared, .listener = setup->listener,
+                                        .supervisor = supervisor, .new_supervisor = new_supervisor,
+                                        .remove_everything = remove_everything};
+    _exit(server_run(&server, report_ready));
+}
+
+/* ---- the supervisor's side ---- */
+
+/* Starts a spawner; returns its pidfd. */
+static int start_spawner(void) {
+    shared->supervisor = getpid();
+    int self = sys_pidfd_open(getpid());
+    if (self < 0)
+        return self;
+    pid_t pid = fork();
+    if (pid == 0)
+        become_spawner(self);
+    int result = pid < 0 ? -errno : sys_pidfd_open(pid);
+    fd_close(&self);
+    return result;
+}
+
+/* Waits for the spawner at pidfd and starts others as long as it must. Returns the exit code. */
+static int watch_spawner(int spawner) {
+    for (;;) {
+        int64_t since = now_millis();
+        struct pollfd poll_fd = {.fd = spawner, .events = POLLIN};
+        while (spawner >= 0 && poll(&poll_fd, 1, -1) < 0 && errno == EINTR)
+            ;
+        fd_close(&spawner);
+        if (shared->finished != 0)
+            return 0;
+        if (setup->ready >= 0 && shared->started == 0)
+            return EXIT_SYSTEM; /* it never served; it has said why */
+        fd_close(&setup->ready);
+        if (now_millis() - since < QUICK_DEATH_MILLIS)
+            (void)poll(NULL, 0, RESTART_PAUSE_MILLIS); /* no busy loop when something ends it again and again */
+        spawner = start_spawner();
+    }
+}
+
+/* SIGTERM to either is an orderly end. */
+static void on_terminate(int number) {
+    (void)number;
+    shared->quitting = 1;
+}
+
+static void be_supervisor(void) {
+    struct sigaction terminate = {.sa_handler = on_terminate};
+    prctl(PR_SET_NAME, "tinyvm-superv");
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* orphaned walls come here */
+    signal(SIGCHLD, SIG_IGN);         /* and are reaped by the kernel */
+    sigaction(SIGTERM, &terminate, NULL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int new_supervisor(void) {
+    int self = sys_pidfd_open(getpid());
+    if (self < 0)
+        return self;
+    pid_t pid = fork();
+    if (pid == 0) {
+        int keep[48];
+        size_t count = kept_fds(keep, 47);
+        keep[count++] = self;
+        if (close_all_but(keep, count) < 0)
+            _exit(EXIT_SYSTEM);
+        be_supervisor();
+        _exit(watch_spawner(self));
+    }
+    fd_close(&self);
+    if (pid < 0)
+        return -errno;
+    shared->supervisor = pid;
+    return sys_pidfd_open(pid);
+}
+
+int supervise(struct setup *with) {
+    setup = with;
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED || forget_descriptors() < 0) {
+        dprintf(setup->ready, "error: cannot start the supervisor: %s\n", strerror(errno));
+        return EXIT_SYSTEM;
+    }
+    be_supervisor();
+    return watch_spawner(start_spawner());
+}

@@ -1,0 +1,173 @@
+/* See tree.h. */
+#include "tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+static int private_path(const struct config *config, const char *name, char *out) {
+    return format_path(out, PATH_BYTES, "%s/" PRIVATE_DIR "%s", config->run, name);
+}
+
+int tree_make_dirs(const struct config *config, struct fault *fault) {
+    static const char *const names[] = {"", "/state", "/root"};
+    char path[PATH_BYTES];
+    struct stat info;
+    int result = make_dirs(config->run, 0755);
+    for (size_t i = 0; result == 0 && i < sizeof names / sizeof *names; i++) {
+        result = private_path(config, names[i], path);
+        if (result == 0)
+            result = make_dir_at(AT_FDCWD, path, 0700);
+        /* Whoever owned these could lie to the spawner about its walls. */
+        if (result == 0 && (lstat(path, &info) < 0 || !S_ISDIR(info.st_mode) || info.st_uid != 0 || (info.st_mode & 022) != 0))
+            result = -EPERM;
+    }
+    if (result == 0)
+        result = format_path(path, sizeof path, "%s/vms", config->run);
+    if (result == 0)
+        result = make_dir_at(AT_FDCWD, path, 0755);
+    /* The manager has to reach its sockets. */
+    if (result == 0 && (stat(config->run, &info) < 0 || chmod(config->run, (info.st_mode & 07777) | 0111) < 0))
+        result = -errno;
+    return result == 0 ? 0 : fault_set(fault, -result, "make-run-directory", "cannot prepare %s", config->run);
+}
+
+static int make_node(int root, const char *path, unsigned major, unsigned minor) {
+    if (mknodat(root, path, S_IFCHR | 0666, makedev(major, minor)) < 0)
+        return -errno;
+    return fchmodat(root, path, 0666, 0) < 0 ? -errno : 0;
+}
+
+/* The shared, read-only /dev of all walls; pts and shm are mounted over it in each. */
+static int make_dev(int root) {
+    static const struct { const char *name; unsigned major, minor; } nodes[] = {
+        {"template/dev/null", 1, 3}, {"template/dev/zero", 1, 5}, {"template/dev/full", 1, 7},
+        {"template/dev/random", 1, 8}, {"template/dev/urandom", 1, 9}, {"template/dev/tty", 5, 0}};
+    static const struct { const char *name, *target; } links[] = {
+        {"template/dev/fd", "/proc/self/fd"}, {"template/dev/stdin", "/proc/self/fd/0"},
+        {"template/dev/stdout", "/proc/self/fd/1"}, {"template/dev/stderr", "/proc/self/fd/2"},
+        {"template/dev/ptmx", "pts/ptmx"}};
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < sizeof nodes / sizeof *nodes; i++)
+        result = make_node(root, nodes[i].name, nodes[i].major, nodes[i].minor);
+    for (size_t i = 0; result == 0 && i < sizeof links / sizeof *links; i++)
+        result = symlinkat(links[i].target, root, links[i].name) < 0 ? -errno : 0;
+    return result;
+}
+
+/* A minimal /sys: what programs ask it for in practice is the number of processors. */
+static int make_sys(int root) {
+    static const char *const files[] = {"devices/system/cpu/online", "devices/system/cpu/possible",
+                                        "devices/system/cpu/present"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char from[128], to[128], text[256];
+        snprintf(from, sizeof from, "/sys/%s", files[i]);
+        snprintf(to, sizeof to, "template/sys/%s", files[i]);
+        ssize_t n = read_file_at(AT_FDCWD, from, text, sizeof text);
+        int result = n < 0 ? 0 : create_file_at(root, to, 0444, text, (size_t)n);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static int make_inside(int root, const struct config *config, const struct host_dirs *dirs) {
+    static const char *const names[] = {
+        "run", "usr", "images", "volumes", "pool", "proc", "work", "work/lower", "work/lowerusr", "work/layer",
+        "work/root", "hostdirs", "template", "template/empty", "template/dev", "template/dev/pts", "template/dev/shm",
+        "template/sys", "template/sys/block", "template/sys/bus", "template/sys/class", "template/sys/class/net",
+        "template/sys/dev", "template/sys/devices", "template/sys/devices/system", "template/sys/devices/system/cpu",
+        "template/sys/firmware", "template/sys/fs", "template/sys/fs/cgroup", "template/sys/kernel", "template/sys/module"};
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < sizeof names / sizeof *names; i++)
+        result = make_dir_at(root, names[i], 0755);
+    char path[64];
+    for (uint32_t i = 0; result == 0 && i < config->volume_count; i++) {
+        snprintf(path, sizeof path, "volumes/%u", i);
+        result = make_dir_at(root, path, 0755);
+    }
+    for (uint32_t i = 0; result == 0 && i < dirs->count; i++) {
+        snprintf(path, sizeof path, "hostdirs/%s", dirs->names[i]);
+        result = make_dir_at(root, path, 0755);
+    }
+    if (result == 0)
+        result = make_dev(root);
+    return result == 0 ? make_sys(root) : result;
+}
+
+static int bind(const char *from, const char *root, const char *to, unsigned long flags, struct fault *fault) {
+    char path[PATH_BYTES];
+    int result = format_path(path, sizeof path, "%s/%s", root, to);
+    if (result == 0 && mount(from, path, NULL, MS_BIND | flags, NULL) < 0)
+        result = -errno;
+    return result == 0 ? 0 : fault_set(fault, -result, "bind", "cannot bind %s into the spawner's mount tree", from);
+}
+
+int tree_build(const struct config *config, const struct host_dirs *dirs, char *pool_point, struct fault *fault) {
+    char root[PATH_BYTES], path[64], from[64];
+    int result = private_path(config, "/root", root);
+    if (result == 0)
+        result = format_path(pool_point, PATH_BYTES, "%s/pool", root);
+    if (result < 0)
+        return fault_set(fault, -result, "build-tree", "the run directory's path is too long");
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return fault_set(fault, errno, "unshare-mounts", "cannot make a mount namespace (run as root)");
+    if (mount("tinyvm", root, "tmpfs", MS_NOATIME, "mode=0755,size=4m") < 0)
+        return fault_set(fault, errno, "mount-tree", "cannot mount a tmpfs on %s", root);
+    int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    result = fd < 0 ? -errno : make_inside(fd, config, dirs);
+    fd_close(&fd);
+    if (result < 0)
+        return fault_set(fault, -result, "fill-tree", "cannot make devices and directories in %s", root);
+    result = bind(config->run, root, "run", 0, fault);
+    if (result == 0)
+        result = bind("/usr", root, "usr", 0, fault);
+    if (result == 0)
+        result = bind(config->images, root, "images", 0, fault);
+    if (result == 0)
+        result = bind("/proc", root, "proc", 0, fault);
+    for (uint32_t i = 0; result == 0 && i < config->volume_count; i++) {
+        snprintf(path, sizeof path, "volumes/%u", i);
+        result = bind(config->volumes[i], root, path, MS_REC, fault);
+    }
+    for (uint32_t i = 0; result == 0 && i < dirs->count; i++) {
+        snprintf(from, sizeof from, "/%s", dirs->names[i]);
+        snprintf(path, sizeof path, "hostdirs/%s", dirs->names[i]);
+        result = bind(from, root, path, 0, fault);
+    }
+    return result;
+}
+
+int tree_enter(const struct config *config, struct fault *fault) {
+    char root[PATH_BYTES];
+    int result = private_path(config, "/root", root);
+    if (result < 0 || chdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
+        chdir("/") < 0)
+        return fault_set(fault, errno, "enter-tree", "cannot make %s the root (not possible on an initramfs)", root);
+    return 0;
+}
+
+void tree_find_masks(struct proc_masks *masks) {
+    static const struct { const char *name; int kind; } wanted[] = {
+        {"kcore", MASK_FILE}, {"keys", MASK_FILE}, {"key-users", MASK_FILE}, {"timer_list", MASK_FILE},
+        {"sched_debug", MASK_FILE}, {"latency_stats", MASK_FILE}, {"kallsyms", MASK_FILE}, {"acpi", MASK_DIR},
+        {"scsi", MASK_DIR}, {"asound", MASK_DIR}, {"bus", MASK_READ_ONLY}, {"fs", MASK_READ_ONLY},
+        {"irq", MASK_READ_ONLY}, {"sys", MASK_READ_ONLY}, {"sysrq-trigger", MASK_READ_ONLY}};
+    masks->count = 0;
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%s", wanted[i].name);
+        if (access(path, F_OK) < 0)
+            continue;
+        masks->items[masks->count].name = wanted[i].name;
+        masks->items[masks->count].kind = (unsigned)wanted[i].kind;
+        masks->count++;
+    }
+}

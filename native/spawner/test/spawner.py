@@ -1,0 +1,314 @@
+"""A tinyvm-spawner under test, its client, and a small client of the guest."""
+import os
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+
+from wire import Closed, Connection, Reader, string, strings
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.path.join(HERE, "..", "build")
+GUEST = os.path.join(HERE, "..", "..", "guest", "build", "tinyvm-guest")
+DEADLINE = 30
+MIB = 1 << 20
+
+PING, CREATE, DESTROY, KILL, FREEZE, THAW, RESIZE, STATS, LIST, SUBSCRIBE, QUIT = range(1, 12)
+OK, ERROR, EVENT = 0x40, 0x41, 0x42
+
+
+class Refused(Exception):
+    """An ERROR answer."""
+
+    def __init__(self, errno, step, message):
+        super().__init__(f"{step}: {message}")
+        self.errno, self.step, self.message = errno, step, message
+
+
+def eventually(check, what, deadline=DEADLINE):
+    """Polls until check() is true."""
+    end = time.monotonic() + deadline
+    while True:
+        value = check()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError("not within %d s: %s" % (deadline, what))
+        time.sleep(0.005)
+
+
+def create_payload(id, image="host", cpu=1000, memory=256 * MIB, disk=64 * MIB, pids=64, hostname=None, user="user",
+                   read_only=0, mounts=()):
+    payload = string(id) + string(image) + struct.pack(">IQQI", cpu, memory, disk, pids)
+    payload += string(hostname if hostname is not None else id[:64]) + string(user) + struct.pack(">B", read_only)
+    payload += struct.pack(">I", len(mounts))
+    for source, target, ro in mounts:
+        payload += string(source) + string(target) + struct.pack(">B", ro)
+    return payload
+
+
+class Client(Connection):
+    """Requests of spec/spawner-protocol.md, one at a time unless said otherwise."""
+
+    def __init__(self, path, timeout=DEADLINE):
+        super().__init__(path, timeout)
+        self.stream = 0
+        self.events = []
+
+    def ask(self, kind, payload=b""):
+        self.stream += 1
+        self.send(kind, self.stream, payload)
+        return self.stream
+
+    def answer(self, stream):
+        while True:
+            kind, got, payload = self.receive()
+            if kind == EVENT:
+                self.note_event(payload)
+                continue
+            assert got == stream, (got, stream)
+            reader = Reader(payload)
+            if kind == ERROR:
+                raise Refused(reader.i32(), reader.str(), reader.str())
+            assert kind == OK, kind
+            return reader
+
+    def note_event(self, payload):
+        reader = Reader(payload)
+        self.events.append((reader.u8(), reader.str(), reader.i32(), reader.u64()))
+
+    def next_event(self, wanted):
+        """The first event, seen or to come, for which wanted(event) is true."""
+        while True:
+            for event in self.events:
+                if wanted(event):
+                    return event
+            kind, _, payload = self.receive()
+            assert kind == EVENT
+            self.note_event(payload)
+
+    def call(self, kind, payload=b""):
+        return self.answer(self.ask(kind, payload))
+
+    def ping(self):
+        reader = self.call(PING)
+        keys = ("version", "mode", "layers", "uid")
+        values = (reader.u16(), reader.u8(), reader.str(), reader.u32())
+        return dict(zip(keys, values), features=[reader.str() for _ in range(reader.u32())])
+
+    def create(self, id, **options):
+        reader = self.call(CREATE, create_payload(id, **options))
+        return reader.u32(), reader.str()
+
+    def destroy(self, id):
+        self.call(DESTROY, string(id))
+
+    def kill(self, id):
+        self.call(KILL, string(id))
+
+    def freeze(self, id):
+        self.call(FREEZE, string(id))
+
+    def thaw(self, id):
+        self.call(THAW, string(id))
+
+    def resize(self, id, cpu=1000, memory=256 * MIB, pids=64):
+        self.call(RESIZE, string(id) + struct.pack(">IQI", cpu, memory, pids))
+
+    def stats(self, id):
+        reader = self.call(STATS, string(id))
+        keys = ("cpu", "throttled", "memory", "peak", "limit")
+        stats = {key: reader.u64() for key in keys}
+        stats["pids"] = reader.u32()
+        for key in ("read", "write", "oom", "disk", "disk_total"):
+            stats[key] = reader.u64()
+        stats["frozen"] = reader.u8()
+        return stats
+
+    def list(self):
+        stream, walls, more = self.ask(LIST), {}, 1
+        while more:
+            reader = self.answer(stream)
+            more = reader.u8()
+            for _ in range(reader.u32()):
+                id, pid, state, path = reader.str(), reader.u32(), reader.u8(), reader.str()
+                walls[id] = (pid, state, path)
+        return walls
+
+    def subscribe(self):
+        self.call(SUBSCRIBE)
+
+    def quit(self):
+        self.call(QUIT)
+
+
+class Ended(Exception):
+    """The guest refused to start the command."""
+
+
+class Guest(Connection):
+    """Runs commands through the guest protocol."""
+
+    def __init__(self, path, timeout=DEADLINE):
+        super().__init__(path, timeout)
+        self.send(0x01, 0, struct.pack(">HHI", 1, 1, 1 << 20))
+        kind, _, _ = self.receive()
+        assert kind == 0x02, kind
+        self.stream = 0
+
+    def start(self, argv, user="", cwd="", env=()):
+        self.stream += 1
+        self.send(0x10, self.stream, struct.pack(">I", 4) + string("test") + string(user) + string(cwd) +
+                  strings(argv) + strings(env) + struct.pack(">HH", 0, 0))
+        return self.stream
+
+    def finish(self, stream):
+        """(exit code, signal, output) of a started command."""
+        output = b""
+        while True:
+            kind, got, payload = self.receive()
+            if got != stream:
+                continue
+            reader = Reader(payload)
+            if kind == 0x12:
+                reader.u64()
+                output += reader.rest()
+                self.send(0x06, stream, struct.pack(">I", len(reader.rest())))
+            elif kind == 0x18:
+                return reader.i32(), reader.u8(), output.decode(errors="replace")
+            elif kind == 0x03:
+                raise Ended(reader.i32(), reader.str())
+
+    def run(self, argv, **options):
+        return self.finish(self.start(argv, **options))
+
+    def shell(self, script, user="", check=True):
+        """Output of a bash script; its exit code must be 0 unless check is off."""
+        code, number, output = self.run(["/bin/bash", "-c", script], user=user)
+        if check and (code, number) != (0, 0):
+            raise AssertionError("exit %d signal %d: %s\n%s" % (code, number, script, output))
+        return output.strip()
+
+
+class Spawner:
+    """Starts tinyvm-spawner in a directory of its own and ends it without leaving anything."""
+
+    def __init__(self, arguments=(), guest=GUEST, program="tinyvm-spawner", layers="auto", blanks=4, before=(), dir=None,
+                 pool_bytes=2 << 30):
+        self.own = dir is None
+        self.dir = dir or tempfile.mkdtemp(prefix="tinyvm-spawner-", dir="/tmp")
+        self.run, self.images = os.path.join(self.dir, "run"), os.path.join(self.dir, "images")
+        os.makedirs(self.images, exist_ok=True)
+        read_end, write_end = os.pipe()
+        self.process = subprocess.Popen(
+            [os.path.join(BUILD, program), "serve", *before, "--run", self.run, "--images", self.images, "--guest", guest,
+             "--layers", layers, "--pool", str(blanks), "--pool-bytes", str(pool_bytes), "--ready-fd", str(write_end),
+             *arguments], pass_fds=(write_end,), stderr=subprocess.PIPE)
+        os.close(write_end)
+        self.ready = b""
+        end = time.monotonic() + DEADLINE
+        while not self.ready.endswith(b"\n"):
+            readable, _, _ = select.select([read_end], [], [], max(0, end - time.monotonic()))
+            part = os.read(read_end, 4096) if readable else b""
+            if not part:
+                break
+            self.ready += part
+        os.close(read_end)
+        self.socket = os.path.join(self.run, "spawner.sock")
+        if not self.ready.startswith(b"ready"):
+            self.process.wait(DEADLINE)
+            self.process.stderr.close()
+            if self.own:
+                shutil.rmtree(self.dir, ignore_errors=True)
+            return
+        self.uid = int(self.ready.split(b"uid=")[1])
+        self.block = self.uid >> 28
+
+    def client(self):
+        return Client(self.socket)
+
+    def pids(self):
+        """(spawner, supervisor) as they are now, None when one is missing."""
+        found = {}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open("/proc/%s/cmdline" % pid, "rb") as file:
+                    line = file.read()
+                with open("/proc/%s/comm" % pid) as file:
+                    name = file.read().strip()
+            except OSError:
+                continue
+            if b"serve\0" in line and self.run.encode() + b"\0" in line and name in ("tinyvm-spawner", "tinyvm-superv"):
+                with open("/proc/%s/status" % pid) as file:
+                    status = file.read()
+                # blank walls are copies of the spawner: they live in their own pid namespace
+                if len(status.split("NSpid:")[1].split("\n")[0].split()) == 1 and "State:\tZ" not in status:
+                    found.setdefault(name, int(pid))
+        return found.get("tinyvm-spawner"), found.get("tinyvm-superv")
+
+    def remains(self):
+        """Everything of this spawner that can be seen on the machine."""
+        left = []
+        for root in ("/sys/fs/cgroup", *("/sys/fs/cgroup/" + name for name in os.listdir("/sys/fs/cgroup"))):
+            path = os.path.join(root, "tinyvm-%d" % self.block)
+            if os.path.isdir(path):
+                left.append(path)
+        left += ["pid %s" % pid for pid in self.pids() if pid]
+        with open("/proc/self/mountinfo") as file:
+            left += [line for line in file if self.dir in line]
+        left += [os.path.join(self.run, name) for name in os.listdir(self.run)] if os.path.isdir(self.run) else []
+        low, high = self.uid, self.uid + (1 << 28)
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if low <= os.stat("/proc/" + pid).st_uid < high:
+                    left.append("process %s of uid range %d" % (pid, self.block))
+            except OSError:
+                pass
+        for name in os.listdir("/sys/block"):
+            try:
+                with open("/sys/block/%s/loop/backing_file" % name) as file:
+                    if self.dir in file.read():
+                        left.append(name)
+            except OSError:
+                pass
+        try:
+            with open("/run/tinyvm/uids/%d" % self.block) as file:
+                if file.read() == self.run:
+                    left.append("claim %d" % self.block)
+        except OSError:
+            pass
+        return left
+
+    def stop(self):
+        """QUIT; then nothing may be left."""
+        if not self.ready.startswith(b"ready"):
+            return
+        try:
+            with self.client() as client:
+                client.quit()
+        except (OSError, Closed):
+            pass
+        try:
+            self.process.wait(DEADLINE)
+        except subprocess.TimeoutExpired:
+            pass
+        try:
+            eventually(lambda: not self.remains(), "nothing left after QUIT")
+        except AssertionError:
+            raise AssertionError("left after QUIT: %s" % self.remains()) from None
+        finally:
+            for pid in self.pids():
+                if pid:
+                    os.kill(pid, signal.SIGKILL)
+            self.process.stderr.close()
+            if self.own:
+                shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
