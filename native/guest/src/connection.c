@@ -211,7 +211,8 @@ bool connection_service(void) {
     if (connection.readable && !connection.input_waits && !connection.end_of_input)
         receive();
     handle_frames();
-    bool more = connection.violation == NULL && streams_pump();
+    if (connection.violation == NULL)
+        streams_pump();
     flush();
     if (connection.violation != NULL) {
         close_for_violation();
@@ -226,7 +227,9 @@ bool connection_service(void) {
         events |= (uint32_t)EPOLLOUT;
     /* Nothing wanted happens only while handling goes on in the next turn, which then sets the interest again. */
     source_want(&connection.source, events);
-    return (more && connection_room() >= PUMP_ROOM_BYTES) || (connection.input_waits && connection_room() >= HANDLER_ROOM_BYTES);
+    /* Asked after writing: what had no room a moment ago may have it now. */
+    return (streams_waiting() && connection_room() >= PUMP_ROOM_BYTES) ||
+           (connection.input_waits && connection_room() >= HANDLER_ROOM_BYTES);
 }
 
 /* Buffer pages that were used once are given back unless they hold something. */

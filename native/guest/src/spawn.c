@@ -72,9 +72,10 @@ static int seal_descriptors(void) {
 }
 
 static int assume_user(const struct user *user) {
-    if (geteuid() != 0 && user->uid == geteuid())
-        return 0; /* not root: only itself is possible */
-    if (setgroups(user->group_count, user->groups) != 0)
+    bool itself = user->uid == geteuid() && user->gid == getegid();
+    /* Without privilege, or where the user namespace denies setgroups (user_namespaces(7)), the guest can still run
+     * commands as what it is; anything else is refused. */
+    if (setgroups(user->group_count, user->groups) != 0 && !(itself && errno == EPERM))
         return -1;
     if (setresgid(user->gid, user->gid, user->gid) != 0)
         return -1;

@@ -127,7 +127,7 @@ size_t stream_allowance(const struct stream *stream, size_t most) {
     return stream->send_credit < most ? (size_t)stream->send_credit : most;
 }
 
-bool streams_pump(void) {
+void streams_pump(void) {
     for (int turns = 0; turns < PUMPS_PER_TURN; turns++) {
         struct stream *stream = ready_first;
         if (stream == NULL || connection_room() < PUMP_ROOM_BYTES)
@@ -136,7 +136,10 @@ bool streams_pump(void) {
         if (stream->class->pump(stream))
             stream_wake(stream);
     }
-    return ready_first != NULL && connection_room() >= PUMP_ROOM_BYTES;
+}
+
+bool streams_waiting(void) {
+    return ready_first != NULL;
 }
 
 void answer_done(uint32_t id) {

@@ -64,8 +64,10 @@ void stream_consume(struct stream *stream, size_t count);
 /* How many counted bytes may be sent now in one frame, at most `most`. */
 size_t stream_allowance(const struct stream *stream, size_t most);
 
-/* Gives up to PUMPS_PER_TURN turns. True when more are waiting and could be served. */
-bool streams_pump(void);
+/* Gives up to PUMPS_PER_TURN turns, while there is room. */
+void streams_pump(void);
+/* Whether a stream waits for its turn. */
+bool streams_waiting(void);
 
 /* Answers for operations that need no stream object: they end the id at once. `error` is a positive errno. */
 void answer_done(uint32_t id);
