@@ -79,7 +79,7 @@ static void remove_unnamed_directory(const char *id) {
 int walls_adopt(struct fault *fault) {
     int result = each_name(TREE_STATE, adopt_one);
     if (result == 0)
-        result = each_name(TREE_RUN "/vms", remove_unnamed_directory);
+        result = each_name(TREE_VMS, remove_unnamed_directory);
     if (result < 0)
         return fault_set(fault, -result, "adopt", "cannot read the run directory");
     cgroups_each_slot(clean_unnamed, NULL);

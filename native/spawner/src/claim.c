@@ -64,8 +64,10 @@ int claim_take(const char *run, struct claim *claim, struct fault *fault) {
     for (int rank = 0; rank < 2; rank++)
         for (uint32_t block = 1; result == 0 && block <= CLAIM_BLOCKS; block++)
             result = try_block(block, run, rank, claim);
-    if (result == 1)
-        return 0;
+    if (result == 1) {
+        claim->dir = open(CLAIM_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return claim->dir >= 0 ? 0 : fault_set(fault, errno, "claim-uids", "cannot open " CLAIM_DIR);
+    }
     if (result == 0)
         return fault_set(fault, EUSERS, "claim-uids",
                          "all %d uid blocks are claimed by other run directories (see " CLAIM_DIR ")", CLAIM_BLOCKS);
@@ -73,8 +75,10 @@ int claim_take(const char *run, struct claim *claim, struct fault *fault) {
 }
 
 void claim_release(struct claim *claim) {
-    /* The spawner has left the host's mount tree, so it empties the file, which means "free"; the name may stay. */
-    if (claim->fd >= 0 && ftruncate(claim->fd, 0) == 0)
-        fd_close(&claim->fd);
+    char name[16];
+    snprintf(name, sizeof name, "%u", claim->block);
+    if (claim->dir >= 0)
+        unlinkat(claim->dir, name, 0);
+    fd_close(&claim->dir);
     fd_close(&claim->fd);
 }

@@ -13,6 +13,7 @@ enum { CLAIM_BLOCKS = 14, SLOTS = 4096, SLOT_UIDS = 65536 };
 struct claim {
     uint32_t block; /* 1 to 14 */
     int fd;         /* keeps the lock */
+    int dir;        /* of the claim files, to remove this one in the end */
 };
 
 int claim_take(const char *run, struct claim *claim, struct fault *fault);

@@ -35,7 +35,9 @@ int config_parse(int argc, char **argv, struct config *config);
 
 /* The private mount tree (tree.c). Every Tiny VM's set-up starts from a copy of it. */
 #define TREE_RUN "/run"                         /* the run directory */
-#define TREE_STATE "/run/" PRIVATE_DIR "/state" /* one file per wall */
+#define TREE_FAST "/fast"                        /* struct fast_place */
+#define TREE_VMS TREE_FAST "/vms"                /* the guests' sockets */
+#define TREE_STATE TREE_FAST "/state"            /* one file per wall, for root only */
 #define TREE_SKELETON "/run/" PRIVATE_DIR "/skeleton" /* image host: everything but /usr */
 #define TREE_USR "/usr"                         /* the host's */
 #define TREE_IMAGES "/images"

@@ -49,7 +49,7 @@ static int prepare_skeleton(struct fault *fault) {
     char state[PATH_BYTES], skeleton[PATH_BYTES], fresh[PATH_BYTES];
     struct host_dirs *dirs = &setup.host.host_dirs;
     bool used = false;
-    int result = format_path(state, sizeof state, "%s/" PRIVATE_DIR "/state", config.run);
+    int result = format_path(state, sizeof state, "%s/state", setup.place.path);
     if (result == 0)
         result = format_path(skeleton, sizeof skeleton, "%s/" PRIVATE_DIR "/skeleton", config.run);
     if (result == 0)
@@ -140,6 +140,8 @@ static int prepare(struct fault *fault) {
         result = lock_run(fault);
     if (result == 0)
         result = claim_take(config.run, &setup.claim, fault);
+    if (result == 0)
+        result = tree_make_fast_place(&config, setup.claim.block, &setup.place, fault);
     if (result < 0)
         return result;
     snprintf(parent, sizeof parent, "tinyvm-%u", setup.claim.block);
@@ -150,7 +152,7 @@ static int prepare(struct fault *fault) {
     if (result == 0)
         result = prepare_skeleton(fault);
     if (result == 0)
-        result = tree_build(&config, &setup.host.host_dirs, pool_point, fault);
+        result = tree_build(&config, &setup.host.host_dirs, &setup.place, pool_point, fault);
     if (result == 0)
         result = layers_open(&config, pool_point, fault);
     if (result == 0)
@@ -177,7 +179,7 @@ static int serve(int argc, char **argv) {
         return code;
     struct fault fault = {0};
     setup.host.config = &config;
-    setup.claim.fd = setup.lock = setup.listener = setup.host.guest = -1;
+    setup.claim.fd = setup.claim.dir = setup.place.parent = setup.lock = setup.listener = setup.host.guest = -1;
     setup.ready = config.ready_fd;
     if (fcntl(setup.ready, F_SETFD, FD_CLOEXEC) < 0) {
         fprintf(stderr, "tinyvm-spawner: --ready-fd %d is not open\n", setup.ready);

@@ -1,7 +1,6 @@
 /* See supervise.h. */
 #include "supervise.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -24,7 +23,8 @@ static struct shared *shared;
 static size_t kept_fds(int *out, size_t room) {
     size_t used = cgroups_fds(out, room);
     used += layers_fds(out + used, room - used);
-    const int single[] = {setup->lock, setup->claim.fd, setup->listener, setup->host.guest, setup->ready};
+    const int single[] = {setup->lock,       setup->claim.fd,   setup->claim.dir, setup->place.parent,
+                          setup->listener,   setup->host.guest, setup->ready};
     for (size_t i = 0; i < sizeof single / sizeof *single && used < room; i++)
         if (single[i] >= 0)
             out[used++] = single[i];
@@ -51,16 +51,9 @@ static void report_ready(const struct fault *fault) {
 }
 
 static void remove_everything(void) {
-    static const char *const kept[] = {".", ".."};
     cgroups_remove_parent();
     layers_close();
-    int run = open(TREE_RUN, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = run < 0 ? NULL : fdopendir(run);
-    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
-        if (strcmp(entry->d_name, kept[0]) != 0 && strcmp(entry->d_name, kept[1]) != 0)
-            remove_tree_at(run, entry->d_name);
-    if (dir != NULL)
-        closedir(dir);
+    tree_remove_files(&setup->place);
     claim_release(&setup->claim);
 }
 

@@ -11,6 +11,7 @@
 struct setup {
     struct host host;
     struct claim claim;
+    struct fast_place place;
     int lock;
     int listener;
     int ready; /* -1 once it was answered */

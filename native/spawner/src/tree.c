@@ -1,8 +1,10 @@
 /* See tree.h. */
 #include "tree.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,14 +12,23 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static int private_path(const struct config *config, const char *name, char *out) {
     return format_path(out, PATH_BYTES, "%s/" PRIVATE_DIR "%s", config->run, name);
 }
 
+/* Whoever else could write there could lie to the spawner about its walls. */
+static int check_private(const char *path) {
+    struct stat info;
+    if (lstat(path, &info) < 0)
+        return -errno;
+    return S_ISDIR(info.st_mode) && info.st_uid == 0 && (info.st_mode & 022) == 0 ? 0 : -EPERM;
+}
+
 int tree_make_dirs(const struct config *config, struct fault *fault) {
-    static const char *const names[] = {"", "/state", "/root"};
+    static const char *const names[] = {"", "/root"};
     char path[PATH_BYTES];
     struct stat info;
     int result = make_dirs(config->run, 0755);
@@ -25,18 +36,73 @@ int tree_make_dirs(const struct config *config, struct fault *fault) {
         result = private_path(config, names[i], path);
         if (result == 0)
             result = make_dir_at(AT_FDCWD, path, 0700);
-        /* Whoever owned these could lie to the spawner about its walls. */
-        if (result == 0 && (lstat(path, &info) < 0 || !S_ISDIR(info.st_mode) || info.st_uid != 0 || (info.st_mode & 022) != 0))
-            result = -EPERM;
+        if (result == 0)
+            result = check_private(path);
     }
-    if (result == 0)
-        result = format_path(path, sizeof path, "%s/vms", config->run);
-    if (result == 0)
-        result = make_dir_at(AT_FDCWD, path, 0755);
     /* The manager has to reach its sockets. */
     if (result == 0 && (stat(config->run, &info) < 0 || chmod(config->run, (info.st_mode & 07777) | 0111) < 0))
         result = -errno;
     return result == 0 ? 0 : fault_set(fault, -result, "make-run-directory", "cannot prepare %s", config->run);
+}
+
+static bool is_in_memory(const char *path) {
+    struct statfs info;
+    return statfs(path, &info) == 0 && (info.f_type == TMPFS_MAGIC || info.f_type == RAMFS_MAGIC);
+}
+
+/* Makes <parent>/tinyvm-<block>, or says why it cannot be used. */
+static int use_memory(const char *parent, uint32_t block, struct fast_place *place) {
+    if (!is_in_memory(parent))
+        return -ENOENT;
+    snprintf(place->name, sizeof place->name, "tinyvm-%u", block);
+    int result = format_path(place->path, sizeof place->path, "%s/%s", parent, place->name);
+    if (result == 0)
+        result = make_dir_at(AT_FDCWD, place->path, 0755);
+    if (result == 0)
+        result = check_private(place->path);
+    if (result == 0 && (place->parent = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        result = -errno;
+    return result;
+}
+
+int tree_make_fast_place(const struct config *config, uint32_t block, struct fast_place *place, struct fault *fault) {
+    char path[PATH_BYTES], link[PATH_BYTES];
+    place->parent = -1;
+    int result = 0;
+    if (is_in_memory(config->run) || (use_memory("/run", block, place) < 0 && use_memory("/dev/shm", block, place) < 0))
+        result = format_path(place->path, sizeof place->path, "%s", config->run);
+    if (result == 0)
+        result = format_path(path, sizeof path, "%s/state", place->path);
+    if (result == 0 && (result = make_dir_at(AT_FDCWD, path, 0700)) == 0)
+        result = check_private(path);
+    if (result == 0)
+        result = format_path(path, sizeof path, "%s/vms", place->path);
+    if (result == 0 && (result = make_dir_at(AT_FDCWD, path, 0755)) == 0)
+        result = check_private(path);
+    if (result == 0 && place->parent >= 0) {
+        result = format_path(link, sizeof link, "%s/vms", config->run);
+        if (result == 0 && ((unlink(link) < 0 && errno != ENOENT) || symlink(path, link) < 0))
+            result = -errno;
+    }
+    return result == 0 ? 0 : fault_set(fault, -result, "make-fast-place", "cannot make directories for sockets and state");
+}
+
+static void remove_contents(const char *path) {
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            remove_tree_at(fd, entry->d_name);
+    if (dir != NULL)
+        closedir(dir);
+}
+
+void tree_remove_files(struct fast_place *place) {
+    remove_contents(TREE_FAST);
+    remove_contents(TREE_RUN);
+    if (place->parent >= 0)
+        unlinkat(place->parent, place->name, AT_REMOVEDIR);
+    fd_close(&place->parent);
 }
 
 static int make_node(int root, const char *path, unsigned major, unsigned minor) {
@@ -80,7 +146,7 @@ static int make_sys(int root) {
 
 static int make_inside(int root, const struct config *config, const struct host_dirs *dirs) {
     static const char *const names[] = {
-        "run", "usr", "images", "volumes", "pool", "proc", "work", "work/lower", "work/lowerusr", "work/layer",
+        "run", "fast", "usr", "images", "volumes", "pool", "proc", "work", "work/lower", "work/lowerusr", "work/layer",
         "work/root", "hostdirs", "template", "template/empty", "template/dev", "template/dev/pts", "template/dev/shm",
         "template/sys", "template/sys/block", "template/sys/bus", "template/sys/class", "template/sys/class/net",
         "template/sys/dev", "template/sys/devices", "template/sys/devices/system", "template/sys/devices/system/cpu",
@@ -110,7 +176,8 @@ static int bind(const char *from, const char *root, const char *to, unsigned lon
     return result == 0 ? 0 : fault_set(fault, -result, "bind", "cannot bind %s into the spawner's mount tree", from);
 }
 
-int tree_build(const struct config *config, const struct host_dirs *dirs, char *pool_point, struct fault *fault) {
+int tree_build(const struct config *config, const struct host_dirs *dirs, const struct fast_place *place, char *pool_point,
+               struct fault *fault) {
     char root[PATH_BYTES], path[64], from[64];
     int result = private_path(config, "/root", root);
     if (result == 0)
@@ -127,6 +194,8 @@ int tree_build(const struct config *config, const struct host_dirs *dirs, char *
     if (result < 0)
         return fault_set(fault, -result, "fill-tree", "cannot make devices and directories in %s", root);
     result = bind(config->run, root, "run", 0, fault);
+    if (result == 0)
+        result = bind(place->path, root, "fast", 0, fault);
     if (result == 0)
         result = bind("/usr", root, "usr", 0, fault);
     if (result == 0)

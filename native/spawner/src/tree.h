@@ -20,12 +20,27 @@ struct proc_masks {
     } items[MAX_MASKS];
 };
 
+/*
+ * Where the small files of each wall lie: `vms` with the sockets and `state`. Making a file costs a disk's file system up
+ * to a millisecond, so when the run directory is not in memory they lie in /run or /dev/shm if that is, and <run>/vms is
+ * a link.
+ */
+struct fast_place {
+    char path[PATH_BYTES];
+    int parent; /* the directory that holds it; -1: it is the run directory */
+    char name[32];
+};
+
 /* Makes the private directories below the run directory. */
 int tree_make_dirs(const struct config *config, struct fault *fault);
+int tree_make_fast_place(const struct config *config, uint32_t block, struct fast_place *place, struct fault *fault);
 /* A new mount namespace with the tree in it; the pool goes to `pool_point` (room PATH_BYTES) before tree_enter. */
-int tree_build(const struct config *config, const struct host_dirs *dirs, char *pool_point, struct fault *fault);
+int tree_build(const struct config *config, const struct host_dirs *dirs, const struct fast_place *place, char *pool_point,
+               struct fault *fault);
 /* Makes the tree the root and lets go of the host's. */
 int tree_enter(const struct config *config, struct fault *fault);
+/* The last act: everything below the run directory and the fast place. */
+void tree_remove_files(struct fast_place *place);
 void tree_find_masks(struct proc_masks *masks);
 
 #endif

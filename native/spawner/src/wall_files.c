@@ -11,8 +11,6 @@
 
 #include "wall.h"
 
-#define TREE_VMS TREE_RUN "/vms"
-
 enum { LISTEN_BACKLOG = 16, SOCKET_PATH_BYTES = sizeof((struct sockaddr_un *)0)->sun_path };
 
 void wall_socket_path(const struct host *host, const char *id, char *out, size_t room) {
