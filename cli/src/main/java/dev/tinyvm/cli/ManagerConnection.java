@@ -1,7 +1,6 @@
 package dev.tinyvm.cli;
 
 import dev.tinyvm.sdk.TinyVmClient;
-import dev.tinyvm.sdk.TinyVmConnectionException;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
@@ -83,7 +82,8 @@ public final class ManagerConnection {
         return directories;
     }
 
-    private boolean named(Shell shell) {
+    /** Whether the command line or the environment says which manager. */
+    public boolean named(Shell shell) {
         return url != null || chosenData(shell) != null || !shell.variable("TINYVM_URL").isBlank();
     }
 
@@ -114,10 +114,5 @@ public final class ManagerConnection {
 
     private static boolean same(String a, String b) {
         return a.replaceFirst("/+$", "").replace("//localhost:", "//127.0.0.1:").equals(b.replaceFirst("/+$", ""));
-    }
-
-    /** Whether the failure only says that nobody is there any more. */
-    static boolean gone(RuntimeException e) {
-        return e instanceof TinyVmConnectionException;
     }
 }

@@ -18,11 +18,14 @@ import java.util.Properties;
  * @param pid of the manager's process
  */
 public record RunningManager(String url, long pid) {
-    /** Name of the file that holds this record. */
-    public static final String FILE = "manager.address";
+    /** The part of a data directory that belongs to the manager; the rest is root's. */
+    public static final String DIRECTORY = "manager";
 
-    /** Name of the file with the key for commands on this machine. */
-    public static final String KEY_FILE = "cli.key";
+    /** The file that holds this record, below the data directory. */
+    public static final String FILE = DIRECTORY + "/address";
+
+    /** The file with the key for commands on this machine, below the data directory. */
+    public static final String KEY_FILE = DIRECTORY + "/cli.key";
 
     /** Where root's manager keeps its data. */
     public static final Path ROOT_DATA = Path.of("/var/lib/tinyvm");

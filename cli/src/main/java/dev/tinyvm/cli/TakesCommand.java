@@ -7,13 +7,9 @@ interface TakesCommand {
     /** What went wrong before the command inside could run. */
     static int exitCode(TinyVmException refused) {
         return switch (refused.code()) {
-            case "no_such_program" -> ExitCode.NO_SUCH_PROGRAM;
-            case "not_executable" -> ExitCode.NOT_EXECUTABLE;
-            default -> switch (refused.errno()) {
-                case "ENOENT" -> ExitCode.NO_SUCH_PROGRAM;
-                case "EACCES", "ENOEXEC" -> ExitCode.NOT_EXECUTABLE;
-                default -> ExitCode.NOT_RUN;
-            };
+            case "command_not_found" -> ExitCode.NO_SUCH_PROGRAM;
+            case "command_invalid" -> ExitCode.NOT_EXECUTABLE;
+            default -> ExitCode.NOT_RUN;
         };
     }
 }

@@ -1,0 +1,155 @@
+package dev.tinyvm.app;
+
+import dev.tinyvm.bench.BenchPlan;
+import dev.tinyvm.bench.BenchResult;
+import dev.tinyvm.bench.BenchTarget;
+import dev.tinyvm.bench.Benchmark;
+import dev.tinyvm.bench.Ready;
+import dev.tinyvm.cli.CliException;
+import dev.tinyvm.cli.ExitCode;
+import dev.tinyvm.cli.JsonOutput;
+import dev.tinyvm.cli.ManagerConnection;
+import dev.tinyvm.cli.RunningManager;
+import dev.tinyvm.cli.Shell;
+import dev.tinyvm.cli.text.Table;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code tinyvm bench}. */
+final class BenchCommands {
+    private BenchCommands() {}
+
+    static CommandLine line(Shell shell) {
+        return new CommandLine(new Bench(shell));
+    }
+
+    @Command(
+            description = {
+                "Measure, through the REST API over loopback, and print what was found. docs/bench.md says what each figure means.",
+                "Uses the manager that --url or TINYVM_URL names; else starts one of its own in a separate process, and removes it (needs root).",
+                "Without a name: the list of benchmarks."
+            },
+            footerHeading = "%nExamples:%n",
+            footer = {"  sudo tinyvm bench start", "  sudo tinyvm bench density --n 1000 --json", "  sudo tinyvm bench churn --clients 4"})
+    static final class Bench implements Callable<Integer> {
+        @Mixin
+        final ManagerConnection manager = new ManagerConnection();
+
+        @Parameters(arity = "0..1", paramLabel = "NAME", description = "start, create, exec, freeze, churn, density, leak or ready.")
+        @Nullable String name;
+
+        @Option(names = "--n", paramLabel = "N", description = "How many (default: as many as the benchmark does by itself).")
+        int n;
+
+        @Option(names = "--clients", paramLabel = "C", description = "Clients at once, for churn and leak (default: 2).")
+        int clients;
+
+        @Option(names = {"-q", "--quiet"}, description = "Print no progress.")
+        boolean quiet;
+
+        @Option(names = "--json", description = "Print JSON.")
+        boolean json;
+
+        @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+        boolean help;
+
+        private final Shell shell;
+
+        Bench(Shell shell) {
+            this.shell = shell;
+        }
+
+        @Override
+        public Integer call() throws Exception {
+            if (name == null) {
+                list();
+                return ExitCode.OK;
+            }
+            if (n < 0 || n > 1_000_000 || clients < 0 || clients > 256) {
+                throw new CliException(ExitCode.USAGE, "--n is at most 1000000, --clients at most 256, and neither is negative");
+            }
+            BenchPlan plan = new BenchPlan(n, clients, command(name));
+            if (name.equals(Ready.WORD)) {
+                LocalManager.requireRoot();
+                show(Ready.run(Installation.find().entry(), plan, this::progress));
+                return ExitCode.OK;
+            }
+            Benchmark benchmark = benchmark(name);
+            boolean named = manager.named(shell);
+            if (named) {
+                show(benchmark.run(runningTarget(), plan, this::progress));
+            } else {
+                LocalManager.requireRoot();
+                progress("starting a manager for this benchmark");
+                try (BenchManager own = BenchManager.start(Installation.find())) {
+                    show(benchmark.run(own.target(), plan, this::progress));
+                }
+            }
+            return ExitCode.OK;
+        }
+
+        private BenchTarget runningTarget() {
+            ManagerConnection.Address address =
+                    manager.find(shell).orElseThrow(() -> new CliException(ExitCode.FAILED, "no manager runs there"));
+            Optional<Path> data = manager.directories(shell).stream()
+                    .filter(d -> RunningManager.read(d).filter(r -> r.url().equals(address.url())).isPresent())
+                    .findFirst();
+            long pid = data.flatMap(RunningManager::read).map(RunningManager::pid).orElse(0L);
+            return new BenchTarget(
+                    address.url(),
+                    address.key(),
+                    pid,
+                    data.map(d -> DataDirectory.runDirectory(d).toString()).orElse(""));
+        }
+
+        private static Benchmark benchmark(String name) {
+            List<String> known = new ArrayList<>(List.of(Ready.WORD));
+            for (Benchmark benchmark : Benchmark.values()) {
+                if (benchmark.word().equals(name)) {
+                    return benchmark;
+                }
+                known.add(benchmark.word());
+            }
+            throw new CliException(ExitCode.USAGE, "there is no benchmark '" + name + "'", "There are: " + String.join(", ", known));
+        }
+
+        private void list() {
+            Table table = new Table(shell.style()).left("NAME").left("MEASURES");
+            for (Benchmark benchmark : Benchmark.values()) {
+                table.row(benchmark.word(), benchmark.summary());
+            }
+            table.row(Ready.WORD, Ready.SUMMARY);
+            table.lines().forEach(shell.out()::println);
+        }
+
+        private String command(String bench) {
+            return "./tinyvm bench " + bench + (n > 0 ? " --n " + n : "") + (clients > 0 ? " --clients " + clients : "") + " --json";
+        }
+
+        private void progress(String words) {
+            if (!quiet) {
+                shell.err().println("tinyvm: " + words);
+            }
+        }
+
+        private void show(BenchResult result) throws IOException {
+            if (json) {
+                JsonOutput.print(shell.out(), result.toMap());
+                return;
+            }
+            Table table = new Table(shell.style()).left("FIGURE").left("VALUE");
+            result.toMap().forEach((k, v) -> table.row(k, v));
+            table.lines().forEach(shell.out()::println);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+package dev.tinyvm.app;
+
+import dev.tinyvm.cli.Cli;
+import dev.tinyvm.cli.ManagerConnection.Address;
+import dev.tinyvm.cli.PrivateManagers;
+import dev.tinyvm.cli.RunningManager;
+import dev.tinyvm.cli.Shell;
+import dev.tinyvm.manager.ManagerSettings;
+import dev.tinyvm.server.ServerSettings;
+import dev.tinyvm.spec.ManagerConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A manager for one {@code run}, in the same process, with a data directory that goes away with it. A small watcher process sees by its standard input when this one ends, in whatever way, and
+ * removes what is left: that holds after kill -9 too.
+ */
+final class EphemeralManagers implements PrivateManagers {
+    private static final Path PARENT = Path.of("/var/tmp");
+    private static final long WATCHER_SECONDS = 90;
+
+    /** $1 entry script, $2 spawner socket, $3 data directory, $4 run directory. Everything may be gone already, which is the usual case. */
+    private static final String WATCHER = """
+            trap '' INT TERM HUP
+            cat >/dev/null
+            if [ -S "$2" ]; then TINYVM_BUILD=never "$1" sweep "$2" >/dev/null 2>&1; fi
+            rm -rf -- "$3" "$4"
+            """;
+
+    @Override
+    public PrivateManager start(Shell shell) throws Exception {
+        LocalManager.requireRoot();
+        Installation installation = Installation.find();
+        Path directory = Files.createTempDirectory(PARENT, "tinyvm-run-");
+        DataDirectory data = DataDirectory.open(directory);
+        Path run = data.runDirectory();
+        Process watcher = new ProcessBuilder(
+                        "setsid",
+                        "sh",
+                        "-c",
+                        WATCHER,
+                        "sh",
+                        installation.entry().toString(),
+                        run.resolve("spawner.sock").toString(),
+                        directory.toString(),
+                        run.toString())
+                .directory(Path.of("/").toFile())
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .redirectError(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        try {
+            LocalManager manager = LocalManager.start(
+                    new LocalManager.Plan(
+                            data,
+                            RunningManager.defaultData(shell).resolve("images"),
+                            run,
+                            ManagerSettings.of(ManagerConfig.DEFAULT, Cli.VERSION),
+                            ServerSettings.DEFAULT.withPort(0)),
+                    keep -> {});
+            Ephemeral ephemeral = new Ephemeral(manager, watcher, new Address(manager.url(), manager.localKey()));
+            Runtime.getRuntime().addShutdownHook(new Thread(ephemeral::close, "private-manager-stop"));
+            return ephemeral;
+        } catch (IOException | RuntimeException e) {
+            end(watcher);
+            throw e;
+        }
+    }
+
+    /** Lets the watcher do its work and waits for it. */
+    private static void end(Process watcher) {
+        try {
+            watcher.getOutputStream().close();
+            if (!watcher.waitFor(WATCHER_SECONDS, TimeUnit.SECONDS)) {
+                System.err.println("tinyvm: what the private manager left is still being removed");
+            }
+        } catch (IOException e) {
+            throw new IllegalStateException("the watcher cannot be told to end: " + e.getMessage(), e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static final class Ephemeral implements PrivateManager {
+        private final LocalManager manager;
+        private final Process watcher;
+        private final Address address;
+        private boolean closed;
+
+        Ephemeral(LocalManager manager, Process watcher, Address address) {
+            this.manager = manager;
+            this.watcher = watcher;
+            this.address = address;
+        }
+
+        @Override
+        public Address address() {
+            return address;
+        }
+
+        @Override
+        public synchronized void close() {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            manager.stop(true);
+            end(watcher);
+        }
+    }
+}

@@ -1,0 +1,218 @@
+package dev.tinyvm.app;
+
+import dev.tinyvm.cli.CliException;
+import dev.tinyvm.cli.ExitCode;
+import dev.tinyvm.cli.JsonOutput;
+import dev.tinyvm.cli.ManagerConnection;
+import dev.tinyvm.cli.Shell;
+import dev.tinyvm.cli.text.Quantity;
+import dev.tinyvm.cli.text.Table;
+import dev.tinyvm.images.Image;
+import dev.tinyvm.images.ImageConfig;
+import dev.tinyvm.images.ImageException;
+import dev.tinyvm.images.ImageStore;
+import dev.tinyvm.images.ImportResult;
+import dev.tinyvm.sdk.TinyVmClient;
+import dev.tinyvm.sdk.VmFilter;
+import dev.tinyvm.sdk.VmInfo;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code tinyvm image}: works on the store itself, in this process, since only root can give files their owners. */
+@Command(
+        description = "List, import and remove images. 'host' is always there: this machine's own programs.",
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  tinyvm image ls",
+            "  sudo tinyvm image import debian ./debian-rootfs.tar.gz",
+            "  sudo tinyvm image import --user user tools /srv/debootstrap-tree",
+            "  sudo tinyvm image rm debian"
+        })
+final class ImageCommand implements Runnable {
+    @Spec
+    @SuppressWarnings("NullAway.Init") // picocli sets it
+    CommandSpec spec;
+
+    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    boolean help;
+
+    static CommandLine line(Shell shell) {
+        return new CommandLine(new ImageCommand())
+                .addSubcommand(new Ls(shell))
+                .addSubcommand(new Inspect(shell))
+                .addSubcommand(new Import(shell))
+                .addSubcommand(new Remove(shell));
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "which? image ls, image inspect NAME, image import NAME SOURCE, image rm NAME");
+    }
+
+    /** What all have: the store of the chosen data directory. */
+    abstract static class OnStore implements Callable<Integer> {
+        @Mixin
+        final ManagerConnection manager = new ManagerConnection();
+
+        @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+        boolean help;
+
+        final Shell shell;
+
+        OnStore(Shell shell) {
+            this.shell = shell;
+        }
+
+        abstract void run(ImageStore store);
+
+        @Override
+        public Integer call() {
+            Path data = manager.directories(shell).iterator().next();
+            try {
+                run(new ImageStore(data.resolve("images")));
+                return ExitCode.OK;
+            } catch (ImageException e) {
+                String[] hints = e.code() == ImageException.Code.PERMISSION && !Privileges.isRoot() ? new String[] {"Try again with sudo"} : new String[0];
+                throw new CliException(ExitCode.FAILED, String.valueOf(e.getMessage()), hints);
+            }
+        }
+    }
+
+    /** {@code tinyvm image ls}. */
+    @Command(name = "ls", description = "List images.", footerHeading = "%nExamples:%n", footer = "  tinyvm image ls --json")
+    static final class Ls extends OnStore {
+        @Option(names = {"-q", "--quiet"}, description = "Print names alone.")
+        boolean quiet;
+
+        @Option(names = "--json", description = "Print JSON.")
+        boolean json;
+
+        Ls(Shell shell) {
+            super(shell);
+        }
+
+        @Override
+        void run(ImageStore store) {
+            List<Image> images = store.list();
+            if (json) {
+                JsonOutput.print(shell.out(), images);
+            } else if (quiet) {
+                images.forEach(i -> shell.out().println(i.name()));
+            } else {
+                Table table = new Table(shell.style()).left("NAME").right("SIZE").right("AGE").left("USER").left("DIGEST");
+                Instant now = Instant.now();
+                images.forEach(i -> table.row(
+                        i.name(),
+                        i.sizeBytes() == 0 ? "-" : Quantity.bytes(i.sizeBytes()),
+                        Quantity.duration(Duration.between(i.createdAt(), now)),
+                        i.defaultUser(),
+                        i.digest().length() > 19 ? i.digest().substring(0, 19) : i.digest()));
+                table.lines().forEach(shell.out()::println);
+            }
+        }
+    }
+
+    /** {@code tinyvm image inspect}. */
+    @Command(name = "inspect", description = "Print all that is known of an image, as JSON.", footerHeading = "%nExamples:%n", footer = "  tinyvm image inspect host")
+    static final class Inspect extends OnStore {
+        @Parameters(paramLabel = "NAME", description = "Of the image.")
+        String name = "";
+
+        @Option(names = "--json", description = "Accepted for symmetry: the output is always JSON.")
+        boolean json;
+
+        Inspect(Shell shell) {
+            super(shell);
+        }
+
+        @Override
+        void run(ImageStore store) {
+            JsonOutput.print(shell.out(), store.inspect(name));
+        }
+    }
+
+    /** {@code tinyvm image import}. */
+    @Command(
+            name = "import",
+            description = "Make an image from a root file system: a directory, or a tar archive (plain or gzip). Needs root.",
+            footerHeading = "%nExamples:%n",
+            footer = {"  sudo tinyvm image import debian rootfs.tar.gz", "  sudo tinyvm image import --user user --env LANG=C.UTF-8 tools ./tree"})
+    static final class Import extends OnStore {
+        @Parameters(index = "0", paramLabel = "NAME", description = "What it will be called.")
+        String name = "";
+
+        @Parameters(index = "1", paramLabel = "SOURCE", description = "Directory or archive.")
+        Path source = Path.of("");
+
+        @Option(names = "--user", paramLabel = "USER", description = "User of commands that name none (default: root).")
+        String user = "root";
+
+        @Option(names = "--workdir", paramLabel = "DIR", description = "Directory of commands that name none.")
+        String workingDir = "";
+
+        @Option(names = {"-e", "--env"}, paramLabel = "NAME=value", description = "Environment of every command.")
+        Map<String, String> env = new LinkedHashMap<>();
+
+        @Option(names = "--command", paramLabel = "WORD", split = ",", description = "Program and arguments when a descriptor names none, separated by commas.")
+        List<String> command = new ArrayList<>();
+
+        @Option(names = "--json", description = "Print JSON.")
+        boolean json;
+
+        Import(Shell shell) {
+            super(shell);
+        }
+
+        @Override
+        void run(ImageStore store) {
+            ImportResult result = store.importFrom(name, source, new ImageConfig(user, env, workingDir, command));
+            if (json) {
+                JsonOutput.print(shell.out(), result);
+                return;
+            }
+            shell.out().println(result.image().name() + "  " + Quantity.bytes(result.image().sizeBytes()) + "  " + result.image().digest());
+            if (!result.leftOut().isEmpty()) {
+                shell.err().println("left out " + result.leftOut().size() + ": " + String.join(", ", result.leftOut().subList(0, Math.min(10, result.leftOut().size()))));
+            }
+        }
+    }
+
+    /** {@code tinyvm image rm}. */
+    @Command(name = "rm", description = "Remove an image that no Tiny VM uses. Needs root.", footerHeading = "%nExamples:%n", footer = "  sudo tinyvm image rm debian")
+    static final class Remove extends OnStore {
+        @Parameters(paramLabel = "NAME", description = "Of the image.")
+        String name = "";
+
+        Remove(Shell shell) {
+            super(shell);
+        }
+
+        @Override
+        void run(ImageStore store) {
+            Set<String> inUse = manager.openIfRunning(shell)
+                    .map(client -> {
+                        try (TinyVmClient open = client) {
+                            return open.vms(VmFilter.ALL).stream().map(VmInfo::image).collect(Collectors.toSet());
+                        }
+                    })
+                    .orElse(Set.of());
+            store.remove(name, inUse);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+package dev.tinyvm.app;
+
+import dev.tinyvm.cli.Cli;
+import dev.tinyvm.cli.CliException;
+import dev.tinyvm.cli.ExitCode;
+import dev.tinyvm.cli.RunningManager;
+import dev.tinyvm.manager.ManagerSettings;
+import dev.tinyvm.server.ServerSettings;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A manager in this process: finds its spawner while it is root, drops all privileges, puts the rooms together and listens. Only {@link #start} runs as root, and only up to the line that says so.
+ */
+final class LocalManager {
+    private static final Logger LOG = LoggerFactory.getLogger(LocalManager.class);
+
+    private final DataDirectory data;
+    private final SpawnerProcess spawner;
+    private final Assembly rooms;
+    private boolean stopped;
+
+    private LocalManager(DataDirectory data, SpawnerProcess spawner, Assembly rooms) {
+        this.data = data;
+        this.spawner = spawner;
+        this.rooms = rooms;
+    }
+
+    /**
+     * What to start.
+     *
+     * @param images root's directory of images
+     * @param run directory for sockets
+     * @param settings capacity, volumes, logs
+     */
+    record Plan(DataDirectory data, Path images, Path run, ManagerSettings settings, ServerSettings http) {}
+
+    /**
+     * Starts it.
+     *
+     * @param onShutdown told, on a thread of its own, when a client asks the manager to stop, and whether Tiny VMs go on then
+     */
+    static LocalManager start(Plan plan, Consumer<Boolean> onShutdown) throws IOException {
+        requireRoot();
+        Installation installation = Installation.find();
+        DataDirectory data = plan.data();
+        SpawnerProcess spawner = SpawnerProcess.find(
+                installation, plan.run(), plan.images(), plan.settings().volumeHostPaths(), data.spawnerLog(), data.pool());
+        data.giveTo(spawner.managerUid());
+        protectFromMemoryPressure();
+        Privileges.privateFilesOnly();
+        Privileges.become(spawner.managerUid());
+        // From here on this process is nobody in particular.
+
+        Logging.toFile(data.managerLog());
+        LOG.info(
+                "manager {} starts, process {}, spawner {} at {}",
+                Cli.VERSION,
+                ProcessHandle.current().pid(),
+                spawner.adopted() ? "found" : "started",
+                spawner.socket());
+        String key = data.localKey();
+        Assembly rooms = Assembly.of(plan, spawner.socket(), key, onShutdown);
+        LocalManager manager = new LocalManager(data, spawner, rooms);
+        try {
+            rooms.listen();
+            new RunningManager(rooms.url(), ProcessHandle.current().pid()).write(data.path());
+        } catch (IOException | RuntimeException e) {
+            manager.stop(!spawner.adopted());
+            throw e;
+        }
+        LOG.info("listening at {}", rooms.url());
+        return manager;
+    }
+
+    static void requireRoot() {
+        if (!Privileges.isRoot()) {
+            throw new CliException(
+                    ExitCode.NOT_RUN,
+                    "Tiny VMs behind the container wall need root to be made: namespaces, cgroups and mounts belong to the kernel's administrator",
+                    "With root: sudo tinyvm up   (only the small spawner keeps root; the manager gives it up at once)",
+                    "Without root these work: tinyvm doctor, help, version, completion, and every command against a manager elsewhere (--url, TINYVM_URL)");
+        }
+    }
+
+    String url() {
+        return rooms.url();
+    }
+
+    /** Its words for people, behind the address. */
+    String description() {
+        return rooms.description() + (spawner.adopted() ? ", took over a running spawner" : "");
+    }
+
+    String localKey() throws IOException {
+        return data.localKey();
+    }
+
+    /** Ends it. @param machines whether its Tiny VMs and its spawner end too; otherwise the next manager takes them over */
+    synchronized void stop(boolean machines) {
+        if (stopped) {
+            return;
+        }
+        stopped = true;
+        LOG.info("manager stops, Tiny VMs {}", machines ? "too" : "go on");
+        rooms.stop(machines);
+        try {
+            if (machines) {
+                SpawnerControl.quit(spawner.socket());
+            }
+        } catch (IOException e) {
+            LOG.warn("the spawner did not end: {}", e.getMessage());
+        }
+        try {
+            Files.deleteIfExists(data.path().resolve(RunningManager.FILE));
+        } catch (IOException e) {
+            LOG.warn("the address file could not be removed: {}", e.getMessage());
+        }
+        data.close();
+    }
+
+    /** The kernel shall rather end a Tiny VM than what watches them all. Source: proc(5), oom_score_adj. */
+    private static void protectFromMemoryPressure() {
+        try {
+            Files.writeString(Path.of("/proc/self/oom_score_adj"), "-500");
+        } catch (IOException e) {
+            LOG.warn("oom_score_adj could not be lowered: {}", e.getMessage());
+        }
+    }
+}

@@ -1,0 +1,154 @@
+package dev.tinyvm.app;
+
+import dev.tinyvm.cli.Cli;
+import dev.tinyvm.cli.CliException;
+import dev.tinyvm.cli.ExitCode;
+import dev.tinyvm.cli.RunningManager;
+import dev.tinyvm.cli.Shell;
+import dev.tinyvm.manager.ManagerSettings;
+import dev.tinyvm.server.ServerSettings;
+import dev.tinyvm.spec.ManagerConfig;
+import dev.tinyvm.spec.ManagerConfigReader;
+import dev.tinyvm.spec.Quantities;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code tinyvm up}. */
+@Command(
+        description = {
+            "Start the manager. Needs root, and gives it up once the spawner runs.",
+            "Ctrl-C stops the manager and its Tiny VMs, as 'tinyvm down' does. SIGTERM stops the manager alone, as 'tinyvm down --keep' does: its Tiny VMs go on, and the next 'up' takes them over, also after kill -9."
+        },
+        footerHeading = "%nExamples:%n",
+        footer = {
+            "  sudo tinyvm up --detach",
+            "  sudo tinyvm up --capacity cpu=4,memory=8Gi",
+            "  sudo tinyvm up --port 0 --data /srv/tinyvm --config tinyvm.yaml"
+        })
+final class UpCommand implements Callable<Integer> {
+    @Option(names = {"-d", "--detach"}, description = "Return as soon as the manager is ready; it goes on in the background.")
+    boolean detach;
+
+    @Option(names = "--port", paramLabel = "N", description = "Port to listen on; 0: any free one (default: 7070).")
+    int port = ServerSettings.DEFAULT_PORT;
+
+    @Option(names = "--host", paramLabel = "ADDRESS", description = "Address to listen on (default: 127.0.0.1).")
+    String host = "127.0.0.1";
+
+    @Option(
+            names = "--host-name",
+            paramLabel = "NAME",
+            description = "A name that clients may call this host by, beside localhost and IP addresses; may be repeated.")
+    List<String> hostNames = new ArrayList<>();
+
+    @Option(names = "--data", paramLabel = "DIR", description = "Data directory (default: $TINYVM_DATA, else /var/lib/tinyvm).")
+    @Nullable Path data;
+
+    @Option(names = "--config", paramLabel = "FILE", description = "Configuration (default: tinyvm.yaml in the data directory).")
+    @Nullable Path config;
+
+    @Option(names = "--capacity", paramLabel = "cpu=N,memory=SIZE", split = ",", description = "What may be promised to Tiny VMs in all; wins over the configuration.")
+    Map<String, String> capacity = new LinkedHashMap<>();
+
+    @Option(names = "--announce", hidden = true, description = "Print the ready line for the process that detached this one.")
+    boolean announce;
+
+    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    boolean help;
+
+    private final Shell shell;
+
+    UpCommand(Shell shell) {
+        this.shell = shell;
+    }
+
+    @Override
+    public Integer call() throws Exception {
+        if (port < 0 || port > 65_535) {
+            throw new CliException(ExitCode.USAGE, "--port " + port + " is not between 0 and 65535");
+        }
+        Path directory = dataDirectory();
+        Path file = config == null ? directory.resolve("tinyvm.yaml") : config;
+        if (config != null && !Files.isRegularFile(config)) {
+            throw new CliException(ExitCode.USAGE, config + ": there is no such configuration file");
+        }
+        LocalManager.requireRoot();
+        ManagerConfig read = ManagerConfigReader.readFile(file);
+        ManagerSettings settings = withCapacity(ManagerSettings.of(read, Cli.VERSION), capacity);
+        if (detach) {
+            return new DetachedStart(shell, Installation.find()).start(directory, arguments(directory));
+        }
+        return foreground(directory, settings);
+    }
+
+    private int foreground(Path directory, ManagerSettings settings) throws IOException {
+        ServerSettings http = new ServerSettings(
+                host, port, hostNames, ServerSettings.DEFAULT.idleTimeout(), ServerSettings.DEFAULT.headerTimeout());
+        CompletableFuture<Boolean> stopMachines = new CompletableFuture<>();
+        Signals.on("INT", () -> {
+            if (!stopMachines.complete(true)) {
+                Runtime.getRuntime().halt(130); // the second Ctrl-C: whoever types it does not want to wait
+            }
+        });
+        Signals.on("TERM", () -> stopMachines.complete(false));
+        DataDirectory locked = DataDirectory.open(directory);
+        LocalManager manager = LocalManager.start(
+                new LocalManager.Plan(locked, locked.images(), locked.runDirectory(), settings, http), keep -> stopMachines.complete(!keep));
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> manager.stop(false), "manager-stop"));
+        shell.out().println("TinyVM " + Cli.VERSION + " ready at " + manager.url() + " (data " + directory + ", " + manager.description() + ")");
+        shell.out().flush();
+        if (!announce && shell.stderrIsTerminal()) {
+            shell.err().println("Ctrl-C stops it and its Tiny VMs.");
+        }
+        manager.stop(stopMachines.join());
+        return ExitCode.OK;
+    }
+
+    private Path dataDirectory() {
+        String environment = shell.variable("TINYVM_DATA").strip();
+        Path chosen = data != null ? data : environment.isEmpty() ? RunningManager.defaultData(shell) : Path.of(environment);
+        return chosen.toAbsolutePath().normalize();
+    }
+
+    /** For the process in the background. */
+    private List<String> arguments(Path directory) {
+        List<String> arguments = new ArrayList<>(List.of(
+                "up", "--announce", "--port", Integer.toString(port), "--host", host, "--data", directory.toString()));
+        hostNames.forEach(name -> arguments.addAll(List.of("--host-name", name)));
+        if (config != null) {
+            arguments.addAll(List.of("--config", config.toAbsolutePath().toString()));
+        }
+        capacity.forEach((k, v) -> arguments.addAll(List.of("--capacity", k + "=" + v)));
+        return arguments;
+    }
+
+    /** What {@code --capacity} says, on top of the configuration. */
+    static ManagerSettings withCapacity(ManagerSettings settings, Map<String, String> capacity) {
+        OptionalInt cpuMillis = OptionalInt.empty();
+        OptionalLong memoryBytes = OptionalLong.empty();
+        for (Map.Entry<String, String> part : capacity.entrySet()) {
+            try {
+                switch (part.getKey()) {
+                    case "cpu" -> cpuMillis = OptionalInt.of(Quantities.parseCpuMillis(part.getValue()));
+                    case "memory" -> memoryBytes = OptionalLong.of(Quantities.parseBytes(part.getValue()));
+                    default -> throw new IllegalArgumentException("there is no '" + part.getKey() + "'; write cpu=4,memory=8Gi");
+                }
+            } catch (IllegalArgumentException e) {
+                throw new CliException(ExitCode.USAGE, "--capacity: " + e.getMessage());
+            }
+        }
+        return settings.withCapacity(cpuMillis, memoryBytes);
+    }
+}

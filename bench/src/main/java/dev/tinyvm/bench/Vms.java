@@ -1,0 +1,66 @@
+package dev.tinyvm.bench;
+
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.Deque;
+
+/** The Tiny VMs of a benchmark: small and idle. Closing it removes those that are left, also after a failure half-way. For one thread. */
+final class Vms implements AutoCloseable {
+    private static final String DESCRIPTOR = """
+            {"apiVersion":"tinyvm.dev/v1","kind":"Agent","metadata":{"labels":{"bench":"true"}},\
+            "spec":{"image":"host","resources":{"cpu":"%s","memory":"32Mi","disk":"16Mi","pids":32}}}""";
+    private static final String ECHO = "{\"command\":[\"/bin/echo\",\"hello\"]}";
+
+    private final Wire wire;
+    private final String descriptor;
+    private final Deque<String> ids = new ArrayDeque<>();
+
+    /** @param cpu such as {@code 0.1} */
+    Vms(Wire wire, String cpu) {
+        this.wire = wire;
+        this.descriptor = DESCRIPTOR.formatted(cpu);
+    }
+
+    /** Makes one. @return its id */
+    String create() throws IOException {
+        Wire.Answer answer = wire.call("POST", "/api/v1/vms", descriptor);
+        String id = answer.field("id");
+        ids.addLast(id);
+        if (answer.status() == 202) {
+            throw new IOException("the host is full: Tiny VM " + id + " waits for room; give the manager more with up --capacity");
+        }
+        return id;
+    }
+
+    /** Runs {@code echo} in it and checks what it says. */
+    void echo(String id) throws IOException {
+        Wire.Answer answer = wire.call("POST", "/api/v1/vms/" + id + "/exec", ECHO);
+        if (!answer.field("stdout").startsWith("hello")) {
+            throw new IOException("echo said something else: " + answer.body());
+        }
+    }
+
+    void pause(String id) throws IOException {
+        wire.call("POST", "/api/v1/vms/" + id + "/pause", "{}");
+    }
+
+    void resume(String id) throws IOException {
+        wire.call("POST", "/api/v1/vms/" + id + "/resume", "{}");
+    }
+
+    void remove(String id) throws IOException {
+        wire.call("DELETE", "/api/v1/vms/" + id, "");
+        ids.remove(id);
+    }
+
+    int count() {
+        return ids.size();
+    }
+
+    @Override
+    public void close() throws IOException {
+        while (!ids.isEmpty()) {
+            remove(ids.getLast());
+        }
+    }
+}
