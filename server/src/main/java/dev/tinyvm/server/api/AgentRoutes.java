@@ -29,7 +29,8 @@ final class AgentRoutes {
             call.empty(204);
         }));
         router.add(Route.of("POST", base + "/agents/{agent}/scale", this::scale));
-        router.add(Route.of("POST", base + "/agents/{agent}/stop", call -> answer(call, manager.stopAgent(name(call)))));
+        router.add(
+                Route.of("POST", base + "/agents/{agent}/stop", call -> answer(call, manager.stopAgent(name(call)))));
         router.add(
                 Route.of("POST", base + "/agents/{agent}/start", call -> answer(call, manager.startAgent(name(call)))));
         router.add(Route.of(

@@ -37,7 +37,10 @@ final class Descriptors {
             throw HttpError.invalid("the body is empty; it should be a descriptor");
         }
         try {
-            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(body)).toString();
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(body))
+                    .toString();
         } catch (CharacterCodingException e) {
             throw HttpError.invalid("the descriptor is not UTF-8");
         }
@@ -57,7 +60,8 @@ final class Descriptors {
     /** The field {@code descriptor} of a request: text (YAML or JSON), or an object. */
     static Agent field(JsonRequest request) {
         JsonNode value = request.raw("descriptor")
-                .orElseThrow(() -> HttpError.invalid("descriptor is missing; it must be an object, or YAML as a string"));
+                .orElseThrow(
+                        () -> HttpError.invalid("descriptor is missing; it must be an object, or YAML as a string"));
         if (value.isString()) {
             return read(value.stringValue());
         }

@@ -99,7 +99,8 @@ final class ExecOutcome implements JsonBody {
             throw HttpError.of(
                     504,
                     "timeout",
-                    "the command was killed after " + timeout.toMillis() + " ms and has not ended; its VM may be paused",
+                    "the command was killed after " + timeout.toMillis()
+                            + " ms and has not ended; its VM may be paused",
                     "resume the VM");
         } finally {
             deadline.cancel(false);

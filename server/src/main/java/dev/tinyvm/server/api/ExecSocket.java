@@ -50,8 +50,7 @@ final class ExecSocket implements FrameSocket.Body {
     /** The request, as the client's first text frame. */
     static JsonRequest firstFrame(FrameSocket socket) throws IOException, InterruptedException {
         return switch (socket.take(FIRST_FRAME).orElse(null)) {
-            case null ->
-                throw HttpError.of(408, "timeout", "no request came in " + FIRST_FRAME.toSeconds() + " s", "");
+            case null -> throw HttpError.of(408, "timeout", "no request came in " + FIRST_FRAME.toSeconds() + " s", "");
             case FrameSocket.Text(String text) -> JsonRequest.parse(text);
             case FrameSocket.Binary binary ->
                 throw HttpError.invalid("the first frame must be a text frame with the JSON request");

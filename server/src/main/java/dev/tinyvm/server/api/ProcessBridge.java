@@ -111,8 +111,10 @@ final class ProcessBridge {
             return;
         }
         try {
-            socket.sendBinary(
-                    ByteBuffer.allocate(1 + bytes.length).put(channel).put(bytes).flip());
+            socket.sendBinary(ByteBuffer.allocate(1 + bytes.length)
+                    .put(channel)
+                    .put(bytes)
+                    .flip());
         } catch (IOException e) {
             log.debug("output of a process whose client is gone is dropped", e);
         }

@@ -77,11 +77,10 @@ final class RunSocket implements FrameSocket.Body {
         }
     }
 
-    private void attach(
-            FrameSocket socket, VmStatus vm, AgentSpec spec, Optional<WindowSize> terminal, boolean stdin)
+    private void attach(FrameSocket socket, VmStatus vm, AgentSpec spec, Optional<WindowSize> terminal, boolean stdin)
             throws IOException, InterruptedException {
-        ExecRequest request = new ExecRequest(
-                spec.command(), spec.env(), spec.workingDir(), spec.user(), terminal, stdin, "main");
+        ExecRequest request =
+                new ExecRequest(spec.command(), spec.env(), spec.workingDir(), spec.user(), terminal, stdin, "main");
         GuestProcess process = ExecRoutes.start(manager, vm.id(), request);
         socket.sendText(g -> {
             g.writeStartObject();

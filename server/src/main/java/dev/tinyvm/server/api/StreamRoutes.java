@@ -75,8 +75,7 @@ final class StreamRoutes {
     }
 
     /** Text is for people: the lines as they were written. NDJSON tells the streams apart. */
-    private static void sendLines(Call call, LogStream lines, boolean plain)
-            throws IOException, InterruptedException {
+    private static void sendLines(Call call, LogStream lines, boolean plain) throws IOException, InterruptedException {
         OutputStream raw = call.stream(200, plain ? "text/plain; charset=utf-8" : "application/x-ndjson");
         try (BufferedOutputStream out = new BufferedOutputStream(raw, 32 << 10)) {
             while (true) {

@@ -63,7 +63,13 @@ final class SystemRoutes {
                 .append(count)
                 .append('\n'));
         List<VmStats> stats = manager.allStats();
-        perVm(out, stats, "tinyvm_vm_cpu_seconds_total", "CPU time used.", "counter", s -> s.machine().cpuMicros() / 1e6);
+        perVm(
+                out,
+                stats,
+                "tinyvm_vm_cpu_seconds_total",
+                "CPU time used.",
+                "counter",
+                s -> s.machine().cpuMicros() / 1e6);
         perVm(
                 out,
                 stats,
@@ -71,8 +77,20 @@ final class SystemRoutes {
                 "Time at the CPU limit.",
                 "counter",
                 s -> s.machine().throttledMicros() / 1e6);
-        perVm(out, stats, "tinyvm_vm_memory_bytes", "Memory in use.", "gauge", s -> s.machine().memoryBytes());
-        perVm(out, stats, "tinyvm_vm_oom_kills_total", "Processes killed for memory.", "counter", s -> s.machine().oomKills());
+        perVm(
+                out,
+                stats,
+                "tinyvm_vm_memory_bytes",
+                "Memory in use.",
+                "gauge",
+                s -> s.machine().memoryBytes());
+        perVm(
+                out,
+                stats,
+                "tinyvm_vm_oom_kills_total",
+                "Processes killed for memory.",
+                "counter",
+                s -> s.machine().oomKills());
         requests.writeTo(out);
         call.text(200, PROMETHEUS, out.toString());
     }
@@ -117,7 +135,13 @@ final class SystemRoutes {
     }
 
     private static void head(StringBuilder out, String name, String help, String type) {
-        out.append("# HELP ").append(name).append(' ').append(help).append("\n# TYPE ").append(name).append(' ');
+        out.append("# HELP ")
+                .append(name)
+                .append(' ')
+                .append(help)
+                .append("\n# TYPE ")
+                .append(name)
+                .append(' ');
         out.append(type).append('\n');
     }
 

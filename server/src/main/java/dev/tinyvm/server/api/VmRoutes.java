@@ -93,7 +93,8 @@ final class VmRoutes {
 
     private static CreateRequest createRequest(Call call, String idempotencyKey) {
         String text = Descriptors.body(call);
-        // Only JSON can be the long form, and a descriptor has no field of that name; looking for the word saves most requests a second parse.
+        // Only JSON can be the long form, and a descriptor has no field of that name; looking for the word saves most
+        // requests a second parse.
         if (Descriptors.json(call) && text.contains("\"descriptor\"")) {
             JsonRequest body = JsonRequest.parse(text);
             if (body.has("descriptor")) {
@@ -122,7 +123,11 @@ final class VmRoutes {
         }
         int limit = (int) call.number("limit", 1, MAX_PAGE, DEFAULT_PAGE);
         Page<VmStatus> page = manager.vms(new VmQuery(
-                labels, states, call.query("agent").orElse(""), call.query("pageToken").orElse(""), limit));
+                labels,
+                states,
+                call.query("agent").orElse(""),
+                call.query("pageToken").orElse(""),
+                limit));
         call.json(200, g -> {
             g.writeStartObject();
             g.writeArrayPropertyStart("vms");
@@ -150,9 +155,9 @@ final class VmRoutes {
         JsonRequest body = call.json();
         Optional<Integer> cpu = body.optionalNumber("cpuMillis", Resources.MIN_CPU_MILLIS, Resources.MAX_CPU_MILLIS)
                 .map(Long::intValue);
-        Optional<Long> memory =
-                body.optionalNumber("memoryBytes", Resources.MIN_MEMORY_BYTES, Quantities.MAX_BYTES);
-        Optional<Integer> pids = body.optionalNumber("pids", 1, Resources.MAX_PIDS).map(Long::intValue);
+        Optional<Long> memory = body.optionalNumber("memoryBytes", Resources.MIN_MEMORY_BYTES, Quantities.MAX_BYTES);
+        Optional<Integer> pids =
+                body.optionalNumber("pids", 1, Resources.MAX_PIDS).map(Long::intValue);
         Optional<String> cpuText = body.optionalText("cpu");
         Optional<String> memoryText = body.optionalText("memory");
         body.finish();

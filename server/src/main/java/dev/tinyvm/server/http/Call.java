@@ -138,8 +138,7 @@ public final class Call {
         } catch (NumberFormatException e) {
             // The same answer as for a number out of range.
         }
-        throw HttpError.invalid(
-                "the query parameter '" + name + "' must be a whole number from " + min + " to " + max);
+        throw HttpError.invalid("the query parameter '" + name + "' must be a whole number from " + min + " to " + max);
     }
 
     /** The whole body. 413 when it is larger. */

@@ -106,8 +106,7 @@ public final class Dispatcher extends Handler.Abstract {
             response.setStatus(error.status());
             response.getHeaders().put("Content-Type", "application/json");
             String requestId = String.valueOf(response.getHeaders().get("X-Request-Id"));
-            response.write(
-                    true, java.nio.ByteBuffer.wrap(error.body(requestId).bytes()), callback);
+            response.write(true, java.nio.ByteBuffer.wrap(error.body(requestId).bytes()), callback);
         }
     }
 

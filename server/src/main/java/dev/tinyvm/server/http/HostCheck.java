@@ -21,7 +21,10 @@ public final class HostCheck {
 
     /** @param host without the port; empty: none was sent (HTTP/1.0) */
     public void check(String host) {
-        if (host.isEmpty() || host.startsWith("[") || host.indexOf(':') >= 0 || IPV4.matcher(host).matches()) {
+        if (host.isEmpty()
+                || host.startsWith("[")
+                || host.indexOf(':') >= 0
+                || IPV4.matcher(host).matches()) {
             return;
         }
         String name = host.toLowerCase(Locale.ROOT);
@@ -31,7 +34,8 @@ public final class HostCheck {
         throw HttpError.of(
                 403,
                 "host_not_allowed",
-                "the manager does not answer to the name '" + (name.length() > 100 ? name.substring(0, 100) : name) + "'",
+                "the manager does not answer to the name '" + (name.length() > 100 ? name.substring(0, 100) : name)
+                        + "'",
                 "use 127.0.0.1 or localhost, or add the name to the server's host names");
     }
 }

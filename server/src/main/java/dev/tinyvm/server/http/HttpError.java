@@ -130,23 +130,21 @@ public final class HttpError extends RuntimeException {
     }
 
     private static HttpError fromFile(GuestFileException e) {
-        int status =
-                switch (e.code()) {
-                    case "ENOENT" -> 404;
-                    case "EACCES", "EPERM", "EROFS" -> 403;
-                    case "EEXIST", "ENOTEMPTY", "EBUSY" -> 409;
-                    case "ENOTDIR", "EISDIR", "EINVAL", "ELOOP", "ENAMETOOLONG", "EXDEV" -> 400;
-                    case "ENOSPC", "EDQUOT", "EFBIG" -> 507;
-                    default -> 500;
-                };
-        String code =
-                switch (status) {
-                    case 404 -> "file_not_found";
-                    case 403 -> "permission_denied";
-                    case 409 -> "file_conflict";
-                    case 507 -> "no_space";
-                    default -> "file_error";
-                };
+        int status = switch (e.code()) {
+            case "ENOENT" -> 404;
+            case "EACCES", "EPERM", "EROFS" -> 403;
+            case "EEXIST", "ENOTEMPTY", "EBUSY" -> 409;
+            case "ENOTDIR", "EISDIR", "EINVAL", "ELOOP", "ENAMETOOLONG", "EXDEV" -> 400;
+            case "ENOSPC", "EDQUOT", "EFBIG" -> 507;
+            default -> 500;
+        };
+        String code = switch (status) {
+            case 404 -> "file_not_found";
+            case 403 -> "permission_denied";
+            case 409 -> "file_conflict";
+            case 507 -> "no_space";
+            default -> "file_error";
+        };
         return new HttpError(status, code, text(e), "", e.code(), List.of(), Map.of());
     }
 

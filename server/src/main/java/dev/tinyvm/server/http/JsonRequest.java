@@ -161,7 +161,8 @@ public final class JsonRequest {
         for (Map.Entry<String, JsonNode> entry : value.properties()) {
             if (!entry.getValue().isString() || entry.getValue().stringValue().indexOf('\0') >= 0) {
                 // The value is not repeated: it may be a secret.
-                throw HttpError.invalid(path + name + "." + entry.getKey() + " must be a string without NUL characters");
+                throw HttpError.invalid(
+                        path + name + "." + entry.getKey() + " must be a string without NUL characters");
             }
             map.put(entry.getKey(), entry.getValue().stringValue());
         }
@@ -186,7 +187,9 @@ public final class JsonRequest {
                 String nearest = Nearest.of(name, asked);
                 throw HttpError.invalid("unknown field '" + path + shown(name) + "'; "
                         + (nearest.isEmpty()
-                                ? "there are: " + String.join(", ", asked.stream().sorted().toList())
+                                ? "there are: "
+                                        + String.join(
+                                                ", ", asked.stream().sorted().toList())
                                 : "did you mean '" + nearest + "'?"));
             }
         }

@@ -33,7 +33,8 @@ public final class RequestMetrics {
         String pattern = route == null ? "none" : route.pattern();
         // An unknown method is the client's own text: it must not make a new time series each.
         String verb = route == null ? "other" : method;
-        counts.computeIfAbsent(new Key(pattern, verb, status), k -> new LongAdder()).increment();
+        counts.computeIfAbsent(new Key(pattern, verb, status), k -> new LongAdder())
+                .increment();
         if (route == null || route.kind() == Route.Kind.STREAM) {
             return;
         }

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 public final class Router {
     private static final class Node {
         final Map<String, Node> literals = new HashMap<>();
+
         @Nullable
         Node variable;
 
@@ -92,7 +93,8 @@ public final class Router {
         }
         if (route == null) {
             String allow = allow(node);
-            throw HttpError.of(405, "method_not_allowed", "there is no " + shown(method) + " here", "use one of: " + allow)
+            throw HttpError.of(
+                            405, "method_not_allowed", "there is no " + shown(method) + " here", "use one of: " + allow)
                     .withHeaders(Map.of("Allow", allow));
         }
         return new Match(route, variables);

@@ -204,7 +204,7 @@ public final class FrameSocket implements Session.Listener {
     private void ended() {
         if (closed.compareAndSet(false, true)) {
             frames.add(new Closed());
-            for (Runnable action : closeActions) {
+            for (Runnable action : List.copyOf(closeActions)) {
                 if (closeActions.remove(action)) {
                     action.run();
                 }
