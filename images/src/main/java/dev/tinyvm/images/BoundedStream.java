@@ -44,7 +44,8 @@ final class BoundedStream extends FilterInputStream {
         left -= read;
         if (left < 0) {
             throw new ImageException(
-                    ImageException.Code.TOO_LARGE, "the archive is refused: it unpacks to more than the limits of an image allow");
+                    ImageException.Code.TOO_LARGE,
+                    "the archive is refused: it unpacks to more than the limits of an image allow");
         }
     }
 }

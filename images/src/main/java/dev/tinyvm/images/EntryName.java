@@ -15,10 +15,13 @@ final class EntryName {
      */
     static String clean(String raw) {
         if (raw.startsWith("/")) {
-            throw refused(raw, "has an absolute name; make the archive with names that begin with `./` (tar -C ROOT -c .)");
+            throw refused(
+                    raw, "has an absolute name; make the archive with names that begin with `./` (tar -C ROOT -c .)");
         }
         if (raw.indexOf('\0') >= 0 || raw.length() > ImportLimits.MAX_NAME_BYTES) {
-            throw refused(raw, "has a name that is too long (over " + ImportLimits.MAX_NAME_BYTES + " bytes) or holds a NUL byte");
+            throw refused(
+                    raw,
+                    "has a name that is too long (over " + ImportLimits.MAX_NAME_BYTES + " bytes) or holds a NUL byte");
         }
         List<String> parts = new ArrayList<>();
         for (String part : raw.split("/", -1)) {

@@ -20,7 +20,8 @@ final class HostImage {
     static Image of() {
         MessageDigest digest = sha256();
         Instant changed = Instant.EPOCH;
-        for (String file : List.of("/etc/os-release", "/usr", "/usr/bin", "/usr/lib", "/var/lib/dpkg/status", "/usr/lib/sysimage/rpm")) {
+        for (String file : List.of(
+                "/etc/os-release", "/usr", "/usr/bin", "/usr/lib", "/var/lib/dpkg/status", "/usr/lib/sysimage/rpm")) {
             try {
                 Path path = Path.of(file);
                 Instant modified = Files.getLastModifiedTime(path).toInstant();
@@ -36,7 +37,15 @@ final class HostImage {
                 digest.update((file + " absent\n").getBytes(java.nio.charset.StandardCharsets.UTF_8));
             }
         }
-        return new Image(NAME, "sha256:" + HexFormat.of().formatHex(digest.digest()), 0, changed, "user", Map.of(), "", List.of());
+        return new Image(
+                NAME,
+                "sha256:" + HexFormat.of().formatHex(digest.digest()),
+                0,
+                changed,
+                "user",
+                Map.of(),
+                "",
+                List.of());
     }
 
     static MessageDigest sha256() {

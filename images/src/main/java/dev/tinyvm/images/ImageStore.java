@@ -62,16 +62,21 @@ public final class ImageStore {
         } catch (NoSuchFileException e) {
             return Optional.empty();
         } catch (IOException e) {
-            throw new ImageException(ImageException.Code.IO, "the image `" + reference + "` could not be looked up: " + e.getMessage(), e);
+            throw new ImageException(
+                    ImageException.Code.IO,
+                    "the image `" + reference + "` could not be looked up: " + e.getMessage(),
+                    e);
         }
     }
 
     /** As {@link #find}; NOT_FOUND says what there is. */
     public Image inspect(String reference) {
-        return find(reference).orElseThrow(() -> new ImageException(
-                ImageException.Code.NOT_FOUND,
-                "there is no image `" + reference + "`; there are: "
-                        + String.join(", ", list().stream().map(Image::name).toList())));
+        return find(reference)
+                .orElseThrow(() -> new ImageException(
+                        ImageException.Code.NOT_FOUND,
+                        "there is no image `" + reference + "`; there are: "
+                                + String.join(
+                                        ", ", list().stream().map(Image::name).toList())));
     }
 
     /** All images, {@code host} first, then by name. */
@@ -85,7 +90,10 @@ public final class ImageStore {
         } catch (NoSuchFileException | NotDirectoryException e) {
             // Nothing was imported yet.
         } catch (IOException e) {
-            throw new ImageException(ImageException.Code.IO, "the images in " + directory + " could not be listed: " + e.getMessage(), e);
+            throw new ImageException(
+                    ImageException.Code.IO,
+                    "the images in " + directory + " could not be listed: " + e.getMessage(),
+                    e);
         }
         images.sort(Comparator.comparing(Image::name));
         images.addFirst(HostImage.of());
@@ -107,13 +115,17 @@ public final class ImageStore {
     public ImportResult importFrom(String name, Path source, ImageConfig config, ImportLimits limits) {
         checkName(name);
         if (!Files.exists(source)) {
-            throw new ImageException(ImageException.Code.NOT_FOUND, "`" + source + "` cannot be imported: there is no such file or directory");
+            throw new ImageException(
+                    ImageException.Code.NOT_FOUND,
+                    "`" + source + "` cannot be imported: there is no such file or directory");
         }
         try (StoreLock lock = StoreLock.take(directory)) {
             lock.removeLeftovers();
             if (find(name).isPresent()) {
                 throw new ImageException(
-                        ImageException.Code.EXISTS, "there is an image `" + name + "` already; remove it first (tinyvm image rm " + name + ") or choose another name");
+                        ImageException.Code.EXISTS,
+                        "there is an image `" + name + "` already; remove it first (tinyvm image rm " + name
+                                + ") or choose another name");
             }
             return new Import(directory, name, source, config, limits).run(metadata(name));
         }
@@ -127,21 +139,27 @@ public final class ImageStore {
      */
     public void remove(String name, Collection<String> inUse) {
         if (name.equals(HOST)) {
-            throw new ImageException(ImageException.Code.INVALID_NAME, "`host` is this machine itself and cannot be removed");
+            throw new ImageException(
+                    ImageException.Code.INVALID_NAME, "`host` is this machine itself and cannot be removed");
         }
         inspect(name);
         if (inUse.contains(name)) {
             throw new ImageException(
-                    ImageException.Code.IN_USE, "the image `" + name + "` is used by Tiny VMs; remove those first (tinyvm ps shows them)");
+                    ImageException.Code.IN_USE,
+                    "the image `" + name + "` is used by Tiny VMs; remove those first (tinyvm ps shows them)");
         }
         try (StoreLock lock = StoreLock.take(directory)) {
             try {
                 // The record first: from here on the image does not exist, and what is left of it is a leftover.
                 Files.deleteIfExists(metadata(name));
             } catch (java.nio.file.AccessDeniedException e) {
-                throw new ImageException(ImageException.Code.PERMISSION, "the image `" + name + "` can only be removed by root; try again with sudo", e);
+                throw new ImageException(
+                        ImageException.Code.PERMISSION,
+                        "the image `" + name + "` can only be removed by root; try again with sudo",
+                        e);
             } catch (IOException e) {
-                throw new ImageException(ImageException.Code.IO, "the image `" + name + "` could not be removed: " + e.getMessage(), e);
+                throw new ImageException(
+                        ImageException.Code.IO, "the image `" + name + "` could not be removed: " + e.getMessage(), e);
             }
             lock.removeLeftovers();
         }
@@ -158,13 +176,18 @@ public final class ImageStore {
 
     private static void checkName(String name) {
         if (name.equals(HOST)) {
-            throw new ImageException(ImageException.Code.INVALID_NAME, "`host` is this machine itself; choose another name for the import");
+            throw new ImageException(
+                    ImageException.Code.INVALID_NAME,
+                    "`host` is this machine itself; choose another name for the import");
         }
         if (!NAME.matcher(name).matches() || name.equals("js") || name.endsWith(".js") || name.endsWith(".wasm")) {
             throw new ImageException(
                     ImageException.Code.INVALID_NAME,
-                    "`" + name.codePoints().filter(point -> point >= ' ' && point != 0x7f).limit(140)
-                            .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+                    "`"
+                            + name.codePoints()
+                                    .filter(point -> point >= ' ' && point != 0x7f)
+                                    .limit(140)
+                                    .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
                             + "` is not a name for an image; allowed are 1 to 128 characters a-z, 0-9, ., _ and -, a letter or digit first, and not the endings .js and .wasm");
         }
     }

@@ -39,14 +39,19 @@ final class Import {
         boolean done = false;
         try {
             Path real = source.toRealPath();
-            if (Files.isDirectory(real) && (real.getParent() == null || store.toRealPath().startsWith(real))) {
+            if (Files.isDirectory(real)
+                    && (real.getParent() == null || store.toRealPath().startsWith(real))) {
                 throw new ImageException(
-                        ImageException.Code.REFUSED, "`" + source + "` cannot be imported: the images themselves lie in it; for this machine's own programs use the image `host`");
+                        ImageException.Code.REFUSED,
+                        "`" + source
+                                + "` cannot be imported: the images themselves lie in it; for this machine's own programs use the image `host`");
             }
-            Files.createDirectory(temporary, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+            Files.createDirectory(
+                    temporary, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
             Files.createDirectory(temporary.resolve("rootfs"));
             MessageDigest digest = HostImage.sha256();
-            int root = Posix.openat(Posix.AT_FDCWD, bytes(temporary.resolve("rootfs")), Posix.O_RDONLY | Posix.O_DIRECTORY, 0);
+            int root = Posix.openat(
+                    Posix.AT_FDCWD, bytes(temporary.resolve("rootfs")), Posix.O_RDONLY | Posix.O_DIRECTORY, 0);
             List<String> leftOut;
             long size;
             try (RootfsWriter writer = new RootfsWriter(root, limits)) {
@@ -78,9 +83,14 @@ final class Import {
         } catch (Posix.Failure e) {
             throw failure("`" + source + "` could not be imported", e);
         } catch (java.nio.file.AccessDeniedException e) {
-            throw new ImageException(ImageException.Code.PERMISSION, "`" + source + "` could not be imported: no permission for " + e.getFile() + "; try again with sudo", e);
+            throw new ImageException(
+                    ImageException.Code.PERMISSION,
+                    "`" + source + "` could not be imported: no permission for " + e.getFile()
+                            + "; try again with sudo",
+                    e);
         } catch (IOException e) {
-            throw new ImageException(ImageException.Code.IO, "`" + source + "` could not be imported: " + e.getMessage(), e);
+            throw new ImageException(
+                    ImageException.Code.IO, "`" + source + "` could not be imported: " + e.getMessage(), e);
         } finally {
             if (!done) {
                 removeTraces(temporary);
@@ -88,7 +98,8 @@ final class Import {
         }
     }
 
-    private static List<String> directory(Path real, RootfsWriter writer, MessageDigest digest) throws IOException, Posix.Failure {
+    private static List<String> directory(Path real, RootfsWriter writer, MessageDigest digest)
+            throws IOException, Posix.Failure {
         int tree = Posix.openat(Posix.AT_FDCWD, bytes(real), Posix.O_RDONLY | Posix.O_DIRECTORY, 0);
         try {
             return TreeReader.read(tree, writer, digest);
@@ -97,9 +108,12 @@ final class Import {
         }
     }
 
-    private List<String> archive(Path real, RootfsWriter writer, MessageDigest digest) throws IOException, Posix.Failure {
+    private List<String> archive(Path real, RootfsWriter writer, MessageDigest digest)
+            throws IOException, Posix.Failure {
         if (!Files.isRegularFile(real)) {
-            throw new ImageException(ImageException.Code.UNSUPPORTED, "`" + source + "` cannot be imported: it is neither a directory nor a file");
+            throw new ImageException(
+                    ImageException.Code.UNSUPPORTED,
+                    "`" + source + "` cannot be imported: it is neither a directory nor a file");
         }
         try (InputStream file = new BufferedInputStream(Files.newInputStream(real), 1 << 17)) {
             file.mark(8);
@@ -115,7 +129,10 @@ final class Import {
             long most = limits.maxBytes() + Math.multiplyExact(3L * 512, limits.maxEntries());
             return TarReader.read(new BoundedStream(new DigestInputStream(plain, digest), most), writer);
         } catch (ZipException | java.io.EOFException e) {
-            throw new ImageException(ImageException.Code.REFUSED, "`" + source + "` cannot be imported: its gzip compression is damaged (" + e.getMessage() + ")", e);
+            throw new ImageException(
+                    ImageException.Code.REFUSED,
+                    "`" + source + "` cannot be imported: its gzip compression is damaged (" + e.getMessage() + ")",
+                    e);
         }
     }
 
@@ -128,7 +145,8 @@ final class Import {
         if (!format.isEmpty()) {
             throw new ImageException(
                     ImageException.Code.UNSUPPORTED,
-                    "`" + source + "` cannot be imported: only plain and gzip archives are read; unpack it first: " + format + " " + source);
+                    "`" + source + "` cannot be imported: only plain and gzip archives are read; unpack it first: "
+                            + format + " " + source);
         }
     }
 
@@ -139,7 +157,10 @@ final class Import {
             throw new ImageException(
                     ImageException.Code.REFUSED,
                     "`" + source + "` cannot be imported: it has neither /bin nor /usr, so it is no root file system"
-                            + (names.size() == 1 ? "; is the root file system in its directory " + EntryName.shown(names.getFirst()) + "?" : ""));
+                            + (names.size() == 1
+                                    ? "; is the root file system in its directory " + EntryName.shown(names.getFirst())
+                                            + "?"
+                                    : ""));
         }
     }
 
@@ -151,7 +172,8 @@ final class Import {
             }
         } catch (Posix.Failure e) {
             // The reason of the failed import matters more; the next import removes what is left.
-            org.slf4j.LoggerFactory.getLogger(Import.class).warn("leftovers of a failed import stay in {}: {}", temporary, e.getMessage());
+            org.slf4j.LoggerFactory.getLogger(Import.class)
+                    .warn("leftovers of a failed import stay in {}: {}", temporary, e.getMessage());
         }
     }
 
@@ -160,11 +182,20 @@ final class Import {
         return switch (failure.errno()) {
             case Posix.EPERM, Posix.EACCES ->
                 new ImageException(
-                        ImageException.Code.PERMISSION, attempted + ": only root can give files their owners and rights; try again with sudo", failure);
+                        ImageException.Code.PERMISSION,
+                        attempted + ": only root can give files their owners and rights; try again with sudo",
+                        failure);
             case 28, 122 -> new ImageException(ImageException.Code.IO, attempted + ": the disk is full", failure);
-            case 38 -> new ImageException(ImageException.Code.IO, attempted + ": this kernel has no openat2; Linux 5.6 or newer is needed", failure);
+            case 38 ->
+                new ImageException(
+                        ImageException.Code.IO,
+                        attempted + ": this kernel has no openat2; Linux 5.6 or newer is needed",
+                        failure);
             case Posix.ENOTSUP ->
-                new ImageException(ImageException.Code.IO, attempted + ": the file system of the images cannot store extended attributes", failure);
+                new ImageException(
+                        ImageException.Code.IO,
+                        attempted + ": the file system of the images cannot store extended attributes",
+                        failure);
             default -> new ImageException(ImageException.Code.IO, attempted + ": " + failure.getMessage(), failure);
         };
     }

@@ -1,8 +1,8 @@
 package dev.tinyvm.images;
 
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -60,7 +60,9 @@ final class Metadata {
         try {
             JsonNode root = JSON.readTree(Files.readString(file));
             Map<String, String> env = new LinkedHashMap<>();
-            root.required("env").properties().forEach(entry -> env.put(entry.getKey(), entry.getValue().asString()));
+            root.required("env")
+                    .properties()
+                    .forEach(entry -> env.put(entry.getKey(), entry.getValue().asString()));
             List<String> command = new ArrayList<>();
             root.required("command").forEach(word -> command.add(word.asString()));
             return new Image(

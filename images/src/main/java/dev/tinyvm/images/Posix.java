@@ -64,7 +64,8 @@ final class Posix {
             variadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG);
     private static final MethodHandle MKDIRAT = plain("mkdirat", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
     private static final MethodHandle SYMLINKAT = plain("symlinkat", JAVA_INT, ADDRESS, JAVA_INT, ADDRESS);
-    private static final MethodHandle LINKAT = plain("linkat", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS, JAVA_INT);
+    private static final MethodHandle LINKAT =
+            plain("linkat", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS, JAVA_INT);
     private static final MethodHandle UNLINKAT = plain("unlinkat", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
     private static final MethodHandle FCHOWNAT =
             plain("fchownat", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, JAVA_INT);
@@ -144,7 +145,15 @@ final class Posix {
     /** Never follows a link; an empty name means the descriptor itself. */
     static void chown(int directory, String name, long uid, long gid) throws Failure {
         try (Arena arena = Arena.ofConfined()) {
-            call("fchownat", arena, FCHOWNAT, directory, path(arena, name), (int) uid, (int) gid, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
+            call(
+                    "fchownat",
+                    arena,
+                    FCHOWNAT,
+                    directory,
+                    path(arena, name),
+                    (int) uid,
+                    (int) gid,
+                    AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
         }
     }
 
@@ -186,7 +195,8 @@ final class Posix {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment buffer = arena.allocate(ImportLimits.MAX_XATTR_BYTES);
             long length = call("flistxattr", arena, FLISTXATTR, file, buffer, buffer.byteSize());
-            String names = new String(buffer.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.ISO_8859_1);
+            String names =
+                    new String(buffer.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.ISO_8859_1);
             return names.isEmpty() ? new String[0] : names.split("\0");
         }
     }
@@ -196,7 +206,15 @@ final class Posix {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment buffer = arena.allocate(256, 8);
             int basicStats = 0x7ff;
-            call("statx", arena, STATX, directory, path(arena, name), AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH, basicStats, buffer);
+            call(
+                    "statx",
+                    arena,
+                    STATX,
+                    directory,
+                    path(arena, name),
+                    AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH,
+                    basicStats,
+                    buffer);
             return new Stat(
                     buffer.get(ValueLayout.JAVA_SHORT, 28) & 0xffff,
                     buffer.get(JAVA_INT, 16),
@@ -229,7 +247,8 @@ final class Posix {
                         end++;
                     }
                     String name = new String(
-                            buffer.asSlice(nameAt, end - nameAt).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.ISO_8859_1);
+                            buffer.asSlice(nameAt, end - nameAt).toArray(ValueLayout.JAVA_BYTE),
+                            StandardCharsets.ISO_8859_1);
                     if (!name.equals(".") && !name.equals("..")) {
                         names.add(name);
                     }
@@ -242,7 +261,8 @@ final class Posix {
     static String readlink(int directory, String name) throws Failure {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment buffer = arena.allocate(4_096);
-            long length = call("readlinkat", arena, READLINKAT, directory, path(arena, name), buffer, buffer.byteSize());
+            long length =
+                    call("readlinkat", arena, READLINKAT, directory, path(arena, name), buffer, buffer.byteSize());
             return new String(buffer.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.ISO_8859_1);
         }
     }
@@ -357,7 +377,8 @@ final class Posix {
 
     private static MethodHandle handle(String name, FunctionDescriptor descriptor, Linker.Option... options) {
         MemorySegment symbol = LIBC.find(name)
-                .orElseThrow(() -> new IllegalStateException("the C library has no " + name + "; glibc 2.30 or newer is needed"));
+                .orElseThrow(() ->
+                        new IllegalStateException("the C library has no " + name + "; glibc 2.30 or newer is needed"));
         return LINKER.downcallHandle(symbol, descriptor, options);
     }
 

@@ -62,7 +62,9 @@ final class RootfsWriter implements AutoCloseable {
         bytes += size;
         if (bytes > limits.maxBytes() || bytes < 0) {
             throw new ImageException(
-                    ImageException.Code.TOO_LARGE, "the image is refused: its files take over " + limits.maxBytes() + " bytes, the most that is allowed");
+                    ImageException.Code.TOO_LARGE,
+                    "the image is refused: its files take over " + limits.maxBytes()
+                            + " bytes, the most that is allowed");
         }
         int parent = parent(name);
         makeWay(parent, name);
@@ -73,7 +75,10 @@ final class RootfsWriter implements AutoCloseable {
             while (left > 0) {
                 int read = content.readNBytes(chunk, 0, (int) Math.min(left, COPY_BYTES));
                 if (read == 0) {
-                    throw EntryName.refused(name, "says that it has " + size + " bytes, but only " + (size - left) + " follow; is the archive cut off?");
+                    throw EntryName.refused(
+                            name,
+                            "says that it has " + size + " bytes, but only " + (size - left)
+                                    + " follow; is the archive cut off?");
                 }
                 MemorySegment.copy(chunk, 0, buffer, ValueLayout.JAVA_BYTE, 0, read);
                 Posix.writeAll(file, buffer.asSlice(0, read));
@@ -89,7 +94,8 @@ final class RootfsWriter implements AutoCloseable {
     void symlink(String name, String target, FileMeta meta) throws Posix.Failure {
         count(name);
         if (target.isEmpty() || target.indexOf('\0') >= 0 || target.length() > 4_095) {
-            throw EntryName.refused(name, "is a symbolic link whose target is empty, holds a NUL byte, or has over 4,095 bytes");
+            throw EntryName.refused(
+                    name, "is a symbolic link whose target is empty, holds a NUL byte, or has over 4,095 bytes");
         }
         int parent = parent(name);
         makeWay(parent, name);
@@ -154,7 +160,8 @@ final class RootfsWriter implements AutoCloseable {
                 Posix.close(openParent);
             }
         } catch (Posix.Failure e) {
-            throw new ImageException(ImageException.Code.IO, "a directory of the image could not be closed: " + e.getMessage(), e);
+            throw new ImageException(
+                    ImageException.Code.IO, "a directory of the image could not be closed: " + e.getMessage(), e);
         } finally {
             openParent = -1;
             arena.close();
@@ -166,7 +173,8 @@ final class RootfsWriter implements AutoCloseable {
         if (++entries > limits.maxEntries()) {
             throw new ImageException(
                     ImageException.Code.TOO_LARGE,
-                    "the image is refused: it has over " + limits.maxEntries() + " files, the most that is allowed (at " + EntryName.shown(name) + ")");
+                    "the image is refused: it has over " + limits.maxEntries() + " files, the most that is allowed (at "
+                            + EntryName.shown(name) + ")");
         }
     }
 
@@ -184,7 +192,10 @@ final class RootfsWriter implements AutoCloseable {
 
     private static long id(String name, long id) {
         if (id < 0 || id > ImportLimits.MAX_ID) {
-            throw EntryName.refused(name, "belongs to the user or group " + id + "; a Tiny VM has the ids 0 to " + ImportLimits.MAX_ID + ", change the owner");
+            throw EntryName.refused(
+                    name,
+                    "belongs to the user or group " + id + "; a Tiny VM has the ids 0 to " + ImportLimits.MAX_ID
+                            + ", change the owner");
         }
         return id;
     }
@@ -282,6 +293,9 @@ final class RootfsWriter implements AutoCloseable {
     }
 
     private static ImageException badLink(String name, String target) {
-        return EntryName.refused(name, "is a hard link to " + EntryName.shown(target) + ", which is not a file that the archive brought before");
+        return EntryName.refused(
+                name,
+                "is a hard link to " + EntryName.shown(target)
+                        + ", which is not a file that the archive brought before");
     }
 }

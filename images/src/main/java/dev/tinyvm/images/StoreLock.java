@@ -32,11 +32,18 @@ final class StoreLock implements AutoCloseable {
             channel.close();
         } catch (java.nio.file.AccessDeniedException e) {
             throw new ImageException(
-                    ImageException.Code.PERMISSION, "images in " + directory + " can only be changed by their owner or root; try again with sudo", e);
+                    ImageException.Code.PERMISSION,
+                    "images in " + directory + " can only be changed by their owner or root; try again with sudo",
+                    e);
         } catch (IOException e) {
-            throw new ImageException(ImageException.Code.IO, "the image store " + directory + " could not be locked: " + e.getMessage(), e);
+            throw new ImageException(
+                    ImageException.Code.IO,
+                    "the image store " + directory + " could not be locked: " + e.getMessage(),
+                    e);
         }
-        throw new ImageException(ImageException.Code.BUSY, "another import or removal is going on in " + directory + "; try again when it has ended");
+        throw new ImageException(
+                ImageException.Code.BUSY,
+                "another import or removal is going on in " + directory + "; try again when it has ended");
     }
 
     private static @org.jspecify.annotations.Nullable FileLock tryLock(FileChannel channel) throws IOException {
@@ -75,7 +82,10 @@ final class StoreLock implements AutoCloseable {
         try {
             channel.close();
         } catch (IOException e) {
-            throw new ImageException(ImageException.Code.IO, "the lock of " + directory + " could not be released: " + e.getMessage(), e);
+            throw new ImageException(
+                    ImageException.Code.IO,
+                    "the lock of " + directory + " could not be released: " + e.getMessage(),
+                    e);
         }
     }
 }

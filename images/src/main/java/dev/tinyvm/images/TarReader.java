@@ -63,32 +63,24 @@ final class TarReader {
         long size = number(124, 12, "size");
         char type = (char) (block[156] & 0xff);
         switch (type) {
-            case 'x' -> {
-                pax = records(content(size, "pax header"));
-                return true;
-            }
-            case 'g' -> {
-                Map<String, byte[]> global = records(content(size, "pax header"));
-                if (global.keySet().stream().anyMatch(key -> !key.equals("comment"))) {
-                    throw unsupported("a pax header that holds for all entries (" + String.join(", ", global.keySet()) + ")");
-                }
-                return true;
-            }
-            case 'L' -> {
-                longName = untilNul(content(size, "long name"));
-                return true;
-            }
-            case 'K' -> {
-                longLink = untilNul(content(size, "long link"));
-                return true;
-            }
+            case 'x' -> pax = records(content(size, "pax header"));
+            case 'g' -> global(records(content(size, "pax header")));
+            case 'L' -> longName = untilNul(content(size, "long name"));
+            case 'K' -> longLink = untilNul(content(size, "long link"));
             default -> {
                 member(type, size);
                 pax = Map.of();
                 longName = null;
                 longLink = null;
-                return true;
             }
+        }
+        return true;
+    }
+
+    /** {@code git archive} writes its commit there; anything else would change what the entries say. */
+    private static void global(Map<String, byte[]> header) {
+        if (header.keySet().stream().anyMatch(key -> !key.equals("comment"))) {
+            throw unsupported("a pax header that holds for all entries");
         }
     }
 
@@ -115,7 +107,9 @@ final class TarReader {
             case '5' -> writer.directory(name, meta());
             case '3', '4' -> {
                 if (!name.startsWith("dev/")) {
-                    throw EntryName.refused(name, "is a device node; a Tiny VM gets no device but those in its own /dev, remove it from the image");
+                    throw EntryName.refused(
+                            name,
+                            "is a device node; a Tiny VM gets no device but those in its own /dev, remove it from the image");
                 }
                 writer.count(name);
                 leftOut.add(name);
@@ -125,16 +119,21 @@ final class TarReader {
                 leftOut.add(name);
             }
             default ->
-                throw unsupported("an entry of the type `" + (type > ' ' && type < 0x7f ? type : '?') + "` (" + EntryName.shown(name)
+                throw unsupported("an entry of the type `" + (type > ' ' && type < 0x7f ? type : '?') + "` ("
+                        + EntryName.shown(name)
                         + "); make the archive with: tar --format=pax --xattrs -C ROOT -cf image.tar .");
         }
         skip(size + padding(size));
     }
 
     private FileMeta meta() {
-        BigDecimal modified = pax.containsKey("mtime") ? decimal("mtime") : BigDecimal.valueOf(number(136, 12, "mtime"));
+        BigDecimal modified =
+                pax.containsKey("mtime") ? decimal("mtime") : BigDecimal.valueOf(number(136, 12, "mtime"));
         BigDecimal seconds = modified.setScale(0, RoundingMode.FLOOR);
-        int nanos = modified.subtract(seconds).movePointRight(9).setScale(0, RoundingMode.FLOOR).intValueExact();
+        int nanos = modified.subtract(seconds)
+                .movePointRight(9)
+                .setScale(0, RoundingMode.FLOOR)
+                .intValueExact();
         Map<String, byte[]> xattrs = new LinkedHashMap<>();
         pax.forEach((key, value) -> {
             if (key.startsWith(XATTR_PREFIX) && FileMeta.keepsXattr(key.substring(XATTR_PREFIX.length()))) {
@@ -191,7 +190,9 @@ final class TarReader {
             }
             return value;
         }
-        String digits = new String(block, offset, length, StandardCharsets.ISO_8859_1).replace('\0', ' ').strip();
+        String digits = new String(block, offset, length, StandardCharsets.ISO_8859_1)
+                .replace('\0', ' ')
+                .strip();
         if (!digits.matches("[0-7]{0,12}")) {
             throw refused("a header has " + EntryName.shown(digits) + " as its " + what + ", which is no octal number");
         }
@@ -219,7 +220,12 @@ final class TarReader {
                 length = length * 10 + bytes[space++] - '0';
             }
             int end = at + length;
-            if (space == at || space >= bytes.length || bytes[space] != ' ' || end > bytes.length || end <= space + 1 || bytes[end - 1] != '\n') {
+            if (space == at
+                    || space >= bytes.length
+                    || bytes[space] != ' '
+                    || end > bytes.length
+                    || end <= space + 1
+                    || bytes[end - 1] != '\n') {
                 throw refused("a pax header is malformed");
             }
             int equals = space + 1;

@@ -61,7 +61,9 @@ final class TreeReader {
             } else if (stat.isFile()) {
                 file(directory, child, path, stat);
             } else if (stat.isDevice() && !path.startsWith("dev/")) {
-                throw EntryName.refused(path, "is a device node; a Tiny VM gets no device but those in its own /dev, remove it from the directory");
+                throw EntryName.refused(
+                        path,
+                        "is a device node; a Tiny VM gets no device but those in its own /dev, remove it from the directory");
             } else {
                 writer.count(path);
                 leftOut.add(path);
@@ -93,7 +95,8 @@ final class TreeReader {
             writer.hardLink(path, first);
             return;
         }
-        // The directory may change while it is read: non-blocking, so that a fifo which took the file's place cannot stall the import.
+        // The directory may change while it is read: non-blocking, so that a fifo which took the file's place cannot
+        // stall the import.
         int file = Posix.openat(parent, child, Posix.O_RDONLY | Posix.O_NOFOLLOW | Posix.O_NONBLOCK, 0);
         try (FileStream content = new FileStream(file, digest)) {
             Posix.Stat stat = Posix.stat(file, "");
@@ -125,7 +128,8 @@ final class TreeReader {
     }
 
     private static FileMeta meta(Posix.Stat stat, Map<String, byte[]> xattrs) {
-        return new FileMeta(stat.permissions(), stat.uid(), stat.gid(), stat.modifiedSeconds(), stat.modifiedNanos(), xattrs);
+        return new FileMeta(
+                stat.permissions(), stat.uid(), stat.gid(), stat.modifiedSeconds(), stat.modifiedNanos(), xattrs);
     }
 
     private void describe(char type, String path, FileMeta meta, String more) {

@@ -58,29 +58,37 @@ class ImageStoreTest {
 
     @Test
     void theSameTreeHasTheSameDigestAndAChangedOneAnother() throws IOException {
-        String first = store.importFrom("one", tree, ImageConfig.DEFAULT).image().digest();
-        assertThat(store.importFrom("two", tree, ImageConfig.DEFAULT).image().digest()).isEqualTo(first);
+        String first =
+                store.importFrom("one", tree, ImageConfig.DEFAULT).image().digest();
+        assertThat(store.importFrom("two", tree, ImageConfig.DEFAULT).image().digest())
+                .isEqualTo(first);
         Files.writeString(tree.resolve("bin/tool"), "#!/bin/su\n");
-        assertThat(store.importFrom("three", tree, ImageConfig.DEFAULT).image().digest()).isNotEqualTo(first);
+        assertThat(store.importFrom("three", tree, ImageConfig.DEFAULT).image().digest())
+                .isNotEqualTo(first);
     }
 
     @Test
     void anImportedImageIsClosedToOthers() throws IOException {
         store.importFrom("closed", tree, ImageConfig.DEFAULT);
-        assertThat(Files.getPosixFilePermissions(store.directory().resolve("closed"))).hasSize(3).allMatch(p -> p.name().startsWith("OWNER"));
+        assertThat(Files.getPosixFilePermissions(store.directory().resolve("closed")))
+                .hasSize(3)
+                .allMatch(p -> p.name().startsWith("OWNER"));
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"host", "", "-a", ".a", "A", "a/b", "../a", "a b", "a:b", "js", "a.js", "a.wasm", "a\u0000"})
+    @ValueSource(
+            strings = {"host", "", "-a", ".a", "A", "a/b", "../a", "a b", "a:b", "js", "a.js", "a.wasm", "a\u0000"})
     void aNameThatNoImageCanHaveIsRefused(String name) {
-        assertThat(code(() -> store.importFrom(name, tree, ImageConfig.DEFAULT))).isEqualTo(ImageException.Code.INVALID_NAME);
+        assertThat(code(() -> store.importFrom(name, tree, ImageConfig.DEFAULT)))
+                .isEqualTo(ImageException.Code.INVALID_NAME);
     }
 
     @Test
     void theLongestNameIsAllowedAndOneOverIsNot() {
         store.importFrom("a".repeat(128), tree, ImageConfig.DEFAULT);
         assertThat(store.find("a".repeat(128))).isPresent();
-        assertThat(code(() -> store.importFrom("a".repeat(129), tree, ImageConfig.DEFAULT))).isEqualTo(ImageException.Code.INVALID_NAME);
+        assertThat(code(() -> store.importFrom("a".repeat(129), tree, ImageConfig.DEFAULT)))
+                .isEqualTo(ImageException.Code.INVALID_NAME);
     }
 
     @ParameterizedTest
@@ -126,7 +134,8 @@ class ImageStoreTest {
     void twoImportsAtOnceAreRefused() {
         StoreLock held = StoreLock.take(store.directory());
         try {
-            assertThat(code(() -> store.importFrom("a", tree, ImageConfig.DEFAULT))).isEqualTo(ImageException.Code.BUSY);
+            assertThat(code(() -> store.importFrom("a", tree, ImageConfig.DEFAULT)))
+                    .isEqualTo(ImageException.Code.BUSY);
         } finally {
             held.close();
         }
@@ -135,12 +144,18 @@ class ImageStoreTest {
 
     @Test
     void aSourceThatIsNoRootFileSystemIsRefused() throws IOException {
-        assertThat(code(() -> store.importFrom("a", directory.resolve("none"), ImageConfig.DEFAULT))).isEqualTo(ImageException.Code.NOT_FOUND);
-        assertThat(code(() -> store.importFrom("a", Path.of("/"), ImageConfig.DEFAULT))).isEqualTo(ImageException.Code.REFUSED);
-        assertThat(code(() -> store.importFrom("a", directory, ImageConfig.DEFAULT))).isEqualTo(ImageException.Code.REFUSED);
-        Path wrapped = Files.createDirectories(directory.resolve("wrapped/rootfs/bin")).getParent();
-        assertThatThrownBy(() -> store.importFrom("a", wrapped.getParent(), ImageConfig.DEFAULT)).hasMessageContaining("in its directory `rootfs`");
-        assertThat(code(() -> store.importFrom("a", Path.of("/dev/null"), ImageConfig.DEFAULT))).isEqualTo(ImageException.Code.UNSUPPORTED);
+        assertThat(code(() -> store.importFrom("a", directory.resolve("none"), ImageConfig.DEFAULT)))
+                .isEqualTo(ImageException.Code.NOT_FOUND);
+        assertThat(code(() -> store.importFrom("a", Path.of("/"), ImageConfig.DEFAULT)))
+                .isEqualTo(ImageException.Code.REFUSED);
+        assertThat(code(() -> store.importFrom("a", directory, ImageConfig.DEFAULT)))
+                .isEqualTo(ImageException.Code.REFUSED);
+        Path wrapped = directory.resolve("wrapped");
+        Files.createDirectories(wrapped.resolve("rootfs/bin"));
+        assertThatThrownBy(() -> store.importFrom("a", wrapped, ImageConfig.DEFAULT))
+                .hasMessageContaining("in its directory `rootfs`");
+        assertThat(code(() -> store.importFrom("a", Path.of("/dev/null"), ImageConfig.DEFAULT)))
+                .isEqualTo(ImageException.Code.UNSUPPORTED);
         assertThat(names()).containsExactlyInAnyOrder(".lock", ".meta");
     }
 

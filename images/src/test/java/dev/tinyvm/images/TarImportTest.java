@@ -54,20 +54,28 @@ class TarImportTest {
         Path root = store.directory().resolve("a/rootfs");
         assertThat(mode(root.resolve("bin/tool"))).isEqualTo(04755);
         assertThat(Files.readSymbolicLink(root.resolve("bin/link"))).hasToString("/etc/passwd");
-        assertThat(Files.isSameFile(root.resolve("bin/other"), root.resolve("bin/tool"))).isTrue();
+        assertThat(Files.isSameFile(root.resolve("bin/other"), root.resolve("bin/tool")))
+                .isTrue();
         assertThat(mode(root.resolve("closed"))).isEqualTo(0500);
         assertThat(mode(root.resolve("made/by"))).isEqualTo(0755);
         assertThat(Files.getLastModifiedTime(root.resolve("bin")).toMillis()).isEqualTo(1_700_000_000_000L);
-        assertThat(Files.getLastModifiedTime(root.resolve("bin/tool")).toMillis()).isEqualTo(1_700_000_000_000L);
+        assertThat(Files.getLastModifiedTime(root.resolve("bin/tool")).toMillis())
+                .isEqualTo(1_700_000_000_000L);
         assertThat(result.image().sizeBytes()).isEqualTo(6);
         assertThat(result.leftOut()).isEmpty();
     }
 
     @Test
     void gzipIsTheSameImage() throws IOException {
-        byte[] tar = builder().directory("bin/").file("bin/a", "a".repeat(5_000)).end();
-        String plain = store.importFrom("plain", write(tar), ImageConfig.DEFAULT).image().digest();
-        assertThat(store.importFrom("gzip", write(gzip(tar)), ImageConfig.DEFAULT).image().digest()).isEqualTo(plain);
+        byte[] tar =
+                builder().directory("bin/").file("bin/a", "a".repeat(5_000)).end();
+        String plain = store.importFrom("plain", write(tar), ImageConfig.DEFAULT)
+                .image()
+                .digest();
+        assertThat(store.importFrom("gzip", write(gzip(tar)), ImageConfig.DEFAULT)
+                        .image()
+                        .digest())
+                .isEqualTo(plain);
     }
 
     @Test
@@ -91,7 +99,11 @@ class TarImportTest {
 
     @Test
     void aLaterEntryReplacesAnEarlierFile() throws IOException {
-        byte[] tar = builder().directory("bin/").symlink("bin/a", canary.toString()).file("bin/a", "second").end();
+        byte[] tar = builder()
+                .directory("bin/")
+                .symlink("bin/a", canary.toString())
+                .file("bin/a", "second")
+                .end();
         store.importFrom("a", write(tar), ImageConfig.DEFAULT);
         assertThat(store.directory().resolve("a/rootfs/bin/a")).hasContent("second");
         assertThat(canary).hasContent("untouched");
@@ -99,14 +111,21 @@ class TarImportTest {
 
     @Test
     void devicesInDevFifosAndSocketsAreLeftOutAndNamed() throws IOException {
-        byte[] tar = builder().directory("bin/").directory("dev/").header('3', "dev/null", "", 0, 0666).header('6', "run/fifo", "", 0, 0600).end();
-        assertThat(store.importFrom("a", write(tar), ImageConfig.DEFAULT).leftOut()).containsExactly("dev/null", "run/fifo");
+        byte[] tar = builder()
+                .directory("bin/")
+                .directory("dev/")
+                .header('3', "dev/null", "", 0, 0666)
+                .header('6', "run/fifo", "", 0, 0600)
+                .end();
+        assertThat(store.importFrom("a", write(tar), ImageConfig.DEFAULT).leftOut())
+                .containsExactly("dev/null", "run/fifo");
         assertThat(list(store.directory().resolve("a/rootfs/dev"))).isEmpty();
     }
 
     @Test
     void whatTarWritesIsRead() throws Exception {
-        Path tree = Files.createDirectories(directory.resolve("tree/usr/share/" + "d".repeat(90) + "/" + "e".repeat(90)));
+        Path tree =
+                Files.createDirectories(directory.resolve("tree/usr/share/" + "d".repeat(90) + "/" + "e".repeat(90)));
         Files.writeString(tree.resolve("f".repeat(200)), "deep");
         Files.writeString(directory.resolve("tree/usr/empty"), "");
         Files.createSymbolicLink(directory.resolve("tree/bin"), Path.of("usr/" + "s".repeat(150)));
@@ -114,54 +133,139 @@ class TarImportTest {
         for (String format : List.of("gnu", "pax")) {
             Path tar = directory.resolve(format + ".tar.gz");
             Process process = new ProcessBuilder(
-                            "tar", "--format=" + format, "-C", directory.resolve("tree").toString(), "-czf", tar.toString(), ".")
+                            "tar",
+                            "--format=" + format,
+                            "-C",
+                            directory.resolve("tree").toString(),
+                            "-czf",
+                            tar.toString(),
+                            ".")
                     .inheritIO()
                     .start();
             assertThat(process.waitFor()).isZero();
             store.importFrom(format, tar, ImageConfig.DEFAULT);
             Path root = store.directory().resolve(format + "/rootfs");
-            assertThat(root.resolve("usr/share/" + "d".repeat(90) + "/" + "e".repeat(90) + "/" + "f".repeat(200))).hasContent("deep");
+            assertThat(root.resolve("usr/share/" + "d".repeat(90) + "/" + "e".repeat(90) + "/" + "f".repeat(200)))
+                    .hasContent("deep");
             assertThat(Files.readSymbolicLink(root.resolve("bin")).toString()).hasSize(154);
-            assertThat(Files.isSameFile(root.resolve("usr/hard"), root.resolve("usr/empty"))).isTrue();
+            assertThat(Files.isSameFile(root.resolve("usr/hard"), root.resolve("usr/empty")))
+                    .isTrue();
         }
     }
 
     static Stream<Arguments> hostileArchives() {
         return Stream.of(
                 hostile("a name that leads up", "leads out", tar -> tar.file("../canary", "owned")),
-                hostile("a name that leads up in the middle", "leads out", tar -> tar.file("bin/../../canary", "owned")),
+                hostile(
+                        "a name that leads up in the middle",
+                        "leads out",
+                        tar -> tar.file("bin/../../canary", "owned")),
                 hostile("an absolute name", "absolute", tar -> tar.file("/tmp/canary-of-tinyvm", "owned")),
-                hostile("a pax name that leads up", "leads out", tar -> tar.pax("path", "../canary".getBytes(StandardCharsets.UTF_8)).file("a", "owned")),
-                hostile("a file through a link out", "below something that is a link", tar -> tar.symlink("bin/out", "../../..").file("bin/out/canary", "owned")),
-                hostile("a file through a link inside", "below something that is a link", tar -> tar.symlink("lib", "bin").file("lib/a", "owned")),
-                hostile("a directory through a link", "below something that is a link", tar -> tar.symlink("bin/out", "../..").directory("bin/out/new/deep/")),
-                hostile("a link through a link", "below something that is a link", tar -> tar.symlink("x", "..").symlink("x/y", "z")),
-                hostile("a file below a file", "below something that is a link or a file", tar -> tar.file("f", "").file("f/g", "")),
+                hostile(
+                        "a pax name that leads up",
+                        "leads out",
+                        tar -> tar.pax("path", "../canary".getBytes(StandardCharsets.UTF_8))
+                                .file("a", "owned")),
+                hostile(
+                        "a file through a link out",
+                        "below something that is a link",
+                        tar -> tar.symlink("bin/out", "../../..").file("bin/out/canary", "owned")),
+                hostile(
+                        "a file through a link inside",
+                        "below something that is a link",
+                        tar -> tar.symlink("lib", "bin").file("lib/a", "owned")),
+                hostile(
+                        "a directory through a link",
+                        "below something that is a link",
+                        tar -> tar.symlink("bin/out", "../..").directory("bin/out/new/deep/")),
+                hostile(
+                        "a link through a link",
+                        "below something that is a link",
+                        tar -> tar.symlink("x", "..").symlink("x/y", "z")),
+                hostile(
+                        "a file below a file",
+                        "below something that is a link or a file",
+                        tar -> tar.file("f", "").file("f/g", "")),
                 hostile("a hard link that leads up", "leads out", tar -> tar.hardLink("bin/a", "../../canary")),
                 hostile("a hard link to an absolute name", "absolute", tar -> tar.hardLink("bin/a", "/etc/passwd")),
-                hostile("a hard link through a link", "not a file that the archive brought", tar -> tar.symlink("o", "../../..").hardLink("bin/a", "o/canary")),
-                hostile("a hard link to nothing", "not a file that the archive brought", tar -> tar.hardLink("bin/a", "bin/none")),
-                hostile("a hard link to a directory", "not a file that the archive brought", tar -> tar.hardLink("d", "bin")),
+                hostile(
+                        "a hard link through a link",
+                        "not a file that the archive brought",
+                        tar -> tar.symlink("o", "../../..").hardLink("bin/a", "o/canary")),
+                hostile(
+                        "a hard link to nothing",
+                        "not a file that the archive brought",
+                        tar -> tar.hardLink("bin/a", "bin/none")),
+                hostile(
+                        "a hard link to a directory",
+                        "not a file that the archive brought",
+                        tar -> tar.hardLink("d", "bin")),
                 hostile("a hard link to itself", "to itself", tar -> tar.hardLink("bin/a", "bin/a")),
                 hostile("a device", "device node", tar -> tar.header('4', "sda", "", 0, 0660)),
                 hostile("a device called dev", "device node", tar -> tar.header('3', "dev", "", 0, 0660)),
                 hostile("a file in place of a directory", "twice", tar -> tar.file("bin", "")),
-                hostile("a file as the root", "must be a directory", tar -> tar.file("./", "").file(".", "x")),
+                hostile(
+                        "a file as the root",
+                        "must be a directory",
+                        tar -> tar.file("./", "").file(".", "x")),
                 hostile("a link as the root", "must be a directory", tar -> tar.symlink(".", "/etc")),
                 hostile("a symlink to nothing", "target is empty", tar -> tar.symlink("bin/a", "")),
-                hostile("a name part that is too long", "name part", tar -> tar.pax("path", "x".repeat(256).getBytes(StandardCharsets.UTF_8)).file("a", "")),
-                hostile("too deep nesting", "deep", tar -> tar.pax("path", "a/".repeat(200).getBytes(StandardCharsets.UTF_8)).directory("a/")),
-                hostile("a size that is more than there is", "cut off", tar -> tar.header('0', "bin/a", "", 5_000, 0644)),
-                hostile("a pax size that is negative", "no such number", tar -> tar.pax("size", "-1".getBytes(StandardCharsets.UTF_8)).file("a", "")),
-                hostile("a pax size with an exponent", "no such number", tar -> tar.pax("size", "1e9".getBytes(StandardCharsets.UTF_8)).file("a", "")),
-                hostile("a pax owner that no Tiny VM has", "ids 0 to 65535", tar -> tar.pax("uid", "65536".getBytes(StandardCharsets.UTF_8)).file("bin/a", "")),
+                hostile(
+                        "a name part that is too long",
+                        "name part",
+                        tar -> tar.pax("path", "x".repeat(256).getBytes(StandardCharsets.UTF_8))
+                                .file("a", "")),
+                hostile(
+                        "too deep nesting",
+                        "deep",
+                        tar -> tar.pax("path", "a/".repeat(200).getBytes(StandardCharsets.UTF_8))
+                                .directory("a/")),
+                hostile(
+                        "a size that is more than there is",
+                        "cut off",
+                        tar -> tar.header('0', "bin/a", "", 5_000, 0644)),
+                hostile(
+                        "a pax size that is negative",
+                        "no such number",
+                        tar -> tar.pax("size", "-1".getBytes(StandardCharsets.UTF_8))
+                                .file("a", "")),
+                hostile(
+                        "a pax size with an exponent",
+                        "no such number",
+                        tar -> tar.pax("size", "1e9".getBytes(StandardCharsets.UTF_8))
+                                .file("a", "")),
+                hostile(
+                        "a pax owner that no Tiny VM has",
+                        "ids 0 to 65535",
+                        tar -> tar.pax("uid", "65536".getBytes(StandardCharsets.UTF_8))
+                                .file("bin/a", "")),
                 hostile("a huge pax header", "at most", tar -> tar.header('x', "pax", "", 2 << 20, 0644)),
-                hostile("a malformed pax header", "malformed", tar -> tar.header('x', "pax", "", 6, 0644).raw("99 a=b".getBytes(StandardCharsets.UTF_8)).pad()),
-                hostile("a global pax header", "for all entries", tar -> tar.header('g', "pax", "", 10, 0644).raw("10 path=x\n".getBytes(StandardCharsets.UTF_8)).pad()),
-                hostile("a sparse file", "sparse", tar -> tar.pax("GNU.sparse.map", "0,1".getBytes(StandardCharsets.UTF_8)).file("a", "")),
+                hostile(
+                        "a malformed pax header",
+                        "malformed",
+                        tar -> tar.header('x', "pax", "", 6, 0644)
+                                .raw("99 a=b".getBytes(StandardCharsets.UTF_8))
+                                .pad()),
+                hostile(
+                        "a global pax header",
+                        "for all entries",
+                        tar -> tar.header('g', "pax", "", 10, 0644)
+                                .raw("10 path=x\n".getBytes(StandardCharsets.UTF_8))
+                                .pad()),
+                hostile(
+                        "a sparse file",
+                        "sparse",
+                        tar -> tar.pax("GNU.sparse.map", "0,1".getBytes(StandardCharsets.UTF_8))
+                                .file("a", "")),
                 hostile("an old sparse file", "of the type `S`", tar -> tar.header('S', "a", "", 0, 0644)),
-                hostile("a file over the limit", "the most that is allowed", tar -> tar.file("bin/a", "x".repeat(10_001))),
-                hostile("files over the limit together", "the most that is allowed", tar -> tar.file("bin/a", "x".repeat(6_000)).file("bin/b", "x".repeat(6_000))),
+                hostile(
+                        "a file over the limit",
+                        "the most that is allowed",
+                        tar -> tar.file("bin/a", "x".repeat(10_001))),
+                hostile(
+                        "files over the limit together",
+                        "the most that is allowed",
+                        tar -> tar.file("bin/a", "x".repeat(6_000)).file("bin/b", "x".repeat(6_000))),
                 hostile("too many files", "the most that is allowed", tar -> {
                     for (int i = 0; i < 25; i++) {
                         tar.file("bin/" + i, "");
@@ -183,9 +287,12 @@ class TarImportTest {
 
     @ParameterizedTest(name = "{0}")
     @MethodSource("hostileArchives")
-    void aHostileArchiveIsRefusedWithoutATrace(String name, String reason, Function<TarBuilder, TarBuilder> attack) throws IOException {
-        Path archive = write(attack.apply(builder().directory("bin/").file("bin/first", "1")).end());
-        ImageException refusal = catchThrowableOfType(ImageException.class, () -> store.importFrom("a", archive, ImageConfig.DEFAULT, SMALL));
+    void aHostileArchiveIsRefusedWithoutATrace(String name, String reason, Function<TarBuilder, TarBuilder> attack)
+            throws IOException {
+        Path archive = write(
+                attack.apply(builder().directory("bin/").file("bin/first", "1")).end());
+        ImageException refusal = catchThrowableOfType(
+                ImageException.class, () -> store.importFrom("a", archive, ImageConfig.DEFAULT, SMALL));
         assertThat(refusal).as(name).isNotNull();
         assertThat(refusal).hasMessageContaining(reason);
         assertNoTrace();
@@ -208,7 +315,10 @@ class TarImportTest {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         try (GZIPOutputStream out = new GZIPOutputStream(bytes)) {
             // Skipped content counts too: a fifo with 20 MB behind it.
-            out.write(builder().directory("bin/").header('6', "fifo", "", 20_000_000, 0644).withoutEnd());
+            out.write(builder()
+                    .directory("bin/")
+                    .header('6', "fifo", "", 20_000_000, 0644)
+                    .withoutEnd());
             out.write(new byte[20_000_000]);
         }
         refuse(bytes.toByteArray(), ImageException.Code.TOO_LARGE);
@@ -222,9 +332,12 @@ class TarImportTest {
 
     @Test
     void otherCompressionNamesTheCommandToRunFirst() throws IOException {
-        assertThat(refuse(new byte[] {0x28, (byte) 0xb5, 0x2f, (byte) 0xfd, 0, 0, 0}, ImageException.Code.UNSUPPORTED)).hasMessageContaining("zstd -d");
-        assertThat(refuse(new byte[] {(byte) 0xfd, '7', 'z', 'X', 'Z', 0, 0}, ImageException.Code.UNSUPPORTED)).hasMessageContaining("xz -d");
-        assertThat(refuse("BZh91AY".getBytes(StandardCharsets.UTF_8), ImageException.Code.UNSUPPORTED)).hasMessageContaining("bzip2 -d");
+        assertThat(refuse(new byte[] {0x28, (byte) 0xb5, 0x2f, (byte) 0xfd, 0, 0, 0}, ImageException.Code.UNSUPPORTED))
+                .hasMessageContaining("zstd -d");
+        assertThat(refuse(new byte[] {(byte) 0xfd, '7', 'z', 'X', 'Z', 0, 0}, ImageException.Code.UNSUPPORTED))
+                .hasMessageContaining("xz -d");
+        assertThat(refuse("BZh91AY".getBytes(StandardCharsets.UTF_8), ImageException.Code.UNSUPPORTED))
+                .hasMessageContaining("bzip2 -d");
     }
 
     @Test
@@ -262,7 +375,8 @@ class TarImportTest {
 
     private ImageException refuse(byte[] archive, ImageException.Code code) throws IOException {
         Path file = write(archive);
-        ImageException refusal = catchThrowableOfType(ImageException.class, () -> store.importFrom("a", file, ImageConfig.DEFAULT, SMALL));
+        ImageException refusal = catchThrowableOfType(
+                ImageException.class, () -> store.importFrom("a", file, ImageConfig.DEFAULT, SMALL));
         assertThat(refusal).isNotNull();
         assertThat(refusal.code()).as(refusal.getMessage()).isEqualTo(code);
         assertNoTrace();
@@ -272,7 +386,8 @@ class TarImportTest {
     private void assertNoTrace() throws IOException {
         assertThat(list(store.directory())).containsExactlyInAnyOrder(".lock", ".meta");
         assertThat(list(store.directory().resolve(".meta"))).isEmpty();
-        assertThat(list(directory)).allMatch(name -> List.of("images", "canary", "archive").contains(name));
+        assertThat(list(directory))
+                .allMatch(name -> List.of("images", "canary", "archive").contains(name));
         assertThat(canary).hasContent("untouched");
         assertThat(Path.of("/tmp/canary-of-tinyvm")).doesNotExist();
     }
@@ -283,8 +398,8 @@ class TarImportTest {
 
     private TarBuilder builder() {
         try {
-            return new TarBuilder(
-                    (Integer) Files.getAttribute(directory, "unix:uid"), (Integer) Files.getAttribute(directory, "unix:gid"));
+            return new TarBuilder((Integer) Files.getAttribute(directory, "unix:uid"), (Integer)
+                    Files.getAttribute(directory, "unix:gid"));
         } catch (IOException e) {
             throw new java.io.UncheckedIOException(e);
         }

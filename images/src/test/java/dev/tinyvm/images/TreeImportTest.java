@@ -28,7 +28,8 @@ class TreeImportTest {
     @BeforeEach
     void prepare() throws IOException {
         store = new ImageStore(directory.resolve("images"));
-        tree = Files.createDirectories(directory.resolve("tree/bin")).getParent();
+        tree = directory.resolve("tree");
+        Files.createDirectories(tree.resolve("bin"));
     }
 
     @Test
@@ -45,7 +46,8 @@ class TreeImportTest {
         assertThat(image.sizeBytes()).isEqualTo(300_000);
         assertThat(mode(root.resolve("bin/tool"))).isEqualTo(04755);
         assertThat(mode(root.resolve("tmp"))).isEqualTo(01777);
-        assertThat(Files.isSameFile(root.resolve("bin/tool"), root.resolve("bin/again"))).isTrue();
+        assertThat(Files.isSameFile(root.resolve("bin/tool"), root.resolve("bin/again")))
+                .isTrue();
         assertThat(Files.isSameFile(root.resolve("bin/tool"), tool)).isFalse();
         assertThat(Files.readSymbolicLink(root.resolve("bin/out"))).hasToString("/etc/passwd");
         assertThat(Files.getLastModifiedTime(root.resolve("bin")).toMillis()).isEqualTo(1_600_000_000_123L);
@@ -54,7 +56,9 @@ class TreeImportTest {
     @Test
     void userAttributesAreKeptAndOverlaysOwnAreNot() throws Exception {
         Path tool = Files.writeString(tree.resolve("bin/tool"), "x");
-        assumeTrue(set(tool, "user.note", "hi".getBytes(StandardCharsets.UTF_8)), "the file system of the temporary directory has no user.* attributes");
+        assumeTrue(
+                set(tool, "user.note", "hi".getBytes(StandardCharsets.UTF_8)),
+                "the file system of the temporary directory has no user.* attributes");
         set(tool, "user.overlay.redirect", "/etc".getBytes(StandardCharsets.UTF_8));
         store.importFrom("a", tree, ImageConfig.DEFAULT);
         assertThat(attributes(store.directory().resolve("a/rootfs/bin/tool"))).containsExactly("user.note");
@@ -65,7 +69,8 @@ class TreeImportTest {
         Path link = Files.createSymbolicLink(directory.resolve("link"), tree);
         Files.createSymbolicLink(tree.resolve("loop"), Path.of("."));
         store.importFrom("a", link, ImageConfig.DEFAULT);
-        assertThat(Files.isSymbolicLink(store.directory().resolve("a/rootfs/loop"))).isTrue();
+        assertThat(Files.isSymbolicLink(store.directory().resolve("a/rootfs/loop")))
+                .isTrue();
     }
 
     @Test
@@ -82,7 +87,9 @@ class TreeImportTest {
         Posix.chown(opened, "tool", 1234, 4321);
         Posix.close(opened);
         chmod(tool, 06711);
-        assumeTrue(set(tool, "security.capability", CAPABILITY), "the file system of the temporary directory has no security.capability");
+        assumeTrue(
+                set(tool, "security.capability", CAPABILITY),
+                "the file system of the temporary directory has no security.capability");
         store.importFrom("directory", tree, ImageConfig.DEFAULT);
         byte[] tar = new TarBuilder(1234, 4321)
                 .directory("bin/")
@@ -106,14 +113,16 @@ class TreeImportTest {
         run(List.of("mknod", tree.resolve("dev/null").toString(), "c", "1", "3"));
         assertThat(store.importFrom("a", tree, ImageConfig.DEFAULT).leftOut()).containsExactly("dev/null");
         run(List.of("mknod", tree.resolve("bin/null").toString(), "c", "1", "3"));
-        assertThatThrownBy(() -> store.importFrom("b", tree, ImageConfig.DEFAULT)).hasMessageContaining("device node");
+        assertThatThrownBy(() -> store.importFrom("b", tree, ImageConfig.DEFAULT))
+                .hasMessageContaining("device node");
     }
 
     @Test
     void anotherUsersFilesNeedRoot() throws Exception {
         assumeTrue(!isRoot(), "needs a user who is not root");
         byte[] tar = new TarBuilder(0, 0).directory("bin/").end();
-        assertThatThrownBy(() -> store.importFrom("a", Files.write(directory.resolve("a.tar"), tar), ImageConfig.DEFAULT))
+        assertThatThrownBy(
+                        () -> store.importFrom("a", Files.write(directory.resolve("a.tar"), tar), ImageConfig.DEFAULT))
                 .hasMessageContaining("sudo");
     }
 
@@ -133,7 +142,8 @@ class TreeImportTest {
         run(List.of("tar", "--numeric-owner", "-C", tree.toString(), "-czf", tar.toString(), "."));
         store.importFrom("busybox", tar, ImageConfig.DEFAULT);
         String root = store.directory().resolve("busybox/rootfs").toString();
-        assertThat(run(List.of("chroot", root, "/bin/sh", "-c", "cat /etc/passwd && id -u"))).isEqualTo("root:x:0:0:root:/root:/bin/sh\n0\n");
+        assertThat(run(List.of("chroot", root, "/bin/sh", "-c", "cat /etc/passwd && id -u")))
+                .isEqualTo("root:x:0:0:root:/root:/bin/sh\n0\n");
     }
 
     private static String run(List<String> command) throws Exception {
@@ -184,7 +194,9 @@ class TreeImportTest {
     private static List<String> attributes(Path file) throws Posix.Failure {
         int opened = Posix.openat(Posix.AT_FDCWD, file.toString(), Posix.O_RDONLY, 0);
         try {
-            return List.of(Posix.flistxattr(opened)).stream().filter(name -> name.startsWith("user.")).toList();
+            return List.of(Posix.flistxattr(opened)).stream()
+                    .filter(name -> name.startsWith("user."))
+                    .toList();
         } finally {
             Posix.close(opened);
         }

@@ -44,8 +44,11 @@ final class AgentSection {
                     "replicas")
             .with(Map.ofEntries(
                     Map.entry("network", NO_NETWORK),
-                    Map.entry("llm", "this version does not have the LLM gateway yet (and a Tiny VM has no network until then); remove the key"),
-                    Map.entry("idle", "this version does not pause or stop idle Tiny VMs by itself yet; remove the key"),
+                    Map.entry(
+                            "llm",
+                            "this version does not have the LLM gateway yet (and a Tiny VM has no network until then); remove the key"),
+                    Map.entry(
+                            "idle", "this version does not pause or stop idle Tiny VMs by itself yet; remove the key"),
                     Map.entry("cpu", "belongs under resources: `resources: {cpu: …}`"),
                     Map.entry("memory", "belongs under resources: `resources: {memory: …}`"),
                     Map.entry("disk", "belongs under resources: `resources: {disk: …}`"),
@@ -57,11 +60,16 @@ final class AgentSection {
                     Map.entry("name", "belongs under metadata: `metadata: {name: …}`"),
                     Map.entry("labels", "belongs under metadata: `metadata: {labels: …}`")));
     private static final Keys RESOURCES = Keys.of("cpu", "memory", "disk", "pids")
-            .with(Map.of(
-                    "limits", "there is one set of resources, which is both request and limit; write cpu and memory directly under resources",
-                    "requests", "there is one set of resources, which is both request and limit; write cpu and memory directly under resources"));
+            .with(
+                    Map.of(
+                            "limits",
+                                    "there is one set of resources, which is both request and limit; write cpu and memory directly under resources",
+                            "requests",
+                                    "there is one set of resources, which is both request and limit; write cpu and memory directly under resources"));
     private static final Keys VOLUME = Keys.of("hostPath", "mountPath", "readOnly")
-            .with(Map.of("name", "this version does not have named volumes yet; mount a directory of the host with `hostPath`"));
+            .with(Map.of(
+                    "name",
+                    "this version does not have named volumes yet; mount a directory of the host with `hostPath`"));
     private static final Keys RESTART =
             Keys.of("policy", "maxRestarts", "window", "backoff", "maxBackoff", "maxMemory");
     private static final Keys HEALTH = Keys.of("exec", "tcp", "http", "interval", "timeout", "startPeriod", "retries");
@@ -81,9 +89,8 @@ final class AgentSection {
         return Section.open(value, "", ROOT, problems).map(root -> {
             fixed(root, "apiVersion", Agent.API_VERSION);
             fixed(root, "kind", Agent.KIND);
-            Metadata metadata = root.section("metadata", METADATA)
-                    .map(this::metadata)
-                    .orElseGet(() -> new Metadata("", Map.of()));
+            Metadata metadata =
+                    root.section("metadata", METADATA).map(this::metadata).orElseGet(() -> new Metadata("", Map.of()));
             if (!root.has("spec")) {
                 problems.add("spec", value, "is missing; it says what runs, at the least `spec: {image: host}`");
             }
@@ -111,16 +118,22 @@ final class AgentSection {
     private static void fixed(Section root, String key, String only) {
         root.string(key)
                 .filter(found -> !found.equals(only))
-                .ifPresent(found -> root.problem(key, "is " + Problems.quote(found) + "; the only one that this version reads is `" + only + "`"));
+                .ifPresent(found -> root.problem(
+                        key,
+                        "is " + Problems.quote(found) + "; the only one that this version reads is `" + only + "`"));
     }
 
     private Metadata metadata(Section section) {
         Optional<String> name = section.string("name");
         name.flatMap(Names::wrongAgentName).ifPresent(wrong -> section.problem("name", wrong));
-        Map<String, String> labels =
-                section.map("labels", Limits.MAX_LABELS, false, key -> Names.wrongLabelKey(key).orElse(null));
+        Map<String, String> labels = section.map(
+                "labels",
+                Limits.MAX_LABELS,
+                false,
+                key -> Names.wrongLabelKey(key).orElse(null));
         labels.forEach((key, label) -> Names.wrongLabelValue(label)
-                .ifPresent(wrong -> problems.add(section.at("labels") + "." + key, section.placeOf("labels", key), wrong)));
+                .ifPresent(wrong ->
+                        problems.add(section.at("labels") + "." + key, section.placeOf("labels", key), wrong)));
         return new Metadata(name.orElse(""), labels);
     }
 
@@ -128,14 +141,16 @@ final class AgentSection {
         Optional<String> image = section.string("image");
         image.flatMap(Names::wrongImage).ifPresent(wrong -> section.problem("image", wrong));
         if (!section.has("image")) {
-            section.problem("image", "is missing; write `image: host` for this machine's own programs, or the name of an imported image");
+            section.problem(
+                    "image",
+                    "is missing; write `image: host` for this machine's own programs, or the name of an imported image");
         }
         Map<String, EngineChoice> engines = new LinkedHashMap<>();
         Arrays.stream(EngineChoice.values()).forEach(choice -> engines.put(choice.word(), choice));
         EngineChoice engine = section.word("engine", engines, EngineChoice.AUTO);
         List<String> command = section.command("command").orElse(List.of());
-        Map<String, String> env =
-                section.map("env", Limits.MAX_ENV, true, name -> Names.wrongEnvName(name).orElse(null));
+        Map<String, String> env = section.map(
+                "env", Limits.MAX_ENV, true, name -> Names.wrongEnvName(name).orElse(null));
         checkSize(section, command, env);
         String workingDir = section.string("workingDir")
                 .flatMap(path -> Paths.absolute(section, "workingDir", path))
@@ -149,7 +164,9 @@ final class AgentSection {
                 env,
                 workingDir,
                 user.orElse(""),
-                section.section("resources", RESOURCES).map(AgentSection::resources).orElse(Resources.DEFAULT),
+                section.section("resources", RESOURCES)
+                        .map(AgentSection::resources)
+                        .orElse(Resources.DEFAULT),
                 volumes(section),
                 section.section("restart", RESTART).map(AgentSection::restart).orElse(Restart.DEFAULT),
                 section.section("health", HEALTH).flatMap(AgentSection::health),
@@ -165,15 +182,16 @@ final class AgentSection {
         if (bytes > Limits.MAX_COMMAND_AND_ENV_BYTES) {
             section.problem(
                     section.has("env") ? "env" : "command",
-                    "command and environment together take " + bytes + " bytes; at most " + Limits.MAX_COMMAND_AND_ENV_BYTES
-                            + " are allowed, put large data into a file");
+                    "command and environment together take " + bytes + " bytes; at most "
+                            + Limits.MAX_COMMAND_AND_ENV_BYTES + " are allowed, put large data into a file");
         }
     }
 
     private static Resources resources(Section section) {
         return new Resources(
                 section.cpuMillis("cpu", Resources.DEFAULT.cpuMillis()),
-                section.bytes("memory", Resources.MIN_MEMORY_BYTES, Quantities.MAX_BYTES, Resources.DEFAULT.memoryBytes()),
+                section.bytes(
+                        "memory", Resources.MIN_MEMORY_BYTES, Quantities.MAX_BYTES, Resources.DEFAULT.memoryBytes()),
                 section.bytes("disk", Resources.MIN_DISK_BYTES, Quantities.MAX_BYTES, Resources.DEFAULT.diskBytes()),
                 section.integer("pids", 1, Resources.MAX_PIDS, Resources.DEFAULT.pids()));
     }
@@ -186,24 +204,31 @@ final class AgentSection {
         if (!(value instanceof Value.Listing list)) {
             section.problem(
                     "volumes",
-                    "is " + Section.shown(value) + "; expected a list such as [{hostPath: /srv/data, mountPath: /data, readOnly: true}]");
+                    "is " + Section.shown(value)
+                            + "; expected a list such as [{hostPath: /srv/data, mountPath: /data, readOnly: true}]");
             return List.of();
         }
         if (list.items().size() > Limits.MAX_VOLUMES) {
-            section.problem("volumes", "has " + list.items().size() + " entries; at most " + Limits.MAX_VOLUMES + " are allowed");
+            section.problem(
+                    "volumes",
+                    "has " + list.items().size() + " entries; at most " + Limits.MAX_VOLUMES + " are allowed");
             return List.of();
         }
         List<Volume> volumes = new ArrayList<>();
         Map<String, Integer> lines = new HashMap<>();
         for (int i = 0; i < list.items().size(); i++) {
-            Optional<Section> entry = Section.open(list.items().get(i), section.at("volumes") + "[" + i + "]", VOLUME, problems);
+            Optional<Section> entry =
+                    Section.open(list.items().get(i), section.at("volumes") + "[" + i + "]", VOLUME, problems);
             entry.flatMap(this::volume).ifPresent(volume -> {
                 Section at = entry.get();
                 Value mountPath = at.value("mountPath");
                 int line = mountPath == null ? 0 : mountPath.line();
                 Integer first = lines.putIfAbsent(volume.mountPath(), line);
                 if (first != null) {
-                    at.problem("mountPath", "is " + Problems.quote(volume.mountPath()) + ", where line " + first + " mounts already; choose another path");
+                    at.problem(
+                            "mountPath",
+                            "is " + Problems.quote(volume.mountPath()) + ", where line " + first
+                                    + " mounts already; choose another path");
                 }
                 volumes.add(volume);
             });
@@ -238,8 +263,8 @@ final class AgentSection {
         if (maxBackoff.compareTo(backoff) < 0) {
             section.problem(
                     "maxBackoff",
-                    "is " + Quantities.formatDuration(maxBackoff) + ", shorter than backoff (" + Quantities.formatDuration(backoff)
-                            + "), which it bounds; make it at least as long");
+                    "is " + Quantities.formatDuration(maxBackoff) + ", shorter than backoff ("
+                            + Quantities.formatDuration(backoff) + "), which it bounds; make it at least as long");
         }
         long maxMemory = section.bytes("maxMemory", Resources.MIN_MEMORY_BYTES, Quantities.MAX_BYTES, -1);
         return new Restart(
@@ -252,14 +277,16 @@ final class AgentSection {
     }
 
     private static Optional<Health> health(Section section) {
-        List<String> given = List.of("exec", "tcp", "http").stream().filter(section::has).toList();
+        List<String> given =
+                List.of("exec", "tcp", "http").stream().filter(section::has).toList();
         if (given.size() != 1) {
             String key = given.isEmpty() ? "exec" : given.get(1);
             section.problem(
                     key,
                     given.isEmpty()
                             ? "is missing; a health check has one of exec: [command…], tcp: {port: N}, http: {port: N, path: /}"
-                            : "stands beside `" + given.get(0) + "`; a health check has exactly one of exec, tcp, http");
+                            : "stands beside `" + given.get(0)
+                                    + "`; a health check has exactly one of exec, tcp, http");
         }
         Optional<Health.Check> check = section.command("exec").map(Health.Exec::new);
         if (check.isPresent() && ((Health.Exec) check.get()).command().isEmpty()) {
@@ -267,8 +294,10 @@ final class AgentSection {
         }
         check = check.or(() -> section.section("tcp", TCP).map(tcp -> new Health.Tcp(port(tcp))))
                 .or(() -> section.section("http", HTTP).map(AgentSection::http));
-        Duration interval = section.duration("interval", Limits.MIN_HEALTH_INTERVAL, Limits.MAX_HEALTH, Health.DEFAULT_INTERVAL);
-        Duration timeout = section.duration("timeout", Limits.MIN_HEALTH_TIMEOUT, Limits.MAX_HEALTH, Health.DEFAULT_TIMEOUT);
+        Duration interval =
+                section.duration("interval", Limits.MIN_HEALTH_INTERVAL, Limits.MAX_HEALTH, Health.DEFAULT_INTERVAL);
+        Duration timeout =
+                section.duration("timeout", Limits.MIN_HEALTH_TIMEOUT, Limits.MAX_HEALTH, Health.DEFAULT_TIMEOUT);
         Duration startPeriod = section.duration("startPeriod", Duration.ZERO, Limits.MAX_HEALTH, Duration.ZERO);
         int retries = section.integer("retries", 1, Limits.MAX_RETRIES, Health.DEFAULT_RETRIES);
         return check.map(what -> new Health(what, interval, timeout, startPeriod, retries));
@@ -277,7 +306,10 @@ final class AgentSection {
     private static Health.Http http(Section section) {
         String path = section.string("path").orElse("/");
         if (!path.matches("/[!-~]{0,2047}")) {
-            section.problem("path", "is " + Problems.quote(path) + "; expected a URL path such as `/healthz`: it starts with `/` and has no spaces");
+            section.problem(
+                    "path",
+                    "is " + Problems.quote(path)
+                            + "; expected a URL path such as `/healthz`: it starts with `/` and has no spaces");
         }
         return new Health.Http(port(section), path);
     }

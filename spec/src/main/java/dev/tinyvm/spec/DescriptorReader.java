@@ -17,7 +17,8 @@ public final class DescriptorReader {
      * @throws DescriptorException with every problem, also when the file cannot be read
      */
     public static Agent readFile(Path file) {
-        return read(SourceFile.text(file), file.toString(), file.toAbsolutePath().getParent());
+        return read(
+                SourceFile.text(file), file.toString(), file.toAbsolutePath().getParent());
     }
 
     /**
@@ -29,8 +30,8 @@ public final class DescriptorReader {
      */
     public static Agent read(String text, String sourceName, @Nullable Path directory) {
         Problems problems = new Problems();
-        Optional<Agent> agent = DocumentParser.parse(text, problems)
-                .flatMap(root -> new AgentSection(problems, directory).read(root));
+        Optional<Agent> agent =
+                DocumentParser.parse(text, problems).flatMap(root -> new AgentSection(problems, directory).read(root));
         problems.throwIfAny(sourceName);
         return agent.orElseThrow(() -> new IllegalStateException("no agent and no problem in " + sourceName));
     }

@@ -100,13 +100,12 @@ public final class DescriptorWriter {
     }
 
     private static void putUnlessEmpty(Map<String, Object> map, String key, Object value) {
-        boolean empty =
-                switch (value) {
-                    case String text -> text.isEmpty();
-                    case Map<?, ?> entries -> entries.isEmpty();
-                    case List<?> items -> items.isEmpty();
-                    default -> false;
-                };
+        boolean empty = switch (value) {
+            case String text -> text.isEmpty();
+            case Map<?, ?> entries -> entries.isEmpty();
+            case List<?> items -> items.isEmpty();
+            default -> false;
+        };
         if (!empty) {
             map.put(key, value);
         }

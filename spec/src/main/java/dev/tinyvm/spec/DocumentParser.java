@@ -14,6 +14,7 @@ import org.snakeyaml.engine.v2.api.LoadSettings;
 import org.snakeyaml.engine.v2.api.lowlevel.Parse;
 import org.snakeyaml.engine.v2.common.Anchor;
 import org.snakeyaml.engine.v2.events.AliasEvent;
+import org.snakeyaml.engine.v2.events.CollectionEndEvent;
 import org.snakeyaml.engine.v2.events.CollectionStartEvent;
 import org.snakeyaml.engine.v2.events.Event;
 import org.snakeyaml.engine.v2.events.NodeEvent;
@@ -92,15 +93,17 @@ final class DocumentParser {
 
     private Optional<Value> parse() {
         try {
-            Iterator<Event> events = new Parse(
-                            LoadSettings.builder().setCodePointLimit(2 * MAX_BYTES).build())
+            Iterator<Event> events = new Parse(LoadSettings.builder()
+                            .setCodePointLimit(2 * MAX_BYTES)
+                            .build())
                     .parseString(text)
                     .iterator();
             int documents = 0;
             while (events.hasNext()) {
                 Event event = events.next();
                 if (event.getEventId() == Event.ID.DocumentStart && ++documents > 1) {
-                    problems.add("", line(event), 1, "a second document starts here (`---`); write one document per file");
+                    problems.add(
+                            "", line(event), 1, "a second document starts here (`---`); write one document per file");
                     return Optional.empty();
                 }
                 if (!accept(event)) {
@@ -111,7 +114,12 @@ final class DocumentParser {
             syntax(e);
             return Optional.empty();
         } catch (ReaderException e) {
-            problems.add("", 1, 1, "the text holds a character that YAML does not allow (U+" + "%04X".formatted(e.getCodePoint()) + ")");
+            problems.add(
+                    "",
+                    1,
+                    1,
+                    "the text holds a character that YAML does not allow (U+" + "%04X".formatted(e.getCodePoint())
+                            + ")");
             return Optional.empty();
         } catch (YamlEngineException | IllegalArgumentException e) {
             problems.add("", 1, 1, "is not valid YAML: " + e.getMessage());
@@ -126,44 +134,50 @@ final class DocumentParser {
 
     /** False when reading must end because a limit was passed. */
     private boolean accept(Event event) {
-        switch (event) {
-            case AliasEvent alias -> {
-                Sized target = anchors.get(alias.getAlias());
-                if (target == null) {
-                    problems.add(
-                            "",
-                            line(event),
-                            column(event),
-                            "`*" + alias.getAlias() + "` has no anchor `&" + alias.getAlias() + "` that is complete before it");
-                    return false;
-                }
-                return put(target.value(), target.size(), event);
-            }
-            case ScalarEvent scalar -> {
-                refuseTag(scalar.getTag(), event);
-                Value value = new Value.Scalar(scalar.getValue(), scalar.isPlain(), line(event), column(event));
-                remember(scalar, value, 1);
-                return put(value, 1, event);
-            }
-            case CollectionStartEvent start -> {
-                refuseTag(start.getTag(), event);
-                if (open.size() == MAX_DEPTH) {
-                    problems.add("", line(event), column(event), "is nested more than " + MAX_DEPTH + " levels deep");
-                    return false;
-                }
-                open.push(new Open(start));
-                return true;
-            }
-            default -> {
-                if (event.getEventId() != Event.ID.MappingEnd && event.getEventId() != Event.ID.SequenceEnd) {
-                    return true;
-                }
-                Open done = open.pop();
-                Value value = done.value();
-                remember(done.start, value, done.size);
-                return put(value, done.size, event);
-            }
+        return switch (event) {
+            case AliasEvent alias -> alias(alias);
+            case ScalarEvent scalar -> scalar(scalar);
+            case CollectionStartEvent start -> start(start);
+            case CollectionEndEvent end -> end(end);
+            default -> true;
+        };
+    }
+
+    private boolean alias(AliasEvent alias) {
+        Sized target = anchors.get(alias.getAlias());
+        if (target == null) {
+            problems.add(
+                    "",
+                    line(alias),
+                    column(alias),
+                    "`*" + alias.getAlias() + "` has no anchor `&" + alias.getAlias() + "` that is complete before it");
+            return false;
         }
+        return put(target.value(), target.size(), alias);
+    }
+
+    private boolean scalar(ScalarEvent scalar) {
+        refuseTag(scalar.getTag(), scalar);
+        Value value = new Value.Scalar(scalar.getValue(), scalar.isPlain(), line(scalar), column(scalar));
+        remember(scalar, value, 1);
+        return put(value, 1, scalar);
+    }
+
+    private boolean start(CollectionStartEvent start) {
+        refuseTag(start.getTag(), start);
+        if (open.size() == MAX_DEPTH) {
+            problems.add("", line(start), column(start), "is nested more than " + MAX_DEPTH + " levels deep");
+            return false;
+        }
+        open.push(new Open(start));
+        return true;
+    }
+
+    private boolean end(CollectionEndEvent end) {
+        Open done = open.pop();
+        Value value = done.value();
+        remember(done.start, value, done.size);
+        return put(value, done.size, end);
     }
 
     private void remember(NodeEvent event, Value value, int size) {

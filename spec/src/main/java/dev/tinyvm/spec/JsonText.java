@@ -53,8 +53,14 @@ final class JsonText {
                 case '\r' -> out.append("\\r");
                 case '\t' -> out.append("\\t");
                 default -> {
-                    // Everything that YAML does not print as itself is escaped too, since the reader reads JSON as YAML.
-                    if (c < ' ' || (c >= 0x7f && c <= 0xa0) || c == 0x2028 || c == 0x2029 || c == 0xfeff || c >= 0xfffd) {
+                    // Everything that YAML does not print as itself is escaped too, since the reader reads JSON as
+                    // YAML.
+                    if (c < ' '
+                            || (c >= 0x7f && c <= 0xa0)
+                            || c == 0x2028
+                            || c == 0x2029
+                            || c == 0xfeff
+                            || c >= 0xfffd) {
                         out.append("\\u").append(java.util.HexFormat.of().toHexDigits(c));
                     } else {
                         out.append(c);

@@ -34,7 +34,8 @@ public final class ManagerConfigReader {
         if (Files.notExists(file)) {
             return ManagerConfig.DEFAULT;
         }
-        return read(SourceFile.text(file), file.toString(), file.toAbsolutePath().getParent());
+        return read(
+                SourceFile.text(file), file.toString(), file.toAbsolutePath().getParent());
     }
 
     /**
@@ -56,19 +57,23 @@ public final class ManagerConfigReader {
     private static ManagerConfig config(Section root, @Nullable Path directory, Problems problems) {
         Optional<Section> capacity = root.section("capacity", CAPACITY);
         int cpuMillis = capacity.map(section -> section.cpuMillis("cpu", -1)).orElse(-1);
-        long memoryBytes = capacity.map(section -> section.bytes("memory", Resources.MIN_MEMORY_BYTES, Quantities.MAX_BYTES, -1))
+        long memoryBytes = capacity.map(
+                        section -> section.bytes("memory", Resources.MIN_MEMORY_BYTES, Quantities.MAX_BYTES, -1))
                 .orElse(-1L);
         return new ManagerConfig(
                 cpuMillis < 0 ? OptionalInt.empty() : OptionalInt.of(cpuMillis),
                 memoryBytes < 0 ? OptionalLong.empty() : OptionalLong.of(memoryBytes),
-                root.section("volumes", VOLUMES).map(section -> hostPaths(section, directory, problems)).orElse(List.of()),
+                root.section("volumes", VOLUMES)
+                        .map(section -> hostPaths(section, directory, problems))
+                        .orElse(List.of()),
                 root.section("logs", LOGS).map(ManagerConfigReader::logs).orElse(ManagerConfig.Logs.DEFAULT));
     }
 
     private static ManagerConfig.Logs logs(Section section) {
         ManagerConfig.Logs otherwise = ManagerConfig.Logs.DEFAULT;
         return new ManagerConfig.Logs(
-                section.bytes("maxFileSize", Limits.MIN_LOG_FILE_BYTES, Limits.MAX_LOG_FILE_BYTES, otherwise.maxFileBytes()),
+                section.bytes(
+                        "maxFileSize", Limits.MIN_LOG_FILE_BYTES, Limits.MAX_LOG_FILE_BYTES, otherwise.maxFileBytes()),
                 section.integer("maxFiles", 1, Limits.MAX_LOG_FILES, otherwise.maxFiles()));
     }
 
@@ -78,7 +83,8 @@ public final class ManagerConfigReader {
             return List.of();
         }
         if (!(value instanceof Value.Listing list)) {
-            section.problem("hostPaths", "is " + Section.shown(value) + "; expected a list of directories such as [/srv/data]");
+            section.problem(
+                    "hostPaths", "is " + Section.shown(value) + "; expected a list of directories such as [/srv/data]");
             return List.of();
         }
         List<String> paths = new ArrayList<>();
@@ -89,16 +95,23 @@ public final class ManagerConfigReader {
                 problems.add(at, item, "is " + Section.shown(item) + "; expected a directory such as `/srv/data`");
                 continue;
             }
-            Paths.hostPath(scalar.text(), directory, message -> problems.add(at, item, message)).ifPresent(path -> {
-                if (path.equals("/") || Paths.isReserved(path)) {
-                    problems.add(at, item, "is " + Problems.quote(path)
-                            + "; /, /proc, /sys and /dev cannot be offered to Tiny VMs, name the directories that are meant");
-                } else if (paths.contains(path)) {
-                    problems.add(at, item, "is " + Problems.quote(path) + ", which is in the list already; keep one");
-                } else {
-                    paths.add(path);
-                }
-            });
+            Paths.hostPath(scalar.text(), directory, message -> problems.add(at, item, message))
+                    .ifPresent(path -> {
+                        if (path.equals("/") || Paths.isReserved(path)) {
+                            problems.add(
+                                    at,
+                                    item,
+                                    "is " + Problems.quote(path)
+                                            + "; /, /proc, /sys and /dev cannot be offered to Tiny VMs, name the directories that are meant");
+                        } else if (paths.contains(path)) {
+                            problems.add(
+                                    at,
+                                    item,
+                                    "is " + Problems.quote(path) + ", which is in the list already; keep one");
+                        } else {
+                            paths.add(path);
+                        }
+                    });
         }
         return paths;
     }

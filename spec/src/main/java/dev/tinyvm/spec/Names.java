@@ -8,7 +8,8 @@ import java.util.regex.Pattern;
 final class Names {
     private static final Pattern DNS_LABEL = Pattern.compile("[a-z0-9]([a-z0-9-]*[a-z0-9])?");
     private static final Pattern LABEL_NAME = Pattern.compile("[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?");
-    private static final Pattern LABEL_PREFIX = Pattern.compile("[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*");
+    private static final Pattern LABEL_PREFIX =
+            Pattern.compile("[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*");
     private static final Pattern ENV_NAME = Pattern.compile("[A-Za-z_][A-Za-z0-9_]{0,254}");
     private static final Pattern USER_NAME = Pattern.compile("[a-z_][a-z0-9_-]{0,31}|0|[1-9][0-9]{0,9}");
     private static final Pattern IMAGE = Pattern.compile("[a-z0-9][a-z0-9._-]{0,127}");
@@ -20,16 +21,20 @@ final class Names {
         if (name.length() <= Limits.MAX_NAME && DNS_LABEL.matcher(name).matches()) {
             return Optional.empty();
         }
-        String nearest = name.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9]+", "-").replaceAll("^-+|-+$", "");
-        nearest = nearest.substring(0, Math.min(nearest.length(), Limits.MAX_NAME)).replaceAll("-+$", "");
+        String nearest =
+                name.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9]+", "-").replaceAll("^-+|-+$", "");
+        nearest = nearest.substring(0, Math.min(nearest.length(), Limits.MAX_NAME))
+                .replaceAll("-+$", "");
         return Optional.of("is " + Problems.quote(name) + "; a name has 1 to " + Limits.MAX_NAME
-                + " characters a-z, 0-9 and -, with no - first or last" + (nearest.isEmpty() ? "" : "; the nearest is `" + nearest + "`"));
+                + " characters a-z, 0-9 and -, with no - first or last"
+                + (nearest.isEmpty() ? "" : "; the nearest is `" + nearest + "`"));
     }
 
     static Optional<String> wrongLabelKey(String key) {
         int slash = key.indexOf('/');
         String prefix = slash < 0 ? "" : key.substring(0, slash);
-        boolean prefixFits = slash < 0 || (prefix.length() <= 253 && LABEL_PREFIX.matcher(prefix).matches());
+        boolean prefixFits = slash < 0
+                || (prefix.length() <= 253 && LABEL_PREFIX.matcher(prefix).matches());
         if (prefixFits && LABEL_NAME.matcher(key.substring(slash + 1)).matches()) {
             return Optional.empty();
         }
@@ -47,7 +52,8 @@ final class Names {
     static Optional<String> wrongEnvName(String name) {
         return ENV_NAME.matcher(name).matches()
                 ? Optional.empty()
-                : Optional.of("is not the name of an environment variable; allowed are letters, digits and _, no digit first");
+                : Optional.of(
+                        "is not the name of an environment variable; allowed are letters, digits and _, no digit first");
     }
 
     static Optional<String> wrongUser(String user) {
@@ -55,21 +61,25 @@ final class Names {
                 && (!Character.isDigit(user.charAt(0)) || Long.parseLong(user) <= MAX_UID);
         return fits
                 ? Optional.empty()
-                : Optional.of("is " + Problems.quote(user) + "; expected a user's name such as `user` or `root`, or a uid from 0 to " + MAX_UID);
+                : Optional.of("is " + Problems.quote(user)
+                        + "; expected a user's name such as `user` or `root`, or a uid from 0 to " + MAX_UID);
     }
 
     static Optional<String> wrongImage(String image) {
         if (image.equals("js") || image.endsWith(".wasm") || image.endsWith(".js")) {
-            return Optional.of("is " + Problems.quote(image) + "; this version does not have the WebAssembly engine yet, use `host` or an imported image");
+            return Optional.of("is " + Problems.quote(image)
+                    + "; this version does not have the WebAssembly engine yet, use `host` or an imported image");
         }
         if (IMAGE.matcher(image).matches()) {
             return Optional.empty();
         }
         if (image.contains("/") || image.contains(":") || image.contains("@")) {
-            return Optional.of("is " + Problems.quote(image)
-                    + "; this version does not have OCI references yet, use `host` or import a root file system with `tinyvm image import`");
+            return Optional.of(
+                    "is " + Problems.quote(image)
+                            + "; this version does not have OCI references yet, use `host` or import a root file system with `tinyvm image import`");
         }
-        return Optional.of("is " + Problems.quote(image)
-                + "; expected `host` or the name of an imported image: 1 to 128 characters a-z, 0-9, ., _ and -, a letter or digit first");
+        return Optional.of(
+                "is " + Problems.quote(image)
+                        + "; expected `host` or the name of an imported image: 1 to 128 characters a-z, 0-9, ., _ and -, a letter or digit first");
     }
 }

@@ -18,7 +18,8 @@ final class Paths {
             section.problem(key, "is " + Problems.quote(path) + "; expected an absolute path, which starts with `/`");
             return Optional.empty();
         }
-        return checked(path).map(problem -> {
+        return checked(path)
+                .map(problem -> {
                     section.problem(key, "is " + Problems.quote(path) + "; " + problem);
                     return Optional.<String>empty();
                 })
@@ -31,7 +32,8 @@ final class Paths {
             if (normal.equals("/") || isReserved(normal)) {
                 section.problem(
                         key,
-                        "is " + Problems.quote(path) + "; nothing can be mounted over /, /proc, /sys or /dev, choose another directory such as `/data`");
+                        "is " + Problems.quote(path)
+                                + "; nothing can be mounted over /, /proc, /sys or /dev, choose another directory such as `/data`");
                 return false;
             }
             return true;
@@ -39,7 +41,8 @@ final class Paths {
     }
 
     /** A path of the host; a relative one is resolved against the document's directory. */
-    static Optional<String> hostPath(String path, @Nullable Path directory, java.util.function.Consumer<String> problem) {
+    static Optional<String> hostPath(
+            String path, @Nullable Path directory, java.util.function.Consumer<String> problem) {
         Optional<String> wrong = path.isEmpty() ? Optional.of("expected a directory of the host") : checked(path);
         if (wrong.isEmpty() && !path.startsWith("/") && path.startsWith("~")) {
             wrong = Optional.of("`~` is not expanded here; write the path out");
@@ -51,13 +54,16 @@ final class Paths {
             problem.accept("is " + Problems.quote(path) + "; " + wrong.get());
             return Optional.empty();
         }
-        String absolute = path.startsWith("/") || directory == null ? path : directory.toAbsolutePath().normalize() + "/" + path;
+        String absolute = path.startsWith("/") || directory == null
+                ? path
+                : directory.toAbsolutePath().normalize() + "/" + path;
         return Optional.of(normalize(absolute));
     }
 
     /** Whether this is the root or something that the kernel makes. */
     static boolean isReserved(String normalPath) {
-        return RESERVED.stream().anyMatch(reserved -> normalPath.equals(reserved) || normalPath.startsWith(reserved + "/"));
+        return RESERVED.stream()
+                .anyMatch(reserved -> normalPath.equals(reserved) || normalPath.startsWith(reserved + "/"));
     }
 
     private static Optional<String> checked(String path) {

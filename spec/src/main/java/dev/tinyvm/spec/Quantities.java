@@ -23,7 +23,8 @@ public final class Quantities {
 
     private static final int MAX_LENGTH = 32;
     private static final Pattern CPU = Pattern.compile("(\\d+(?:\\.\\d+)?|\\.\\d+)(m?)");
-    private static final Pattern BYTES = Pattern.compile("(\\d+(?:\\.\\d+)?|\\.\\d+)(?:[eE]([+-]?\\d{1,2}))?([A-Za-z]*)");
+    private static final Pattern BYTES =
+            Pattern.compile("(\\d+(?:\\.\\d+)?|\\.\\d+)(?:[eE]([+-]?\\d{1,2}))?([A-Za-z]*)");
     private static final Pattern DURATION_PART = Pattern.compile("(\\d+(?:\\.\\d+)?)(ms|s|m|h|d)");
     private static final List<String> DURATION_UNITS = List.of("d", "h", "m", "s", "ms");
     private static final Map<String, BigDecimal> BYTE_SUFFIXES = byteSuffixes();
@@ -40,8 +41,8 @@ public final class Quantities {
     public static int parseCpuMillis(String text) {
         Matcher matcher = CPU.matcher(text);
         if (text.length() > MAX_LENGTH || !matcher.matches()) {
-            throw new IllegalArgumentException(
-                    Problems.quote(text) + " is not an amount of CPU; write cores (`0.5`, `2`) or thousandths (`500m`)");
+            throw new IllegalArgumentException(Problems.quote(text)
+                    + " is not an amount of CPU; write cores (`0.5`, `2`) or thousandths (`500m`)");
         }
         BigDecimal millis = new BigDecimal(matcher.group(1));
         if (matcher.group(2).isEmpty()) {
@@ -49,13 +50,15 @@ public final class Quantities {
         }
         BigDecimal step = BigDecimal.valueOf(Resources.CPU_STEP_MILLIS);
         if (millis.compareTo(BigDecimal.valueOf(Resources.MAX_CPU_MILLIS)) > 0) {
-            throw new IllegalArgumentException(Problems.quote(text) + " is too much CPU; allowed are 0.1 to 1024 cores");
-        }
-        if (millis.compareTo(BigDecimal.valueOf(Resources.MIN_CPU_MILLIS)) < 0 || millis.remainder(step).signum() != 0) {
-            long nearest = millis.divide(step, 0, RoundingMode.HALF_UP).longValueExact() * Resources.CPU_STEP_MILLIS;
             throw new IllegalArgumentException(
-                    Problems.quote(text) + " is not a step of 0.1 CPU; a Tiny VM gets 0.1, 0.2, 0.3 … cores (`100m` = 0.1), the nearest is `"
-                            + formatCpuMillis((int) Math.max(Resources.MIN_CPU_MILLIS, nearest)) + "`");
+                    Problems.quote(text) + " is too much CPU; allowed are 0.1 to 1024 cores");
+        }
+        if (millis.compareTo(BigDecimal.valueOf(Resources.MIN_CPU_MILLIS)) < 0
+                || millis.remainder(step).signum() != 0) {
+            long nearest = millis.divide(step, 0, RoundingMode.HALF_UP).longValueExact() * Resources.CPU_STEP_MILLIS;
+            throw new IllegalArgumentException(Problems.quote(text)
+                    + " is not a step of 0.1 CPU; a Tiny VM gets 0.1, 0.2, 0.3 … cores (`100m` = 0.1), the nearest is `"
+                    + formatCpuMillis((int) Math.max(Resources.MIN_CPU_MILLIS, nearest)) + "`");
         }
         return millis.intValueExact();
     }
@@ -69,14 +72,15 @@ public final class Quantities {
     public static long parseBytes(String text) {
         Matcher matcher = BYTES.matcher(text);
         if (text.length() > MAX_LENGTH || !matcher.matches()) {
-            throw new IllegalArgumentException(
-                    Problems.quote(text) + " is not a number of bytes; write for example `64Mi`, `1.5Gi`, `100M` or plain bytes");
+            throw new IllegalArgumentException(Problems.quote(text)
+                    + " is not a number of bytes; write for example `64Mi`, `1.5Gi`, `100M` or plain bytes");
         }
         String suffix = matcher.group(3);
         BigDecimal factor = BYTE_SUFFIXES.get(suffix);
         boolean exponent = matcher.group(2) != null;
         if (factor == null || (exponent && !suffix.isEmpty())) {
-            throw new IllegalArgumentException(Problems.quote(text) + " is not a number of bytes; " + suffixHint(matcher, suffix));
+            throw new IllegalArgumentException(
+                    Problems.quote(text) + " is not a number of bytes; " + suffixHint(matcher, suffix));
         }
         BigDecimal bytes = new BigDecimal(matcher.group(1)).multiply(factor);
         if (exponent) {
@@ -87,7 +91,8 @@ public final class Quantities {
         }
         if (bytes.stripTrailingZeros().scale() > 0) {
             throw new IllegalArgumentException(
-                    Problems.quote(text) + " is not a whole number of bytes; the nearest is `" + bytes.setScale(0, RoundingMode.HALF_UP) + "`");
+                    Problems.quote(text) + " is not a whole number of bytes; the nearest is `"
+                            + bytes.setScale(0, RoundingMode.HALF_UP) + "`");
         }
         return bytes.longValueExact();
     }
@@ -96,8 +101,8 @@ public final class Quantities {
     public static long parseBytes(String text, long min, long max) {
         long bytes = parseBytes(text);
         if (bytes < min || bytes > max) {
-            throw new IllegalArgumentException(Problems.quote(text) + " is too " + (bytes < min ? "little" : "much") + "; allowed are `"
-                    + formatBytes(min) + "` to `" + formatBytes(max) + "`");
+            throw new IllegalArgumentException(Problems.quote(text) + " is too " + (bytes < min ? "little" : "much")
+                    + "; allowed are `" + formatBytes(min) + "` to `" + formatBytes(max) + "`");
         }
         return bytes;
     }
@@ -145,7 +150,8 @@ public final class Quantities {
             throw new IllegalArgumentException(Problems.quote(text) + " is too long; at most 366d is allowed");
         }
         if (millis.stripTrailingZeros().scale() > 0) {
-            throw new IllegalArgumentException(Problems.quote(text) + " is finer than a millisecond, which is the smallest step");
+            throw new IllegalArgumentException(
+                    Problems.quote(text) + " is finer than a millisecond, which is the smallest step");
         }
         return Duration.ofMillis(millis.longValueExact());
     }
@@ -154,8 +160,9 @@ public final class Quantities {
     public static Duration parseDuration(String text, Duration min, Duration max) {
         Duration duration = parseDuration(text);
         if (duration.compareTo(min) < 0 || duration.compareTo(max) > 0) {
-            throw new IllegalArgumentException(Problems.quote(text) + " is too " + (duration.compareTo(min) < 0 ? "short" : "long")
-                    + "; allowed are `" + formatDuration(min) + "` to `" + formatDuration(max) + "`");
+            throw new IllegalArgumentException(
+                    Problems.quote(text) + " is too " + (duration.compareTo(min) < 0 ? "short" : "long")
+                            + "; allowed are `" + formatDuration(min) + "` to `" + formatDuration(max) + "`");
         }
         return duration;
     }
@@ -163,7 +170,8 @@ public final class Quantities {
     /** {@code 1h30m}, {@code 500ms}, {@code 0s}. What is finer than a millisecond is refused, since no descriptor can say it. */
     public static String formatDuration(Duration duration) {
         if (duration.isNegative() || duration.toNanosPart() % 1_000_000 != 0) {
-            throw new IllegalArgumentException("a descriptor cannot say the duration " + duration + "; it has milliseconds from 0 up");
+            throw new IllegalArgumentException(
+                    "a descriptor cannot say the duration " + duration + "; it has milliseconds from 0 up");
         }
         List<String> parts = new ArrayList<>();
         append(parts, duration.toHours(), "h");
@@ -188,8 +196,8 @@ public final class Quantities {
     }
 
     private static IllegalArgumentException notADuration(String text, String more) {
-        return new IllegalArgumentException(Problems.quote(text) + " is not a duration;" + (more.isEmpty() ? "" : more + ";")
-                + " write for example `500ms`, `10s`, `5m` or `1h30m`");
+        return new IllegalArgumentException(Problems.quote(text) + " is not a duration;"
+                + (more.isEmpty() ? "" : more + ";") + " write for example `500ms`, `10s`, `5m` or `1h30m`");
     }
 
     private static String suffixHint(Matcher matcher, String suffix) {

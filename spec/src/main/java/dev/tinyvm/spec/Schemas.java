@@ -22,7 +22,8 @@ public final class Schemas {
     private static String text(String name) {
         try (InputStream in = Schemas.class.getResourceAsStream("schema/" + name)) {
             if (in == null) {
-                throw new IllegalStateException("the class path holds no dev/tinyvm/spec/schema/" + name + "; build the module spec again");
+                throw new IllegalStateException(
+                        "the class path holds no dev/tinyvm/spec/schema/" + name + "; build the module spec again");
             }
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         } catch (IOException e) {

@@ -32,7 +32,10 @@ final class Section {
         if (value instanceof Value.Mapping mapping) {
             return Optional.of(new Section(mapping, path, keys, problems));
         }
-        problems.add(path, value, "is " + shown(value) + "; expected a mapping with the keys " + String.join(", ", keys.allowed()));
+        problems.add(
+                path,
+                value,
+                "is " + shown(value) + "; expected a mapping with the keys " + String.join(", ", keys.allowed()));
         return Optional.empty();
     }
 
@@ -40,7 +43,11 @@ final class Section {
         Map<String, Integer> lines = new LinkedHashMap<>();
         for (Value.Entry entry : mapping.entries()) {
             if (!(entry.key() instanceof Value.Scalar key)) {
-                problems.add(path, entry.key(), "has " + entry.key().kind() + " as a key; expected one of " + String.join(", ", keys.allowed()));
+                problems.add(
+                        path,
+                        entry.key(),
+                        "has " + entry.key().kind() + " as a key; expected one of "
+                                + String.join(", ", keys.allowed()));
                 continue;
             }
             String name = key.text();
@@ -89,7 +96,8 @@ final class Section {
         return values.containsKey(key);
     }
 
-    @Nullable Value value(String key) {
+    @Nullable
+    Value value(String key) {
         return values.get(key);
     }
 
@@ -115,7 +123,9 @@ final class Section {
 
     /** Text, or a plain number or boolean as it was written. Empty when absent or wrong. */
     Optional<String> stringOrNumber(String key) {
-        return values.get(key) instanceof Value.Scalar scalar && scalar.isNumber() ? Optional.of(scalar.text()) : string(key);
+        return values.get(key) instanceof Value.Scalar scalar && scalar.isNumber()
+                ? Optional.of(scalar.text())
+                : string(key);
     }
 
     int integer(String key, int min, int max, int otherwise) {
@@ -125,7 +135,9 @@ final class Section {
         }
         String range = "expected a whole number from " + min + " to " + max;
         if (!(value instanceof Value.Scalar scalar) || !scalar.isNumber()) {
-            String hint = value instanceof Value.Scalar text && text.text().matches("\\d{1,9}") ? "; write it without quotes" : "";
+            String hint = value instanceof Value.Scalar text && text.text().matches("\\d{1,9}")
+                    ? "; write it without quotes"
+                    : "";
             problem(key, "is " + shown(value) + "; " + range + hint);
             return otherwise;
         }
@@ -162,7 +174,8 @@ final class Section {
     }
 
     Duration duration(String key, Duration min, Duration max, Duration otherwise) {
-        return quantity(key, "a duration such as `10s` or `5m`", text -> Quantities.parseDuration(text, min, max), otherwise);
+        return quantity(
+                key, "a duration such as `10s` or `5m`", text -> Quantities.parseDuration(text, min, max), otherwise);
     }
 
     private <T> T quantity(String key, String expected, Function<String, T> parse, T otherwise) {
@@ -260,7 +273,8 @@ final class Section {
                 problems.add(at(key), entry.key(), "has " + entry.key().kind() + " as a key; expected a name");
                 continue;
             }
-            String entryPath = new Section(new Value.Mapping(List.of(), 0, 0), at(key), Keys.of(), problems).at(name.text());
+            String entryPath =
+                    new Section(new Value.Mapping(List.of(), 0, 0), at(key), Keys.of(), problems).at(name.text());
             Integer first = lines.putIfAbsent(name.text(), name.line());
             String wrong = wrongKey.apply(name.text());
             if (first != null) {
@@ -268,7 +282,10 @@ final class Section {
             } else if (wrong != null) {
                 problems.add(entryPath, name, wrong);
             } else if (!(entry.value() instanceof Value.Scalar scalar) || scalar.isNull()) {
-                problems.add(entryPath, entry.value(), "is " + entry.value().kind() + "; expected a string, `\"\"` for an empty one");
+                problems.add(
+                        entryPath,
+                        entry.value(),
+                        "is " + entry.value().kind() + "; expected a string, `\"\"` for an empty one");
             } else if (!numbers && !scalar.isString()) {
                 problems.add(entryPath, scalar, "is " + shown(scalar) + "; expected a string; put it in quotes");
             } else {
@@ -295,7 +312,10 @@ final class Section {
         if (text.indexOf('\0') >= 0) {
             problems.add(at, place, "holds a NUL byte, which no argument or variable on Linux can have");
         } else if (Limits.bytes(text) > Limits.MAX_STRING_BYTES) {
-            problems.add(at, place, "has " + Limits.bytes(text) + " bytes; at most " + Limits.MAX_STRING_BYTES + " are allowed");
+            problems.add(
+                    at,
+                    place,
+                    "has " + Limits.bytes(text) + " bytes; at most " + Limits.MAX_STRING_BYTES + " are allowed");
         }
     }
 

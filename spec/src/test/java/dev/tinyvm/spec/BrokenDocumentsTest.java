@@ -75,7 +75,9 @@ class BrokenDocumentsTest {
 
     private static void checkSchema(Schema schema, BrokenCase broken) {
         if (broken.schemaRefuses()) {
-            assertThat(schema.validate(broken.text(), InputFormat.YAML)).as(broken.text()).isNotEmpty();
+            assertThat(schema.validate(broken.text(), InputFormat.YAML))
+                    .as(broken.text())
+                    .isNotEmpty();
         }
     }
 }

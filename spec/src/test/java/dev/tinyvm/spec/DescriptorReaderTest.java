@@ -21,8 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class DescriptorReaderTest {
-    private static final String FULL =
-            """
+    private static final String FULL = """
             apiVersion: tinyvm.dev/v1
             kind: Agent
             metadata: {name: researcher, labels: {team: search, example.com/tier: "1"}}
@@ -63,7 +62,9 @@ class DescriptorReaderTest {
                                 "/srv/app",
                                 "1000",
                                 new Resources(100, 64L << 20, 1536L << 20, 32),
-                                List.of(new Volume("/work/agents/data", "/data", true), new Volume("/srv/x", "/x", false)),
+                                List.of(
+                                        new Volume("/work/agents/data", "/data", true),
+                                        new Volume("/srv/x", "/x", false)),
                                 new Restart(
                                         Restart.Policy.ALWAYS,
                                         3,
@@ -103,8 +104,10 @@ class DescriptorReaderTest {
 
     @Test
     void jsonIsReadAlsoWithTabsAndEscapes() {
-        String json = "{\n\t\"metadata\": {\"name\":\"a\"},\n\t\"spec\": {\"image\":\"host\",\"env\":{\"A\":\"\\ud83d\\ude00\\/\\t\\u00e9\",\"N\":1e3}}\n}";
-        assertThat(DescriptorReader.read(json, "x", null).spec().env()).containsExactly(Map.entry("A", "😀/\té"), Map.entry("N", "1e3"));
+        String json =
+                "{\n\t\"metadata\": {\"name\":\"a\"},\n\t\"spec\": {\"image\":\"host\",\"env\":{\"A\":\"\\ud83d\\ude00\\/\\t\\u00e9\",\"N\":1e3}}\n}";
+        assertThat(DescriptorReader.read(json, "x", null).spec().env())
+                .containsExactly(Map.entry("A", "😀/\té"), Map.entry("N", "1e3"));
     }
 
     @Test
@@ -119,13 +122,16 @@ class DescriptorReaderTest {
         for (int i = 1; i < 30; i++) {
             bomb.append("a%d: &a%d [%s]\n".formatted(i, i, ("*a" + (i - 1) + " ,").repeat(9) + "*a" + (i - 1)));
         }
-        assertThatThrownBy(() -> DescriptorReader.read(bomb.toString(), "bomb", null)).hasMessageContaining("100,000 values");
+        assertThatThrownBy(() -> DescriptorReader.read(bomb.toString(), "bomb", null))
+                .hasMessageContaining("100,000 values");
     }
 
     @Test
     void deepNestingIsRefusedAndDoesNotOverflowTheStack() {
-        assertThatThrownBy(() -> DescriptorReader.read("[".repeat(500_000), "deep", null)).hasMessageContaining("nested more than 32");
-        assertThatThrownBy(() -> DescriptorReader.read("- ".repeat(40) + "x", "deep", null)).hasMessageContaining("nested more than 32");
+        assertThatThrownBy(() -> DescriptorReader.read("[".repeat(500_000), "deep", null))
+                .hasMessageContaining("nested more than 32");
+        assertThatThrownBy(() -> DescriptorReader.read("- ".repeat(40) + "x", "deep", null))
+                .hasMessageContaining("nested more than 32");
     }
 
     @Test
@@ -138,30 +144,37 @@ class DescriptorReaderTest {
 
     @Test
     void binaryIsRefusedWithItsPlace() throws IOException {
-        Path file = Files.write(directory.resolve("agent.yaml"), new byte[] {'a', ':', '\n', 'b', (byte) 0xff, 0, 1, 2});
-        DescriptorException refusal = catchThrowableOfType(DescriptorException.class, () -> DescriptorReader.readFile(file));
+        Path file =
+                Files.write(directory.resolve("agent.yaml"), new byte[] {'a', ':', '\n', 'b', (byte) 0xff, 0, 1, 2});
+        DescriptorException refusal =
+                catchThrowableOfType(DescriptorException.class, () -> DescriptorReader.readFile(file));
         assertThat(refusal.problems().getFirst().line()).isEqualTo(2);
         assertThat(refusal).hasMessageContaining("is this the right file?");
     }
 
     @Test
     void aFileThatCannotBeReadSaysWhy() throws IOException {
-        assertThatThrownBy(() -> DescriptorReader.readFile(directory.resolve("none.yaml"))).hasMessageContaining("there is no such file");
+        assertThatThrownBy(() -> DescriptorReader.readFile(directory.resolve("none.yaml")))
+                .hasMessageContaining("there is no such file");
         assertThatThrownBy(() -> DescriptorReader.readFile(directory)).hasMessageContaining("is a directory");
-        Path file = Files.writeString(directory.resolve("agent.yaml"), "spec: {image: host, volumes: [{hostPath: data, mountPath: /data}]}");
-        assertThat(DescriptorReader.readFile(file).spec().volumes().getFirst().hostPath()).isEqualTo(directory.resolve("data").toString());
+        Path file = Files.writeString(
+                directory.resolve("agent.yaml"), "spec: {image: host, volumes: [{hostPath: data, mountPath: /data}]}");
+        assertThat(DescriptorReader.readFile(file).spec().volumes().getFirst().hostPath())
+                .isEqualTo(directory.resolve("data").toString());
     }
 
     @Test
     void aRelativeHostPathWithoutADirectoryIsRefused() {
-        assertThatThrownBy(() -> DescriptorReader.read("spec: {image: host, volumes: [{hostPath: data, mountPath: /data}]}", "request", null))
+        assertThatThrownBy(() -> DescriptorReader.read(
+                        "spec: {image: host, volumes: [{hostPath: data, mountPath: /data}]}", "request", null))
                 .hasMessageContaining("spec.volumes[0].hostPath")
                 .hasMessageContaining("write an absolute one");
     }
 
     @Test
     void theValueOfAVariableIsInNoMessage() {
-        assertThatThrownBy(() -> DescriptorReader.read("spec: {image: host, env: {1KEY: hunter2, A: [hunter2], B: \"hunter2\\0\"}}", "x", null))
+        assertThatThrownBy(() -> DescriptorReader.read(
+                        "spec: {image: host, env: {1KEY: hunter2, A: [hunter2], B: \"hunter2\\0\"}}", "x", null))
                 .hasMessageNotContaining("hunter2");
     }
 
@@ -170,9 +183,11 @@ class DescriptorReaderTest {
         String word = "x".repeat(20_000);
         String fits = "spec: {image: host, command: [a, %s, %s]}".formatted(word, word);
         assertThat(DescriptorReader.read(fits, "x", null).spec().command()).hasSize(3);
-        assertThatThrownBy(() -> DescriptorReader.read("spec: {image: host, command: [a, %s, %s, %s]}".formatted(word, word, word), "x", null))
+        assertThatThrownBy(() -> DescriptorReader.read(
+                        "spec: {image: host, command: [a, %s, %s, %s]}".formatted(word, word, word), "x", null))
                 .hasMessageContaining("at most 60000");
-        assertThatThrownBy(() -> DescriptorReader.read("spec: {image: host, command: [%s]}".formatted("x".repeat(32_769)), "x", null))
+        assertThatThrownBy(() -> DescriptorReader.read(
+                        "spec: {image: host, command: [%s]}".formatted("x".repeat(32_769)), "x", null))
                 .hasMessageContaining("at most 32768");
     }
 
@@ -182,12 +197,14 @@ class DescriptorReaderTest {
         for (int i = 0; i < 150; i++) {
             text.append("  wrong").append(i).append(": 1\n");
         }
-        assertThatThrownBy(() -> DescriptorReader.read(text.toString(), "x", null)).hasMessageContaining("50 more problems are not shown");
+        assertThatThrownBy(() -> DescriptorReader.read(text.toString(), "x", null))
+                .hasMessageContaining("50 more problems are not shown");
     }
 
     @Test
     void theManagersConfigurationIsRead() throws IOException {
-        String text = "capacity: {cpu: 4, memory: 8Gi}\nvolumes: {hostPaths: [/srv/data, sub/dir]}\nlogs: {maxFileSize: 1Mi, maxFiles: 2}\n";
+        String text =
+                "capacity: {cpu: 4, memory: 8Gi}\nvolumes: {hostPaths: [/srv/data, sub/dir]}\nlogs: {maxFileSize: 1Mi, maxFiles: 2}\n";
         Path file = Files.writeString(directory.resolve("tinyvm.yaml"), text);
         assertThat(ManagerConfigReader.readFile(file))
                 .isEqualTo(new ManagerConfig(

@@ -57,17 +57,54 @@ class DescriptorRoundTripTest {
     @Provide
     Arbitrary<String> texts() {
         Arbitrary<String> pieces = Arbitraries.of(
-                "spec:", "\n", " ", "  ", "image: host", "- ", "{", "}", "[", "]", ":", ",", "&a", "*a", "!t", "\"", "'", "|", ">", "#", "\t", "cpu: 1",
-                "resources:", "?", "---", "\u0000", "\uD800", "é", "0.5", "~", "env:", "%", "@", "`");
+                "spec:",
+                "\n",
+                " ",
+                "  ",
+                "image: host",
+                "- ",
+                "{",
+                "}",
+                "[",
+                "]",
+                ":",
+                ",",
+                "&a",
+                "*a",
+                "!t",
+                "\"",
+                "'",
+                "|",
+                ">",
+                "#",
+                "\t",
+                "cpu: 1",
+                "resources:",
+                "?",
+                "---",
+                "\u0000",
+                "\uD800",
+                "é",
+                "0.5",
+                "~",
+                "env:",
+                "%",
+                "@",
+                "`");
         return pieces.list().ofMaxSize(40).map(parts -> String.join("", parts));
     }
 
     @Provide
     Arbitrary<Agent> agents() {
-        Arbitrary<String> dns = Arbitraries.strings().withCharRange('a', 'z').withCharRange('0', '9').ofMinLength(1).ofMaxLength(50);
+        Arbitrary<String> dns = Arbitraries.strings()
+                .withCharRange('a', 'z')
+                .withCharRange('0', '9')
+                .ofMinLength(1)
+                .ofMaxLength(50);
         Arbitrary<Metadata> metadata = Combinators.combine(
                         dns.injectDuplicates(0.1).optional(0.8).map(name -> name.orElse("")),
-                        Arbitraries.maps(dns, Arbitraries.strings().alpha().ofMaxLength(20)).ofMaxSize(4))
+                        Arbitraries.maps(dns, Arbitraries.strings().alpha().ofMaxLength(20))
+                                .ofMaxSize(4))
                 .as(Metadata::new);
         return Combinators.combine(metadata, specs()).as(Agent::new);
     }
@@ -78,11 +115,18 @@ class DescriptorRoundTripTest {
                 .ofMaxSize(6)
                 .map(words -> words.isEmpty() || !words.getFirst().isEmpty() ? words : List.of());
         Arbitrary<Map<String, String>> env = Arbitraries.maps(
-                        Arbitraries.strings().withCharRange('A', 'Z').withChars('_').ofMinLength(1).ofMaxLength(12), word)
+                        Arbitraries.strings()
+                                .withCharRange('A', 'Z')
+                                .withChars('_')
+                                .ofMinLength(1)
+                                .ofMaxLength(12),
+                        word)
                 .ofMaxSize(6);
-        Arbitrary<List<Volume>> volumes = Arbitraries.integers().between(0, 5).map(count -> IntStream.range(0, count)
-                .mapToObj(i -> new Volume("/srv/ü x/" + i, "/data" + i, i % 2 == 0))
-                .collect(Collectors.toList()));
+        Arbitrary<List<Volume>> volumes = Arbitraries.integers()
+                .between(0, 5)
+                .map(count -> IntStream.range(0, count)
+                        .mapToObj(i -> new Volume("/srv/ü x/" + i, "/data" + i, i % 2 == 0))
+                        .collect(Collectors.toList()));
         Arbitrary<AgentSpec> head = Combinators.combine(
                         Arbitraries.of("host", "debian-12", "a.b_c"),
                         Arbitraries.of(EngineChoice.class),
@@ -105,7 +149,12 @@ class DescriptorRoundTripTest {
                         Optional.empty(),
                         Duration.ZERO,
                         1));
-        return Combinators.combine(head, restarts(), health().optional(0.7), millis(0, 3_600_000), Arbitraries.integers().between(0, 10_000))
+        return Combinators.combine(
+                        head,
+                        restarts(),
+                        health().optional(0.7),
+                        millis(0, 3_600_000),
+                        Arbitraries.integers().between(0, 10_000))
                 .as((spec, restart, health, grace, replicas) -> new AgentSpec(
                         spec.image(),
                         spec.engine(),
@@ -125,11 +174,27 @@ class DescriptorRoundTripTest {
         Arbitrary<String> any = Arbitraries.strings()
                 .all()
                 .ofMaxLength(30)
-                .map(text -> text.replace("\0", "").codePoints()
+                .map(text -> text.replace("\0", "")
+                        .codePoints()
                         .filter(point -> Character.getType(point) != Character.SURROGATE)
                         .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
                         .toString());
-        return Arbitraries.oneOf(any, Arbitraries.of("", "true", "null", "~", "5", "0.5", "- a", "a: b", "#x", "\n\t\r\"\\", "é😀", "\u0085\u2028\ufeff", " x "));
+        return Arbitraries.oneOf(
+                any,
+                Arbitraries.of(
+                        "",
+                        "true",
+                        "null",
+                        "~",
+                        "5",
+                        "0.5",
+                        "- a",
+                        "a: b",
+                        "#x",
+                        "\n\t\r\"\\",
+                        "é😀",
+                        "\u0085\u2028\ufeff",
+                        " x "));
     }
 
     private static Arbitrary<Resources> resources() {
@@ -148,9 +213,16 @@ class DescriptorRoundTripTest {
                         millis(1_000, 604_800_000),
                         millis(10, 3_600_000),
                         millis(3_600_000, 86_400_000),
-                        Arbitraries.longs().between(Resources.MIN_MEMORY_BYTES, Quantities.MAX_BYTES).optional())
+                        Arbitraries.longs()
+                                .between(Resources.MIN_MEMORY_BYTES, Quantities.MAX_BYTES)
+                                .optional())
                 .as((policy, max, window, backoff, maxBackoff, memory) -> new Restart(
-                        policy, max, window, backoff, maxBackoff, memory.map(OptionalLong::of).orElse(OptionalLong.empty())));
+                        policy,
+                        max,
+                        window,
+                        backoff,
+                        maxBackoff,
+                        memory.map(OptionalLong::of).orElse(OptionalLong.empty())));
     }
 
     private static Arbitrary<Health> health() {
@@ -159,7 +231,11 @@ class DescriptorRoundTripTest {
                 Arbitraries.integers().between(1, 65_535).map(Health.Tcp::new),
                 Arbitraries.integers().between(1, 65_535).map(port -> new Health.Http(port, "/ok?x=" + port)));
         return Combinators.combine(
-                        check, millis(100, 86_400_000), millis(10, 86_400_000), millis(0, 86_400_000), Arbitraries.integers().between(1, 1_000))
+                        check,
+                        millis(100, 86_400_000),
+                        millis(10, 86_400_000),
+                        millis(0, 86_400_000),
+                        Arbitraries.integers().between(1, 1_000))
                 .as(Health::new);
     }
 

@@ -15,7 +15,8 @@ import org.junit.jupiter.api.Test;
 
 /** What the examples say is what the readers read. */
 class ExamplesTest {
-    private static final Path EXAMPLES = Path.of("..", "examples").toAbsolutePath().normalize();
+    private static final Path EXAMPLES =
+            Path.of("..", "examples").toAbsolutePath().normalize();
     private static final SchemaRegistry REGISTRY =
             SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12);
 
@@ -25,8 +26,12 @@ class ExamplesTest {
         List<Path> files = named("agent.yaml");
         assertThat(files).hasSizeGreaterThanOrEqualTo(2);
         for (Path file : files) {
-            assertThat(DescriptorReader.readFile(file).metadata().name()).as(file.toString()).isNotEmpty();
-            assertThat(schema.validate(Files.readString(file), InputFormat.YAML)).as(file.toString()).isEmpty();
+            assertThat(DescriptorReader.readFile(file).metadata().name())
+                    .as(file.toString())
+                    .isNotEmpty();
+            assertThat(schema.validate(Files.readString(file), InputFormat.YAML))
+                    .as(file.toString())
+                    .isEmpty();
         }
     }
 
@@ -35,17 +40,22 @@ class ExamplesTest {
         Schema schema = REGISTRY.getSchema(Schemas.manager());
         for (Path file : named("tinyvm.yaml")) {
             ManagerConfigReader.readFile(file);
-            assertThat(schema.validate(Files.readString(file), InputFormat.YAML)).as(file.toString()).isEmpty();
+            assertThat(schema.validate(Files.readString(file), InputFormat.YAML))
+                    .as(file.toString())
+                    .isEmpty();
         }
     }
 
     @Test
     void theWorkersFillFourCoresAndMountOnlyWhatTheirConfigurationAllows() {
         Agent worker = DescriptorReader.readFile(EXAMPLES.resolve("worker/agent.yaml"));
-        assertThat(worker.spec().resources().cpuMillis() * worker.spec().replicas()).isEqualTo(4000);
+        assertThat(worker.spec().resources().cpuMillis() * worker.spec().replicas())
+                .isEqualTo(4000);
         ManagerConfig config = ManagerConfigReader.readFile(EXAMPLES.resolve("worker/tinyvm.yaml"));
-        assertThat(worker.spec().volumes()).isNotEmpty().allSatisfy(volume -> assertThat(config.volumeHostPaths())
-                .anyMatch(allowed -> Path.of(volume.hostPath()).startsWith(allowed)));
+        assertThat(worker.spec().volumes())
+                .isNotEmpty()
+                .allSatisfy(volume -> assertThat(config.volumeHostPaths())
+                        .anyMatch(allowed -> Path.of(volume.hostPath()).startsWith(allowed)));
     }
 
     @Test
@@ -53,7 +63,10 @@ class ExamplesTest {
         String page = Files.readString(EXAMPLES.resolveSibling("docs").resolve("descriptor.md"));
         int start = page.indexOf("```yaml\n") + "```yaml\n".length();
         String example = page.substring(start, page.indexOf("```", start));
-        assertThat(DescriptorReader.read(example, "docs/descriptor.md", Path.of("/work")).metadata().name()).isEqualTo("researcher");
+        assertThat(DescriptorReader.read(example, "docs/descriptor.md", Path.of("/work"))
+                        .metadata()
+                        .name())
+                .isEqualTo("researcher");
     }
 
     private static List<Path> named(String name) throws IOException {
