@@ -1,0 +1,338 @@
+package dev.tinyvm.engine.container;
+
+import dev.tinyvm.engine.EngineException;
+import dev.tinyvm.engine.EngineException.Code;
+import dev.tinyvm.engine.MachineSpec;
+import dev.tinyvm.engine.MachineStats;
+import dev.tinyvm.guestlink.wire.FrameWriter;
+import dev.tinyvm.spec.Resources;
+import dev.tinyvm.spec.Volume;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The spawner's client. When the connection breaks, it connects again by itself (a supervisor restarts the spawner), subscribes anew, and repeats
+ * what may be repeated; every request but CREATE may. Any thread; methods block, at most 30 s.
+ */
+final class SpawnerClient implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(SpawnerClient.class);
+    private static final Duration ANSWER = Duration.ofSeconds(30);
+    private static final Duration CONNECT = Duration.ofSeconds(10);
+    private static final long MIN_PAUSE_MILLIS = 5;
+    private static final long MAX_PAUSE_MILLIS = 250;
+
+    private final Path socket;
+    private final SpawnerEvents events;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition connected = lock.newCondition();
+    private @Nullable SpawnerConnection connection;
+    private @Nullable String lastProblem;
+    private boolean everConnected;
+    private boolean closed;
+
+    SpawnerClient(Path socket, SpawnerEvents events) {
+        this.socket = socket;
+        this.events = events;
+        Thread.ofVirtual().name("spawner-connect").start(this::connect);
+    }
+
+    /** What the spawner can do. */
+    Capabilities ping() {
+        return repeated("ask the spawner", SpawnerRequest.PING::frame, payload -> {
+            int version = payload.u16();
+            int mode = payload.u8();
+            String layers = payload.str();
+            payload.u32();
+            return new Capabilities(version, mode, layers, payload.strings());
+        });
+    }
+
+    /** Makes a wall. @throws SpawnerLostException it may or may not have been made */
+    Wall create(MachineSpec spec) {
+        Resources size = spec.resources();
+        FrameWriter frame = SpawnerRequest.CREATE
+                .frame()
+                .str(spec.id())
+                .str(spec.image())
+                .u32(size.cpuMillis())
+                .u64(size.memoryBytes())
+                .u64(size.diskBytes())
+                .u32(size.pids())
+                .str(spec.hostname())
+                .str(spec.defaultUser())
+                .bool(false)
+                .u32(spec.volumes().size());
+        for (Volume volume : spec.volumes()) {
+            frame.str(volume.hostPath()).str(volume.mountPath()).bool(volume.readOnly());
+        }
+        String attempt = "make the machine " + spec.id();
+        return answer(
+                attempt,
+                current(attempt).send(frame, payload -> new Wall(spec.id(), payload.u32(), WallState.RUNNING, payload.str())));
+    }
+
+    void destroy(String id) {
+        simple("destroy " + id, SpawnerRequest.DESTROY, id);
+    }
+
+    void kill(String id) {
+        simple("kill " + id, SpawnerRequest.KILL, id);
+    }
+
+    void freeze(String id) {
+        simple("freeze " + id, SpawnerRequest.FREEZE, id);
+    }
+
+    void thaw(String id) {
+        simple("thaw " + id, SpawnerRequest.THAW, id);
+    }
+
+    void resize(String id, Resources size) {
+        repeated(
+                "resize " + id,
+                () -> SpawnerRequest.RESIZE
+                        .frame()
+                        .str(id)
+                        .u32(size.cpuMillis())
+                        .u64(size.memoryBytes())
+                        .u32(size.pids()),
+                payload -> true);
+    }
+
+    MachineStats stats(String id) {
+        return repeated(
+                "read the figures of " + id,
+                () -> SpawnerRequest.STATS.frame().str(id),
+                payload -> new MachineStats(
+                        payload.u63(),
+                        payload.u63(),
+                        payload.u63(),
+                        payload.u63(),
+                        payload.u63(),
+                        payload.i32(),
+                        payload.u63(),
+                        payload.u63(),
+                        payload.u63(),
+                        payload.u63(),
+                        payload.u63(),
+                        payload.bool()));
+    }
+
+    /** All walls, dead or alive. */
+    List<Wall> list() {
+        WallListParser parser = new WallListParser();
+        return repeated(
+                "list the machines",
+                () -> {
+                    parser.reset();
+                    return SpawnerRequest.LIST.frame();
+                },
+                parser);
+    }
+
+    /** Ends the spawner and everything it made. */
+    void quit() {
+        repeated("end the spawner", SpawnerRequest.QUIT::frame, payload -> true);
+    }
+
+    @Override
+    public void close() {
+        SpawnerConnection last;
+        lock.lock();
+        try {
+            closed = true;
+            last = connection;
+            connection = null;
+            connected.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        if (last != null) {
+            last.close();
+        }
+    }
+
+    private void simple(String attempt, SpawnerRequest request, String id) {
+        repeated(attempt, () -> request.frame().str(id), payload -> true);
+    }
+
+    /** Sends a request that may be carried out twice, again while the connection breaks. */
+    private <T> T repeated(String attempt, Supplier<FrameWriter> request, SpawnerConnection.Parser<T> parser) {
+        for (int left = 3; ; left--) {
+            try {
+                return answer(attempt, current(attempt).send(request.get(), parser));
+            } catch (SpawnerLostException e) {
+                if (left == 0) {
+                    throw new EngineException(Code.UNAVAILABLE, "could not " + attempt + ": " + e.getMessage(), e);
+                }
+                LOG.info("could not {} at once, trying again: {}", attempt, e.getMessage());
+            }
+        }
+    }
+
+    private static <T> T answer(String attempt, CompletableFuture<T> answer) {
+        try {
+            return answer.get(ANSWER.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new EngineException(Code.TIMEOUT, "could not " + attempt + ": interrupted", e);
+        } catch (TimeoutException e) {
+            throw new EngineException(
+                    Code.TIMEOUT, "could not " + attempt + ": the spawner did not answer in " + ANSWER.toSeconds() + " s", e);
+        } catch (ExecutionException e) {
+            switch (e.getCause()) {
+                case SpawnerException refused -> {
+                    SpawnerException here = new SpawnerException(
+                            refused.errno(), refused.step(), String.valueOf(refused.getMessage()));
+                    here.initCause(refused);
+                    throw here;
+                }
+                case SpawnerLostException lost -> {
+                    SpawnerLostException here = new SpawnerLostException(String.valueOf(lost.getMessage()));
+                    here.initCause(lost);
+                    throw here;
+                }
+                case null, default -> throw new IllegalStateException("could not " + attempt, e);
+            }
+        }
+    }
+
+    private SpawnerConnection current(String attempt) {
+        lock.lock();
+        try {
+            long left = CONNECT.toNanos();
+            while ((connection == null || connection.isBroken()) && !closed && left > 0) {
+                left = connected.awaitNanos(left);
+            }
+            if (closed) {
+                throw new EngineException(Code.GONE, "could not " + attempt + ": the engine has been closed");
+            }
+            SpawnerConnection now = connection;
+            if (now == null || now.isBroken()) {
+                throw new EngineException(
+                        Code.UNAVAILABLE,
+                        "could not " + attempt + ": the spawner does not answer at " + socket + " (" + lastProblem
+                                + "); is tinyvm-spawner running, and may this user connect to it?");
+            }
+            return now;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new EngineException(Code.TIMEOUT, "could not " + attempt + ": interrupted", e);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void connect() {
+        long pause = MIN_PAUSE_MILLIS;
+        while (true) {
+            try {
+                SpawnerConnection fresh =
+                        new SpawnerConnection(socket, events, () -> Thread.ofVirtual().name("spawner-connect").start(this::connect));
+                adopt(fresh);
+                return;
+            } catch (IOException e) {
+                if (!retry(String.valueOf(e.getMessage()))) {
+                    return;
+                }
+            }
+            try {
+                Thread.sleep(pause);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return;
+            }
+            pause = Math.min(2 * pause, MAX_PAUSE_MILLIS);
+        }
+    }
+
+    private boolean retry(String problem) {
+        lock.lock();
+        try {
+            lastProblem = problem;
+            return !closed;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void adopt(SpawnerConnection fresh) {
+        boolean again;
+        CompletableFuture<Boolean> subscribed = fresh.subscribe();
+        lock.lock();
+        try {
+            if (closed) {
+                fresh.close();
+                return;
+            }
+            again = everConnected;
+            everConnected = true;
+            connection = fresh;
+            connected.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        if (again) {
+            LOG.info("connected to the spawner again");
+            subscribed.whenComplete((ok, failure) -> {
+                if (failure == null) {
+                    events.reconnected();
+                }
+            });
+        }
+    }
+
+    /** Collects the parts of a LIST. One request's answers come one after another on one thread; a repeated request starts anew. */
+    private static final class WallListParser implements SpawnerConnection.Parser<List<Wall>> {
+        private static final int MIN_ITEM_BYTES = 4 + 4 + 1 + 4;
+        private final List<Wall> walls = new ArrayList<>();
+
+        private void reset() {
+            walls.clear();
+        }
+
+        @Override
+        public @Nullable List<Wall> parse(dev.tinyvm.guestlink.wire.PayloadReader payload)
+                throws dev.tinyvm.guestlink.wire.WireException {
+            boolean more = payload.bool();
+            for (int left = payload.count(MIN_ITEM_BYTES); left > 0; left--) {
+                String id = payload.str();
+                long pid = payload.u32();
+                WallState state = switch (payload.u8()) {
+                    case 1 -> WallState.RUNNING;
+                    case 2 -> WallState.FROZEN;
+                    case 3 -> WallState.ENDED;
+                    default -> throw new dev.tinyvm.guestlink.wire.WireException("a wall in an unknown state");
+                };
+                walls.add(new Wall(id, pid, state, payload.str()));
+            }
+            return more ? null : List.copyOf(walls);
+        }
+    }
+
+    /** What PING says. @param cgroupMode 1 v1, 2 v2, 3 hybrid */
+    record Capabilities(int version, int cgroupMode, String layers, List<String> features) {}
+
+    /** One wall. @param pid of its first process on the host, 0 when ended @param socket of its guest */
+    record Wall(String id, long pid, WallState state, String socket) {}
+
+    /** How a wall is. */
+    enum WallState {
+        RUNNING,
+        FROZEN,
+        ENDED
+    }
+}

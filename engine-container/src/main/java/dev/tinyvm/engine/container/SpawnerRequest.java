@@ -1,0 +1,33 @@
+package dev.tinyvm.engine.container;
+
+import dev.tinyvm.guestlink.wire.FrameWriter;
+
+/** The message types of spec/spawner-protocol.md. */
+enum SpawnerRequest {
+    PING(0x01),
+    CREATE(0x02),
+    DESTROY(0x03),
+    KILL(0x04),
+    FREEZE(0x05),
+    THAW(0x06),
+    RESIZE(0x07),
+    STATS(0x08),
+    LIST(0x09),
+    SUBSCRIBE(0x0a),
+    QUIT(0x0b);
+
+    static final int OK = 0x40;
+    static final int ERROR = 0x41;
+    static final int EVENT = 0x42;
+
+    private final int code;
+
+    SpawnerRequest(int code) {
+        this.code = code;
+    }
+
+    /** A request; its number is set when it is sent. */
+    FrameWriter frame() {
+        return new FrameWriter(code, 0);
+    }
+}

@@ -1,0 +1,170 @@
+package dev.tinyvm.engine.container;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.tinyvm.engine.ContractCommands;
+import dev.tinyvm.engine.Engine;
+import dev.tinyvm.engine.EngineContract;
+import dev.tinyvm.engine.EngineException;
+import dev.tinyvm.engine.EngineException.Code;
+import dev.tinyvm.engine.Machine;
+import dev.tinyvm.engine.Machine.MachineEnd;
+import dev.tinyvm.engine.MachineSpec;
+import dev.tinyvm.spec.Volume;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.jspecify.annotations.Nullable;
+
+/** The engine contract behind real walls, and what only this wall has. */
+class ContainerEngineTest extends EngineContract {
+    private static @Nullable SpawnerProcess spawner;
+    private static @Nullable ContainerEngine engine;
+
+    @BeforeAll
+    static void startSpawner() {
+        spawner = SpawnerProcess.start();
+        engine = new ContainerEngine(spawner.socket());
+    }
+
+    @AfterAll
+    static void stopSpawner() {
+        if (engine != null) {
+            engine.close();
+        }
+        if (spawner != null) {
+            spawner.close();
+        }
+    }
+
+    @Override
+    protected Engine engine() {
+        return container();
+    }
+
+    @Override
+    protected Engine reopen() {
+        container().close();
+        engine = new ContainerEngine(spawner().socket());
+        return container();
+    }
+
+    @Override
+    protected ContractCommands commands() {
+        return ContractCommands.LINUX;
+    }
+
+    @Override
+    protected boolean hasTerminals() {
+        return true;
+    }
+
+    @Override
+    protected void assertNothingLeft(String id) {
+        assertThat(spawner().run().resolve("vms").resolve(id)).doesNotExist();
+        assertThat(container().machines()).doesNotContain(id);
+        try {
+            assertThat(Files.readString(Path.of("/proc/mounts"))).doesNotContain("/" + id);
+            try (Stream<Path> processes = Files.list(Path.of("/proc"))) {
+                assertThat(processes.filter(p -> inCgroupOf(p, id))).isEmpty();
+            }
+        } catch (IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    void availabilityNamesTheCgroups() {
+        assertThat(engine().availability())
+                .isInstanceOfSatisfying(Engine.Availability.Available.class, a -> assertThat(a.detail()).contains("cgroup"));
+    }
+
+    @Test
+    void aVolumeOutsideOfTheAllowListIsRefusedWithItsPath() {
+        assertThatThrownBy(() -> machine(List.of(new Volume("/root", "/data", true))))
+                .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.MOUNT))
+                .hasMessageContaining("/root")
+                .hasMessageContaining("volumes.hostPaths");
+        assertThat(engine().machines()).isEmpty();
+    }
+
+    @Test
+    void aVolumeIsSeenInsideAndWritable() throws Exception {
+        Files.writeString(spawner().volume().resolve("hello"), "from outside");
+        Machine machine = machine(List.of(new Volume(spawner().volume().toString(), "/data", false)));
+        assertThat(run(machine, "cat", "/data/hello").stdout()).isEqualTo("from outside");
+        Machine readOnly = machine(List.of(new Volume(spawner().volume().toString(), "/data", true)));
+        assertThat(run(readOnly, "sh", "-c", "touch /data/x").status()).isNotZero();
+    }
+
+    @Test
+    void anUnknownImageIsRefused() {
+        String id = newId();
+        MachineSpec spec = new MachineSpec(id, "no-such-image", RESOURCES, List.of(), "tiny", "user");
+        assertThatThrownBy(() -> engine().create(spec))
+                .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.IMAGE))
+                .hasMessageContaining("no-such-image");
+        assertNothingLeft(id);
+    }
+
+    @Test
+    void aGuestKilledFromOutsideIsLost() throws Exception {
+        Machine machine = machine();
+        ProcessHandle.of(machine.hostPid()).orElseThrow().destroyForcibly();
+        assertThat(end(machine).cause()).isEqualTo(MachineEnd.Cause.GUEST_LOST);
+        assertThat(end(machine).detail()).contains("signal 9");
+    }
+
+    @Test
+    void killingTheSpawnerHarmsNoMachine() throws Exception {
+        Machine machine = machine();
+        spawner().server().destroyForcibly();
+        assertThat(run(machine, "echo", "alive").stdout()).isEqualTo("alive\n");
+        assertThat(machine.stats().memoryBytes()).isPositive();
+        machine.freeze();
+        machine.thaw();
+        assertThat(run(machine(), "true").status()).isZero();
+        machine.destroy();
+        assertNothingLeft(machine.id());
+    }
+
+    @Test
+    void aMachineThatIsAdoptedFrozenAnswersOnceThawed() throws Exception {
+        Machine machine = machine();
+        machine.freeze();
+        Machine adopted = reopen().adopt(List.of(machine.id())).machines().getFirst();
+        assertThat(adopted.stats().frozen()).isTrue();
+        assertCode(Code.INVALID, adopted::processes, "frozen");
+        adopted.thaw();
+        assertThat(run(adopted, "echo", "awake").stdout()).isEqualTo("awake\n");
+    }
+
+    private static boolean inCgroupOf(Path process, String id) {
+        try {
+            return Files.readString(process.resolve("cgroup")).contains("/" + id);
+        } catch (IOException e) {
+            // No process, or it has just ended.
+            return false;
+        }
+    }
+
+    private static ContainerEngine container() {
+        if (engine == null) {
+            throw new AssertionError("the spawner was not started");
+        }
+        return engine;
+    }
+
+    private static SpawnerProcess spawner() {
+        if (spawner == null) {
+            throw new AssertionError("the spawner was not started");
+        }
+        return spawner;
+    }
+}
