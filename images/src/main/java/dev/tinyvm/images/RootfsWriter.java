@@ -6,10 +6,12 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
-import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Makes files below one directory from entries that somebody else wrote. Whatever the entries say, nothing outside of the directory is
@@ -18,8 +20,6 @@ import java.util.Map;
  */
 final class RootfsWriter implements AutoCloseable {
     private static final int COPY_BYTES = 1 << 17;
-    private static final FileMeta IMPLIED_DIRECTORY = new FileMeta(0755, 0, 0, 0, 0, Map.of());
-
     private final int root;
     private final ImportLimits limits;
     private final Arena arena = Arena.ofConfined();
@@ -27,6 +27,8 @@ final class RootfsWriter implements AutoCloseable {
     private final byte[] chunk = new byte[COPY_BYTES];
     /** Set at the end, since a read-only directory could not be filled and filling changes its time. */
     private final Map<String, FileMeta> directories = new LinkedHashMap<>();
+    /** Made because something stands in them; they belong to whoever imports, which is root. */
+    private final Set<String> implied = new HashSet<>(Set.of(""));
 
     private String openParentName = "";
     private int openParent = -1;
@@ -138,15 +140,22 @@ final class RootfsWriter implements AutoCloseable {
 
     /** Sets the directories' owners, modes and times. Nothing may be added after. */
     void finish() throws Posix.Failure {
-        directories.putIfAbsent("", IMPLIED_DIRECTORY);
-        List<Map.Entry<String, FileMeta>> deepestFirst = new ArrayList<>(directories.entrySet());
-        deepestFirst.sort(Collections.reverseOrder(Map.Entry.comparingByKey()));
-        for (Map.Entry<String, FileMeta> entry : deepestFirst) {
-            FileMeta meta = entry.getValue();
-            int directory = open(entry.getKey());
+        implied.removeAll(directories.keySet());
+        Set<String> all = new HashSet<>(implied);
+        all.addAll(directories.keySet());
+        List<String> deepestFirst = new ArrayList<>(all);
+        deepestFirst.sort(Comparator.reverseOrder());
+        for (String name : deepestFirst) {
+            FileMeta meta = directories.get(name);
+            int directory = open(name);
             try {
-                apply(directory, entry.getKey(), meta);
-                Posix.touch(directory, ".", meta.modifiedSeconds(), meta.modifiedNanos());
+                if (meta == null) {
+                    Posix.fchmod(directory, 0755);
+                    Posix.touch(directory, ".", 0, 0);
+                } else {
+                    apply(directory, name, meta);
+                    Posix.touch(directory, ".", meta.modifiedSeconds(), meta.modifiedNanos());
+                }
             } finally {
                 Posix.close(directory);
             }
@@ -265,7 +274,7 @@ final class RootfsWriter implements AutoCloseable {
                 int above = open(EntryName.parent(prefix));
                 try {
                     Posix.mkdirat(above, EntryName.last(prefix), 0700);
-                    directories.put(prefix, IMPLIED_DIRECTORY);
+                    implied.add(prefix);
                 } finally {
                     Posix.close(above);
                 }
