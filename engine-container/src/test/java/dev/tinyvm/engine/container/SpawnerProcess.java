@@ -17,6 +17,7 @@ final class SpawnerProcess implements AutoCloseable {
     private static final Path SPAWNER = ROOT.resolve("native/spawner/build/tinyvm-spawner");
     private static final Path GUEST = ROOT.resolve("native/guest/build/tinyvm-guest");
     private static final long PATIENCE_SECONDS = 60;
+    private static final int ORDINARY_UID = 1000;
 
     private final Path directory;
     private final Path volume;
@@ -40,7 +41,12 @@ final class SpawnerProcess implements AutoCloseable {
         try {
             Path directory = Files.createTempDirectory(Path.of("/tmp"), "tvm-test-");
             Path volume = Files.createDirectory(directory.resolve("volume"));
+            Files.setAttribute(volume, "unix:uid", ORDINARY_UID);
+            Files.setAttribute(directory, "unix:mode", 0755);
             Process process = new ProcessBuilder(List.of(
+                            "sh",
+                            "-c",
+                            "exec \"$0\" \"$@\" 3>&1 1>&2",
                             SPAWNER.toString(),
                             "serve",
                             "--run",
@@ -52,14 +58,15 @@ final class SpawnerProcess implements AutoCloseable {
                             "--allow-volume",
                             volume.toString(),
                             "--ready-fd",
-                            "1"))
+                            "3"))
                     .redirectError(directory.resolve("spawner.log").toFile())
                     .start();
             SpawnerProcess spawner = new SpawnerProcess(directory, volume, process);
-            if (process.getInputStream().read() < 0) {
+            String said = process.inputReader().readLine();
+            if (said == null || said.startsWith("error")) {
                 String log = Files.readString(directory.resolve("spawner.log"));
                 spawner.close();
-                throw new AssertionError("the spawner did not start: " + log);
+                throw new AssertionError("the spawner did not start: " + said + " " + log);
             }
             return spawner;
         } catch (IOException e) {
