@@ -181,10 +181,13 @@ static int serve(int argc, char **argv) {
     setup.host.config = &config;
     setup.claim.fd = setup.claim.dir = setup.place.parent = setup.lock = setup.listener = setup.host.guest = -1;
     setup.ready = config.ready_fd;
-    if (fcntl(setup.ready, F_SETFD, FD_CLOEXEC) < 0) {
+    if (fcntl(setup.ready, F_GETFD) < 0 || (setup.ready > STDERR_FILENO && fcntl(setup.ready, F_SETFD, FD_CLOEXEC) < 0)) {
         fprintf(stderr, "tinyvm-spawner: --ready-fd %d is not open\n", setup.ready);
         return EXIT_USAGE;
     }
+    /* Once it is closed, its number must not be given to another descriptor that a wall's standard streams then replace. */
+    if (setup.ready <= STDERR_FILENO && (setup.ready = fcntl(setup.ready, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)) < 0)
+        return EXIT_USAGE;
     umask(022);
     /* The manager ends the spawner with QUIT; a Ctrl-C for the whole terminal is not for it. */
     signal(SIGINT, SIG_IGN);

@@ -44,9 +44,6 @@ final class SpawnerProcess implements AutoCloseable {
             Files.setAttribute(volume, "unix:uid", ORDINARY_UID);
             Files.setAttribute(directory, "unix:mode", 0755);
             Process process = new ProcessBuilder(List.of(
-                            "sh",
-                            "-c",
-                            "exec \"$0\" \"$@\" 3>&1 1>&2",
                             SPAWNER.toString(),
                             "serve",
                             "--run",
@@ -58,7 +55,7 @@ final class SpawnerProcess implements AutoCloseable {
                             "--allow-volume",
                             volume.toString(),
                             "--ready-fd",
-                            "3"))
+                            "1"))
                     .redirectError(directory.resolve("spawner.log").toFile())
                     .start();
             SpawnerProcess spawner = new SpawnerProcess(directory, volume, process);
