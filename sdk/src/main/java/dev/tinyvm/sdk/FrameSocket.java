@@ -16,12 +16,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * One WebSocket as whole messages, with blocking reads and writes.
  *
- * <p>At most {@link #READ_AHEAD} messages are read ahead of the consumer. Every {@link #PING_EVERY} a ping is sent; when nothing has come for {@link #SILENCE}
+ * <p>At most {@link #READ_AHEAD} messages are read ahead of the consumer. A ping is sent now and then; when nothing has come for {@link Transport.Liveness#silence}
  * although we were reading, the peer is taken for dead and the socket is broken. A broken socket yields {@link Broken}, never an end.
  */
 final class FrameSocket implements WebSocket.Listener, AutoCloseable {
-    static final Duration PING_EVERY = Duration.ofSeconds(15);
-    static final Duration SILENCE = Duration.ofSeconds(60);
     private static final int READ_AHEAD = 64;
 
     /** What comes in. */
@@ -188,14 +186,16 @@ final class FrameSocket implements WebSocket.Listener, AutoCloseable {
 
     private void ping() {
         WebSocket open = socket.join();
+        Duration pingEvery = transport.liveness().pingEvery();
+        Duration silence = transport.liveness().silence();
         try {
             while (!closing && !open.isInputClosed()) {
-                open.sendPing(ByteBuffer.allocate(0)).get(PING_EVERY.toMillis(), TimeUnit.MILLISECONDS);
-                Thread.sleep(PING_EVERY);
+                open.sendPing(ByteBuffer.allocate(0)).get(silence.toMillis(), TimeUnit.MILLISECONDS);
+                Thread.sleep(pingEvery);
                 boolean reading = frames.size() < READ_AHEAD;
-                if (!closing && reading && System.nanoTime() - heardNanos > SILENCE.toNanos()) {
+                if (!closing && reading && System.nanoTime() - heardNanos > silence.toNanos()) {
                     frames.add(new Broken(transport.broken(
-                            new java.io.IOException("nothing was heard for " + SILENCE.toSeconds() + " s"))));
+                            new java.io.IOException("nothing was heard for " + silence.toSeconds() + " s"))));
                     open.abort();
                     return;
                 }

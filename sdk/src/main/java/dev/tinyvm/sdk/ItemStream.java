@@ -17,12 +17,9 @@ import tools.jackson.databind.JsonNode;
 
 /**
  * Items that the manager sends one after another (log lines, events, file changes), read from server-sent events. For one consumer. The end is known only when the manager said so: a
- * connection that breaks, or is silent longer than {@link #SILENCE} (the manager sends a sign of life every 15 s), throws {@link TinyVmConnectionException}.
+ * connection that breaks, or is silent for a minute (the manager sends a sign of life every 15 s), throws {@link TinyVmConnectionException}.
  */
 public final class ItemStream<T> implements Iterator<T>, AutoCloseable {
-    /** Longest time without a sign of life. */
-    public static final Duration SILENCE = Duration.ofSeconds(60);
-
     private static final int READ_AHEAD = 1024;
 
     private sealed interface Signal<T> {
@@ -59,13 +56,14 @@ public final class ItemStream<T> implements Iterator<T>, AutoCloseable {
             peeked = null;
             return Optional.of(item);
         }
+        Duration silence = transport.liveness().silence();
         long deadline = System.nanoTime() + timeout.toNanos();
         while (!ended) {
             long now = System.nanoTime();
-            long silent = heardNanos + SILENCE.toNanos() - now;
+            long silent = heardNanos + silence.toNanos() - now;
             if (silent <= 0) {
                 close();
-                throw transport.broken(new IOException("nothing was heard for " + SILENCE.toSeconds() + " s"));
+                throw transport.broken(new IOException("nothing was heard for " + silence.toSeconds() + " s"));
             }
             Signal<T> signal = signals.poll(Math.max(0, Math.min(deadline - now, silent)), TimeUnit.NANOSECONDS);
             if (signal == null) {

@@ -24,13 +24,20 @@ public final class TinyVmClient implements AutoCloseable {
     public static final String DEFAULT_URL = "http://127.0.0.1:7070";
 
     private static final Duration START_TIMEOUT = Duration.ofMinutes(10);
+    /** As long as one request may wait. */
+    private static final Duration MAX_WAIT = Duration.ofMinutes(5);
+
     private static final int PAGE = 1000;
 
     private final Transport transport;
 
     /** @param apiKey empty: none is sent */
     public TinyVmClient(URI url, String apiKey) {
-        this.transport = new Transport(url, apiKey);
+        this(new Transport(url, apiKey));
+    }
+
+    TinyVmClient(Transport transport) {
+        this.transport = transport;
     }
 
     /** From {@code TINYVM_URL} (else {@link #DEFAULT_URL}) and {@code TINYVM_API_KEY} (else none). */
@@ -148,8 +155,17 @@ public final class TinyVmClient implements AutoCloseable {
 
     /** Waits until it is {@code stopped} or {@code failed}, or the timeout has passed; then what it is. */
     public VmInfo awaitEnd(String vm, Duration timeout) {
-        return Decoding.vm(transport.get(
-                path(vm) + "/wait?timeout=" + timeout.toMillis() + "ms", timeout.plus(Transport.REQUEST_TIMEOUT)));
+        long end = System.nanoTime() + timeout.toNanos();
+        while (true) {
+            long millis = Math.max(0, (end - System.nanoTime()) / 1_000_000);
+            long asked = Math.min(millis, MAX_WAIT.toMillis());
+            VmInfo now = Decoding.vm(transport.get(
+                    path(vm) + "/wait?timeout=" + asked + "ms",
+                    Duration.ofMillis(asked).plus(Transport.REQUEST_TIMEOUT)));
+            if (now.ended() || asked == millis) {
+                return now;
+            }
+        }
     }
 
     public VmInfo stop(String vm) {

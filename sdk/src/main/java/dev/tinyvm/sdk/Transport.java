@@ -40,10 +40,16 @@ final class Transport implements AutoCloseable {
 
     private final String base;
     private final String apiKey;
+    private final Liveness liveness;
     private final ExecutorService executor = Executors.newVirtualThreadPerTaskExecutor();
     private final HttpClient http;
 
     Transport(URI url, String apiKey) {
+        this(url, apiKey, Liveness.DEFAULT);
+    }
+
+    Transport(URI url, String apiKey, Liveness liveness) {
+        this.liveness = liveness;
         String scheme = url.getScheme();
         if (scheme == null || url.getHost() == null || !(scheme.equals("http") || scheme.equals("https"))) {
             throw new IllegalArgumentException(
@@ -57,6 +63,20 @@ final class Transport implements AutoCloseable {
                 .connectTimeout(CONNECT_TIMEOUT)
                 .executor(executor)
                 .build();
+    }
+
+    /**
+     * When the other side of an open stream is taken for dead.
+     *
+     * @param pingEvery time between two pings of a WebSocket
+     * @param silence longest time without a sign of life; the manager gives one every 15 s
+     */
+    record Liveness(Duration pingEvery, Duration silence) {
+        static final Liveness DEFAULT = new Liveness(Duration.ofSeconds(15), Duration.ofSeconds(60));
+    }
+
+    Liveness liveness() {
+        return liveness;
     }
 
     String base() {

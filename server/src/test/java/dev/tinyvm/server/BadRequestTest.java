@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class BadRequestTest {
     private static final int READ_MILLIS = 60_000;
     private static final ServerFixture fixture = new ServerFixture(new ServerSettings(
-            "127.0.0.1", 0, List.of("agents.example"), Duration.ofSeconds(5), Duration.ofSeconds(2)));
+            "127.0.0.1", 0, List.of("agents.example"), Duration.ofSeconds(5), Duration.ofSeconds(10)));
 
     @AfterAll
     static void close() {
@@ -44,11 +44,11 @@ class BadRequestTest {
                 "POST /api/v1/vms HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
                 "POST /api/v1/vms HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: nonsense\r\n\r\n",
                 "POST /api/v1/vms HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-                "GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n",
-                "GET /api/v1/vms/%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
-                "GET /api/v1/vms/%ff%fe HTTP/1.1\r\nHost: localhost\r\n\r\n",
-                "GET /api/v1/vms/%2e%2e/host HTTP/1.1\r\nHost: localhost\r\n\r\n",
-                "GET /api/v1/vms/a%2fb HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                "GET /%zz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+                "GET /api/v1/vms/%00 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+                "GET /api/v1/vms/%ff%fe HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+                "GET /api/v1/vms/%2e%2e/host HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+                "GET /api/v1/vms/a%2fb HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
             })
     void anUnreadableRequestIsRefusedInJson(String request) throws IOException {
         String answer = raw(request);

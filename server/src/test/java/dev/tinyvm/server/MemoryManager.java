@@ -22,6 +22,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /** A manager in memory over the fake host: enough of its verbs for a door to be tested against. All methods hold its lock, except those that wait. */
@@ -59,6 +60,7 @@ public final class MemoryManager implements Manager {
     private final Map<String, String> idempotent = new LinkedHashMap<>();
     private final Map<String, KeyInfo> keys = new LinkedHashMap<>();
     private final MemoryStream<Event> events = new MemoryStream<>();
+    private final Map<String, GuestProcess> processes = new ConcurrentHashMap<>();
     private int counter;
     private boolean full;
 
@@ -272,7 +274,9 @@ public final class MemoryManager implements Manager {
 
     @Override
     public GuestProcess exec(String vm, ExecRequest request) {
-        return machine(vm).exec(request);
+        GuestProcess process = machine(vm).exec(request);
+        processes.put(find(vm).id + "/" + process.processId(), process);
+        return process;
     }
 
     @Override
@@ -282,9 +286,12 @@ public final class MemoryManager implements Manager {
 
     @Override
     public void signal(String vm, int processId, int signal) {
-        try (GuestProcess process = machine(vm).attach(processId, 0, 0)) {
-            process.signal(signal, true);
+        // Attaching to it would take its stream away from whoever reads it.
+        GuestProcess process = processes.get(find(vm).id + "/" + processId);
+        if (process == null) {
+            throw new ManagerException(Code.NOT_FOUND, "there is no process " + processId + " in " + vm);
         }
+        process.signal(signal, true);
     }
 
     @Override

@@ -115,7 +115,7 @@ public final class Dispatcher extends Handler.Abstract {
         if (failure instanceof InterruptedException || failure instanceof java.io.IOException) {
             // The client left, or the server stops: nobody is there to read an error.
             log.debug("{} {} was broken off", request.getMethod(), call.requestId(), failure);
-        } else if (error.status() >= 500 && !(failure instanceof HttpError)) {
+        } else if (error.status() == 500 && !(failure instanceof HttpError)) {
             log.warn(
                     "request {}: {} {} failed",
                     call.requestId(),
