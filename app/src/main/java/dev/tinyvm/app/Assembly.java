@@ -1,0 +1,82 @@
+package dev.tinyvm.app;
+
+import dev.tinyvm.engine.Engine;
+import dev.tinyvm.engine.container.ContainerEngine;
+import dev.tinyvm.images.Image;
+import dev.tinyvm.images.ImageStore;
+import dev.tinyvm.manager.ImageCatalog;
+import dev.tinyvm.manager.Manager;
+import dev.tinyvm.server.TinyVmServer;
+import dev.tinyvm.server.http.Authenticator;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/** The one place where the rooms are put together: images and engine below, manager in the middle, server on top. Each is closed by who made it, in the reverse order. */
+final class Assembly {
+    private final List<Engine> engines;
+    private final Manager manager;
+    private final TinyVmServer server;
+
+    private Assembly(List<Engine> engines, Manager manager, TinyVmServer server) {
+        this.engines = engines;
+        this.manager = manager;
+        this.server = server;
+    }
+
+    /** @param localKey of commands on this machine @param onShutdown told whether Tiny VMs go on when a client asks the manager to stop */
+    static Assembly of(LocalManager.Plan plan, Path spawnerSocket, String localKey, Consumer<Boolean> onShutdown) {
+        List<Engine> engines = List.of(new ContainerEngine(spawnerSocket));
+        ImageCatalog images = catalog(new ImageStore(plan.images()));
+        Manager manager = new HostManager(plan.settings(), plan.data().managerState(), engines, images);
+        Authenticator keys = new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), localKey);
+        TinyVmServer server = new TinyVmServer(plan.http(), manager, keys, List.of(), onShutdown);
+        return new Assembly(engines, manager, server);
+    }
+
+    /** @throws IOException the port is in use */
+    void listen() throws IOException {
+        server.start();
+    }
+
+    String url() {
+        return server.url();
+    }
+
+    /** What it can do, for people. */
+    String description() {
+        Manager.HostStatus host = manager.host();
+        List<String> walls = host.engines().stream()
+                .map(e -> e.engine() + (e.available() ? ": " : " not available: ") + e.detail())
+                .toList();
+        return String.join("; ", walls) + "; " + host.vmsLive() + " Tiny VMs live";
+    }
+
+    /** Ends all. @param machines whether Tiny VMs are stopped; otherwise they go on */
+    void stop(boolean machines) {
+        manager.shutdown(machines);
+        server.close();
+        manager.close();
+        engines.forEach(Engine::close);
+    }
+
+    private static ImageCatalog catalog(ImageStore store) {
+        return new ImageCatalog() {
+            @Override
+            public Optional<ImageInfo> find(String reference) {
+                return store.find(reference).map(Assembly::info);
+            }
+
+            @Override
+            public List<ImageInfo> list() {
+                return store.list().stream().map(Assembly::info).toList();
+            }
+        };
+    }
+
+    private static ImageCatalog.ImageInfo info(Image image) {
+        return new ImageCatalog.ImageInfo(image.name(), image.name());
+    }
+}

@@ -1,0 +1,2 @@
+package dev.tinyvm.app;
+final class HostManager {}
