@@ -3,10 +3,12 @@ package dev.tinyvm.images;
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
@@ -73,6 +75,10 @@ final class Import {
                     config.workingDir(),
                     config.command());
             Files.move(temporary, store.resolve(name), StandardCopyOption.ATOMIC_MOVE);
+            // Before the record, so that no crash leaves a record without its files.
+            try (FileChannel directory = FileChannel.open(store, StandardOpenOption.READ)) {
+                directory.force(true);
+            }
             Metadata.write(metadata, image);
             done = true;
             return new ImportResult(

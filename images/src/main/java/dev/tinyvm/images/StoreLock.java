@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 
 /** Held by the one process that changes a store. The kernel drops it when the process dies. */
 final class StoreLock implements AutoCloseable {
@@ -23,7 +24,8 @@ final class StoreLock implements AutoCloseable {
     static StoreLock take(Path directory) {
         FileChannel channel = null;
         try {
-            Files.createDirectories(directory.resolve(".meta"));
+            open(directory);
+            open(directory.resolve(".meta"));
             channel = FileChannel.open(directory.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
             FileLock lock = tryLock(channel);
             if (lock != null) {
@@ -44,6 +46,14 @@ final class StoreLock implements AutoCloseable {
         throw new ImageException(
                 ImageException.Code.BUSY,
                 "another import or removal is going on in " + directory + "; try again when it has ended");
+    }
+
+    /** Made when it is not there; readable by the manager, whatever the umask of the importing root is. */
+    private static void open(Path directory) throws IOException {
+        if (Files.notExists(directory)) {
+            Files.createDirectories(directory);
+            Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
+        }
     }
 
     private static @org.jspecify.annotations.Nullable FileLock tryLock(FileChannel channel) throws IOException {

@@ -331,6 +331,36 @@ class TarImportTest {
     }
 
     @Test
+    void theLimitsAreAllowedAndOneOverIsNot() throws IOException {
+        byte[] full = builder().file("bin/a", "x".repeat(10_000)).end();
+        store.importFrom("bytes", write(full), ImageConfig.DEFAULT, SMALL);
+        TarBuilder twenty = builder();
+        for (int i = 0; i < 20; i++) {
+            twenty.file("bin/" + i, "");
+        }
+        store.importFrom("entries", write(twenty.end()), ImageConfig.DEFAULT, SMALL);
+        byte[] deep = builder()
+                .pax("path", ("bin" + "/a".repeat(127)).getBytes(StandardCharsets.UTF_8))
+                .file("x", "")
+                .end();
+        store.importFrom("deep", write(deep), ImageConfig.DEFAULT, SMALL);
+        store.remove("deep", List.of());
+        store.remove("entries", List.of());
+        store.remove("bytes", List.of());
+        byte[] deeper = builder()
+                .pax("path", ("bin" + "/a".repeat(128)).getBytes(StandardCharsets.UTF_8))
+                .file("x", "")
+                .end();
+        refuse(deeper, ImageException.Code.REFUSED);
+        TarBuilder more = builder();
+        for (int i = 0; i < 21; i++) {
+            more.file("bin/" + i, "");
+        }
+        refuse(more.end(), ImageException.Code.TOO_LARGE);
+        refuse(builder().file("bin/a", "x".repeat(10_001)).end(), ImageException.Code.TOO_LARGE);
+    }
+
+    @Test
     void otherCompressionNamesTheCommandToRunFirst() throws IOException {
         assertThat(refuse(new byte[] {0x28, (byte) 0xb5, 0x2f, (byte) 0xfd, 0, 0, 0}, ImageException.Code.UNSUPPORTED))
                 .hasMessageContaining("zstd -d");
