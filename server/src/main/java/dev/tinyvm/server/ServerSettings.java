@@ -17,7 +17,7 @@ public record ServerSettings(
         String host, int port, List<String> hostNames, Duration idleTimeout, Duration headerTimeout) {
     public static final int DEFAULT_PORT = 7070;
     public static final ServerSettings DEFAULT =
-            new ServerSettings("127.0.0.1", DEFAULT_PORT, List.of(), Duration.ofSeconds(30), Duration.ofSeconds(20));
+            new ServerSettings("127.0.0.1", DEFAULT_PORT, List.of(), Duration.ofSeconds(60), Duration.ofSeconds(20));
 
     public ServerSettings {
         hostNames = List.copyOf(hostNames);

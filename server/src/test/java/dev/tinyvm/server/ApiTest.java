@@ -36,23 +36,33 @@ class ApiTest {
 
     @Test
     void aKeyIsAcceptedInEitherHeaderUntilItIsRevoked() {
-        String secret = fixture.post("/api/v1/keys", "{\"name\":\"ci\"}").json().path("secret").asString("");
-        assertThat(fixture.send("GET", "/api/v1/host", "", "", "Authorization", "Bearer " + secret).status())
+        String secret = fixture.post("/api/v1/keys", "{\"name\":\"ci\"}")
+                .json()
+                .path("secret")
+                .asString("");
+        assertThat(fixture.send("GET", "/api/v1/host", "", "", "Authorization", "Bearer " + secret)
+                        .status())
                 .isEqualTo(200);
-        assertThat(fixture.send("GET", "/api/v1/host", "", "", "Authorization", "bearer " + secret).status())
+        assertThat(fixture.send("GET", "/api/v1/host", "", "", "Authorization", "bearer " + secret)
+                        .status())
                 .isEqualTo(200);
         assertThat(fixture.get("/api/v1/keys").body()).doesNotContain(secret);
         assertThat(fixture.send("DELETE", "/api/v1/keys/ci", "", "").status()).isEqualTo(204);
-        assertThat(fixture.send("GET", "/api/v1/host", "", "", "Authorization", "Bearer " + secret).status())
+        assertThat(fixture.send("GET", "/api/v1/host", "", "", "Authorization", "Bearer " + secret)
+                        .status())
                 .isEqualTo(401);
     }
 
     @Test
     void aSaneRequestIdComesBackAndAnyOtherIsReplaced() {
-        assertThat(fixture.send("GET", "/api/v1/nothing", "", "", "X-Request-Id", "abc-1.2_3").json()
-                        .path("error").path("requestId").asString(""))
+        assertThat(fixture.send("GET", "/api/v1/nothing", "", "", "X-Request-Id", "abc-1.2_3")
+                        .json()
+                        .path("error")
+                        .path("requestId")
+                        .asString(""))
                 .isEqualTo("abc-1.2_3");
-        assertThat(fixture.send("GET", "/healthz", "", "", "X-Request-Id", "<script>").header("X-Request-Id"))
+        assertThat(fixture.send("GET", "/healthz", "", "", "X-Request-Id", "<script>")
+                        .header("X-Request-Id"))
                 .matches("r[0-9a-f]{16}");
     }
 
@@ -93,22 +103,33 @@ class ApiTest {
 
     @Test
     void aDescriptorInsideOfJsonHasProblemsWithoutLines() {
-        Answer answer = fixture.post("/api/v1/vms", "{\"descriptor\":{\"apiVersion\":\"tinyvm.dev/v1\",\"kind\":\"Agent\",\"spec\":{}}}");
+        Answer answer = fixture.post(
+                "/api/v1/vms", "{\"descriptor\":{\"apiVersion\":\"tinyvm.dev/v1\",\"kind\":\"Agent\",\"spec\":{}}}");
         assertThat(answer.code()).isEqualTo("invalid_descriptor");
-        assertThat(answer.json().path("error").path("problems").path(0).path("line").asInt(-1)).isZero();
+        assertThat(answer.json()
+                        .path("error")
+                        .path("problems")
+                        .path(0)
+                        .path("line")
+                        .asInt(-1))
+                .isZero();
     }
 
     @Test
     void aVmIsMadeFromYamlJsonAndTheLongForm() {
-        String json = "{\"apiVersion\":\"tinyvm.dev/v1\",\"kind\":\"Agent\",\"metadata\":{\"name\":\"j1\"},\"spec\":{\"image\":\"host\"}}";
+        String json =
+                "{\"apiVersion\":\"tinyvm.dev/v1\",\"kind\":\"Agent\",\"metadata\":{\"name\":\"j1\"},\"spec\":{\"image\":\"host\"}}";
         assertThat(fixture.post("/api/v1/vms", json).status()).isEqualTo(201);
-        Answer chosen = fixture.post("/api/v1/vms", "{\"id\":\"chosen0001\",\"descriptor\":" + json.replace("j1", "j2") + "}");
+        Answer chosen =
+                fixture.post("/api/v1/vms", "{\"id\":\"chosen0001\",\"descriptor\":" + json.replace("j1", "j2") + "}");
         assertThat(chosen.status()).isEqualTo(201);
         assertThat(chosen.json().path("id").asString("")).isEqualTo("chosen0001");
         assertThat(chosen.header("Location")).isEqualTo("/api/v1/vms/chosen0001");
-        assertThat(fixture.post("/api/v1/vms", "{\"id\":\"chosen0001\",\"descriptor\":" + json + "}").status())
+        assertThat(fixture.post("/api/v1/vms", "{\"id\":\"chosen0001\",\"descriptor\":" + json + "}")
+                        .status())
                 .isEqualTo(409);
-        Answer yaml = fixture.post("/api/v1/vms", "{\"descriptor\":\"apiVersion: tinyvm.dev/v1\\nkind: Agent\\nspec: {image: host}\"}");
+        Answer yaml = fixture.post(
+                "/api/v1/vms", "{\"descriptor\":\"apiVersion: tinyvm.dev/v1\\nkind: Agent\\nspec: {image: host}\"}");
         assertThat(yaml.status()).isEqualTo(201);
     }
 
@@ -187,11 +208,16 @@ class ApiTest {
     @Test
     void bodiesThatAreTooLargeOrOfTheWrongTypeAreRefused() {
         String large = "#" + "x".repeat(2 << 20);
-        assertThat(fixture.send("POST", "/api/v1/vms", "application/yaml", large).status()).isEqualTo(413);
-        assertThat(fixture.send("POST", "/api/v1/vms", "text/html", "x").status()).isEqualTo(415);
-        assertThat(fixture.send("POST", "/api/v1/keys", "text/plain", "{}").status()).isEqualTo(415);
+        assertThat(fixture.send("POST", "/api/v1/vms", "application/yaml", large)
+                        .status())
+                .isEqualTo(413);
+        assertThat(fixture.send("POST", "/api/v1/vms", "text/html", "x").status())
+                .isEqualTo(415);
+        assertThat(fixture.send("POST", "/api/v1/keys", "text/plain", "{}").status())
+                .isEqualTo(415);
         String deep = "[".repeat(2000) + "]".repeat(2000);
-        assertThat(fixture.post("/api/v1/keys", "{\"name\":" + deep + "}").status()).isEqualTo(400);
+        assertThat(fixture.post("/api/v1/keys", "{\"name\":" + deep + "}").status())
+                .isEqualTo(400);
     }
 
     @Test
@@ -201,7 +227,8 @@ class ApiTest {
         assertThat(text.json().path("stdout").asString("")).isEqualTo("grüße\n");
         assertThat(text.json().path("stdoutEncoding").asString("")).isEqualTo("utf-8");
         String raw = Base64.getEncoder().encodeToString(new byte[] {(byte) 0xff, 0, (byte) 0xfe});
-        Answer binary = fixture.post("/api/v1/vms/" + vm + "/exec", "{\"command\":[\"cat\"],\"stdinBase64\":\"" + raw + "\"}");
+        Answer binary =
+                fixture.post("/api/v1/vms/" + vm + "/exec", "{\"command\":[\"cat\"],\"stdinBase64\":\"" + raw + "\"}");
         assertThat(binary.json().path("stdout").asString("")).isEqualTo(raw);
         assertThat(binary.json().path("stdoutEncoding").asString("")).isEqualTo("base64");
         Answer code = fixture.post("/api/v1/vms/" + vm + "/exec", "{\"command\":[\"exit\",\"7\"]}");
@@ -209,7 +236,9 @@ class ApiTest {
         Answer missing = fixture.post("/api/v1/vms/" + vm + "/exec", "{\"command\":[\"no-such-program\"]}");
         assertThat(missing.status()).isEqualTo(404);
         assertThat(missing.code()).isEqualTo("command_not_found");
-        assertThat(fixture.post("/api/v1/vms/nowhere/exec", "{\"command\":[\"true\"]}").code()).isEqualTo("not_found");
+        assertThat(fixture.post("/api/v1/vms/nowhere/exec", "{\"command\":[\"true\"]}")
+                        .code())
+                .isEqualTo("not_found");
     }
 
     @Test
@@ -226,8 +255,8 @@ class ApiTest {
     @Test
     void aCharacterThatTheBoundCutsInTwoIsLeftOut() {
         String vm = fixture.vm("cut");
-        Answer answer = fixture.post(
-                "/api/v1/vms/" + vm + "/exec", "{\"command\":[\"echo\",\"aü\"],\"maxOutputBytes\":2}");
+        Answer answer =
+                fixture.post("/api/v1/vms/" + vm + "/exec", "{\"command\":[\"echo\",\"aü\"],\"maxOutputBytes\":2}");
         assertThat(answer.json().path("stdout").asString("")).isEqualTo("a");
         assertThat(answer.json().path("stdoutEncoding").asString("")).isEqualTo("utf-8");
     }
@@ -235,8 +264,8 @@ class ApiTest {
     @Test
     void execKillsWhatTakesTooLong() {
         String vm = fixture.vm("slow");
-        Answer answer = fixture.post(
-                "/api/v1/vms/" + vm + "/exec", "{\"command\":[\"stubborn\"],\"timeoutMillis\":300}");
+        Answer answer =
+                fixture.post("/api/v1/vms/" + vm + "/exec", "{\"command\":[\"stubborn\"],\"timeoutMillis\":300}");
         assertThat(answer.status()).as(answer.body()).isEqualTo(200);
         assertThat(answer.json().path("timedOut").asBoolean(false)).isTrue();
         assertThat(answer.json().path("signal").asInt(0)).isEqualTo(9);
@@ -249,7 +278,9 @@ class ApiTest {
         assertThat(missing.status()).isEqualTo(404);
         assertThat(missing.json().path("error").path("errno").asString("")).isEqualTo("ENOENT");
         assertThat(fixture.get("/api/v1/vms/" + vm + "/files").status()).isEqualTo(400);
-        assertThat(fixture.send("PUT", "/api/v1/vms/" + vm + "/files?path=x&mode=9", "", "x").status()).isEqualTo(400);
+        assertThat(fixture.send("PUT", "/api/v1/vms/" + vm + "/files?path=x&mode=9", "", "x")
+                        .status())
+                .isEqualTo(400);
     }
 
     @Test
@@ -259,8 +290,11 @@ class ApiTest {
         fixture.manager.log(vm, "two");
         String path = "/api/v1/vms/" + vm + "/logs";
         assertThat(fixture.get(path).body().lines().count()).isEqualTo(2);
-        assertThat(fixture.send("GET", path + "?tail=1", "", "", "Accept", "text/plain").body()).isEqualTo("two\n");
-        String events = fixture.send("GET", path, "", "", "Accept", "text/event-stream").body();
+        assertThat(fixture.send("GET", path + "?tail=1", "", "", "Accept", "text/plain")
+                        .body())
+                .isEqualTo("two\n");
+        String events =
+                fixture.send("GET", path, "", "", "Accept", "text/event-stream").body();
         assertThat(events).contains("\"text\":\"one\"").endsWith("event: end\ndata: {}\n\n");
         assertThat(fixture.get(path + "?since=yesterday").status()).isEqualTo(400);
     }
@@ -270,9 +304,12 @@ class ApiTest {
         fixture.vm("events");
         String all = fixture.get("/api/v1/events").body();
         assertThat(all).contains("id: 1\n");
-        String later = fixture.send("GET", "/api/v1/events", "", "", "Last-Event-ID", "1").body();
+        String later = fixture.send("GET", "/api/v1/events", "", "", "Last-Event-ID", "1")
+                .body();
         assertThat(later).doesNotContain("id: 1\n");
-        assertThat(fixture.send("GET", "/api/v1/events", "", "", "Last-Event-ID", "x").status()).isEqualTo(400);
+        assertThat(fixture.send("GET", "/api/v1/events", "", "", "Last-Event-ID", "x")
+                        .status())
+                .isEqualTo(400);
     }
 
     @Test
@@ -283,14 +320,16 @@ class ApiTest {
         assertThat(metrics).contains("tinyvm_vm_memory_bytes{vm=\"");
         assertThat(fixture.get("/metrics").body())
                 .contains("tinyvm_http_requests_total{route=\"/metrics\",method=\"GET\",status=\"200\"}")
-                .contains("tinyvm_http_request_duration_seconds_bucket{route=\"/api/v1/vms\",method=\"POST\",le=\"+Inf\"}");
+                .contains(
+                        "tinyvm_http_request_duration_seconds_bucket{route=\"/api/v1/vms\",method=\"POST\",le=\"+Inf\"}");
     }
 
     @Test
     void shutdownAnswersFirst() throws Exception {
         try (ServerFixture own = new ServerFixture()) {
             assertThat(own.post("/api/v1/shutdown?keep=true", "").status()).isEqualTo(202);
-            assertThat(own.shutdown.get(60, java.util.concurrent.TimeUnit.SECONDS)).isTrue();
+            assertThat(own.shutdown.get(60, java.util.concurrent.TimeUnit.SECONDS))
+                    .isTrue();
         }
     }
 

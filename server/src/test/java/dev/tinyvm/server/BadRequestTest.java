@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.net.SocketException;
 import java.nio.charset.StandardCharsets;
@@ -161,7 +162,7 @@ class BadRequestTest {
     }
 
     private static Socket connect() throws IOException {
-        Socket socket = new Socket("127.0.0.1", fixture.server.port());
+        Socket socket = new Socket(InetAddress.getLoopbackAddress(), fixture.server.port());
         socket.setSoTimeout(READ_MILLIS);
         return socket;
     }

@@ -35,11 +35,17 @@ public final class MemoryManager implements Manager {
         final Agent agent;
         final String agentName;
         Resources resources;
-        @Nullable Machine machine;
+
+        @Nullable
+        Machine machine;
+
         VmState state = VmState.PENDING;
         String reason = "";
         String message = "";
-        @Nullable Instant endedAt;
+
+        @Nullable
+        Instant endedAt;
+
         final Instant createdAt = Instant.now();
         final MemoryStream<LogLine> logs = new MemoryStream<>();
 
@@ -68,7 +74,10 @@ public final class MemoryManager implements Manager {
     public synchronized void full(boolean now) {
         full = now;
         if (!full) {
-            vms.values().stream().filter(vm -> vm.state == VmState.PENDING).toList().forEach(this::boot);
+            vms.values().stream()
+                    .filter(vm -> vm.state == VmState.PENDING)
+                    .toList()
+                    .forEach(this::boot);
         }
     }
 
@@ -79,7 +88,8 @@ public final class MemoryManager implements Manager {
 
     /** How many log and event streams clients hold open. */
     public synchronized int openStreams() {
-        return events.readers() + vms.values().stream().mapToInt(vm -> vm.logs.readers()).sum();
+        return events.readers()
+                + vms.values().stream().mapToInt(vm -> vm.logs.readers()).sum();
     }
 
     @Override
@@ -173,7 +183,11 @@ public final class MemoryManager implements Manager {
         List<Vm> matching = vms.values().stream()
                 .filter(vm -> query.states().isEmpty() || query.states().contains(vm.state))
                 .filter(vm -> query.agent().isEmpty() || vm.agentName.equals(query.agent()))
-                .filter(vm -> vm.agent.metadata().labels().entrySet().containsAll(query.labels().entrySet()))
+                .filter(vm -> vm.agent
+                        .metadata()
+                        .labels()
+                        .entrySet()
+                        .containsAll(query.labels().entrySet()))
                 .toList();
         int from = query.pageToken().isEmpty() ? 0 : Integer.parseInt(query.pageToken());
         int to = Math.min(matching.size(), from + query.limit());
@@ -381,7 +395,10 @@ public final class MemoryManager implements Manager {
         for (int i = 0; i < agent.spec().replicas(); i++) {
             String replica = name + "-" + i;
             if (vms.values().stream().noneMatch(vm -> name(vm).equals(replica))) {
-                add("vm%08d".formatted(++counter), new Agent(new Metadata(replica, agent.metadata().labels()), agent.spec()), name);
+                add(
+                        "vm%08d".formatted(++counter),
+                        new Agent(new Metadata(replica, agent.metadata().labels()), agent.spec()),
+                        name);
             }
         }
         vms.values().stream()

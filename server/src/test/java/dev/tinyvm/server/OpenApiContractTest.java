@@ -43,9 +43,9 @@ class OpenApiContractTest {
     @Test
     void everyRouteIsInTheDocumentAndEveryOperationHasARoute() {
         Set<String> documented = new TreeSet<>();
-        document.path("paths").properties().forEach(path -> path.getValue()
-                .propertyNames()
-                .forEach(method -> {
+        document.path("paths")
+                .properties()
+                .forEach(path -> path.getValue().propertyNames().forEach(method -> {
                     if (METHODS.contains(method)) {
                         documented.add(method.toUpperCase(Locale.ROOT) + " " + path.getKey());
                     }
@@ -58,12 +58,14 @@ class OpenApiContractTest {
     @Test
     void openRoutesAreThoseThatTheDocumentCallsOpen() {
         Set<String> documented = new TreeSet<>();
-        document.path("paths").properties().forEach(path -> path.getValue().properties().forEach(operation -> {
-            if (operation.getValue().has("security")
-                    && operation.getValue().path("security").isEmpty()) {
-                documented.add(operation.getKey().toUpperCase(Locale.ROOT) + " " + path.getKey());
-            }
-        }));
+        document.path("paths")
+                .properties()
+                .forEach(path -> path.getValue().properties().forEach(operation -> {
+                    if (operation.getValue().has("security")
+                            && operation.getValue().path("security").isEmpty()) {
+                        documented.add(operation.getKey().toUpperCase(Locale.ROOT) + " " + path.getKey());
+                    }
+                }));
         Set<String> routed = new TreeSet<>();
         fixture.server.routes().stream()
                 .filter(route -> route.access() == dev.tinyvm.server.http.Route.Access.OPEN)
@@ -85,7 +87,10 @@ class OpenApiContractTest {
         check("GET", "/api/v1/agents", fixture.get("/api/v1/agents"));
         check("GET", "/api/v1/agents/{agent}", fixture.get("/api/v1/agents/contract"));
         check("GET", "/api/v1/agents/{agent}", fixture.get("/api/v1/agents/nobody"));
-        check("PUT", "/api/v1/agents/{agent}", fixture.send("PUT", "/api/v1/agents/contract", "application/yaml", yaml));
+        check(
+                "PUT",
+                "/api/v1/agents/{agent}",
+                fixture.send("PUT", "/api/v1/agents/contract", "application/yaml", yaml));
         check("PUT", "/api/v1/agents/{agent}", fixture.send("PUT", "/api/v1/agents/other", "application/yaml", yaml));
         for (String verb : List.of("stop", "start", "restart")) {
             check("POST", "/api/v1/agents/{agent}/" + verb, fixture.post("/api/v1/agents/contract/" + verb, ""));
@@ -185,18 +190,17 @@ class OpenApiContractTest {
         assertThat(content.isMissingNode())
                 .as("%s %s answers %s with %s", method, pattern, status, media)
                 .isFalse();
-        List<String> values =
-                switch (media) {
-                    case "application/json" -> List.of(answer.body());
-                    case "application/x-ndjson" -> answer.body().lines().toList();
-                    case "text/event-stream" ->
-                        answer.body()
-                                .lines()
-                                .filter(l -> l.startsWith("data: {\""))
-                                .map(l -> l.substring("data: ".length()))
-                                .toList();
-                    default -> List.of();
-                };
+        List<String> values = switch (media) {
+            case "application/json" -> List.of(answer.body());
+            case "application/x-ndjson" -> answer.body().lines().toList();
+            case "text/event-stream" ->
+                answer.body()
+                        .lines()
+                        .filter(l -> l.startsWith("data: {\""))
+                        .map(l -> l.substring("data: ".length()))
+                        .toList();
+            default -> List.of();
+        };
         for (String value : values) {
             assertThat(schema(content.path("schema")).validate(value, InputFormat.JSON))
                     .as("%s %s: %s", method, pattern, value)

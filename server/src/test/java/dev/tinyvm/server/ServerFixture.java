@@ -23,8 +23,7 @@ public final class ServerFixture implements AutoCloseable {
     public static final JsonMapper JSON = new JsonMapper();
 
     /** With a command that is not run: the manager in memory has no main processes. */
-    public static final String DESCRIPTOR =
-            """
+    public static final String DESCRIPTOR = """
             apiVersion: tinyvm.dev/v1
             kind: Agent
             metadata: {name: %s, labels: {team: search}}
