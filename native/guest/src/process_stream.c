@@ -45,6 +45,9 @@ int process_stream_open(struct process *process, uint32_t id, uint64_t stdout_of
     process->stream = &attached->stream;
     process->output[0].sent = stdout_offset;
     process->output[1].sent = stderr_offset;
+    /* What the host has, it need not get again. An ACK may have been lost with the connection before this one; without
+     * this a process that waits for it would wait for ever. */
+    process_acknowledge(process, stdout_offset, stderr_offset);
     stream_wake(&attached->stream);
     return 0;
 }

@@ -107,6 +107,21 @@ class Reattach(GuestCase):
         self.assertEqual((out, status[0]), (b"answer\n", 5))
         again = self.attach(host, process)
         self.assertEqual(host.follow(again, acknowledge=False)[0], b"answer\n")
+        again = self.attach(host, process, 3)
+        self.assertEqual(host.expect(again, "STDOUT"), u64(3) + b"wer\n")
+        host.expect(again, "EXITED")
+        self.assertEqual(host.error(host.open("ATTACH", u32(process) + u64(0) + u64(0))).errno, errno.ERANGE)
+
+    def test_attach_acknowledges_so_that_a_lost_ack_blocks_nobody(self):
+        stream = self.host.exec(["seq", "1", "100000"])
+        process, _ = self.host.started(stream)
+        out = bytearray()
+        while len(out) < 262144:
+            out += self.host.expect(stream, "STDOUT")[8:]
+        host = self.guest.connect()
+        stream = self.attach(host, process, len(out))
+        out, _, _ = host.follow(stream, {"STDOUT": out, "STDERR": bytearray()})
+        self.assertEqual(out, "".join(f"{i}\n" for i in range(1, 100001)).encode())
 
     def test_attach_errors(self):
         self.assertEqual(self.host.error(self.host.open("ATTACH", u32(99) + u64(0) * 2)).errno, errno.ESRCH)
