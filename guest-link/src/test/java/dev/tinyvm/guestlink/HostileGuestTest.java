@@ -1,0 +1,214 @@
+package dev.tinyvm.guestlink;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.tinyvm.engine.EngineException;
+import dev.tinyvm.engine.EngineException.Code;
+import dev.tinyvm.engine.ExecRequest;
+import dev.tinyvm.engine.GuestProcess;
+import dev.tinyvm.engine.GuestProcess.Output;
+import dev.tinyvm.guestlink.wire.GuestMessage;
+import java.nio.ByteBuffer;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** A guest that lies, floods or talks nonsense is cut off, and nobody waits for it. */
+class HostileGuestTest {
+    private final LinkLoop loop = new LinkLoop();
+    private FakeGuest guest = new FakeGuest(true, true);
+
+    @AfterEach
+    void close() {
+        guest.close();
+        loop.close();
+    }
+
+    @Test
+    void garbageInsteadOfAWelcomeIsAViolation() {
+        guest.close();
+        guest = new FakeGuest(false, true);
+        Thread.startVirtualThread(() -> guest.send(ByteBuffer.wrap(noise(500))));
+        assertThatThrownBy(this::connect).isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.PROTOCOL));
+    }
+
+    @Test
+    void aFrameBeforeTheWelcomeIsAViolation() {
+        guest.close();
+        guest = new FakeGuest(false, true);
+        Thread.startVirtualThread(() -> guest.send(GuestMessage.PING.frame(0).u64(1).finish()));
+        assertThatThrownBy(this::connect).hasMessageContaining("before WELCOME");
+    }
+
+    @Test
+    void garbageEndsEverythingThatIsUnderWay() throws Exception {
+        try (GuestLink link = connect()) {
+            GuestProcess process = started(link);
+            guest.send(ByteBuffer.wrap(noise(64 << 10)));
+            assertThat(end(link).kind()).isEqualTo(LinkEnd.Kind.PROTOCOL);
+            assertThat(process.next()).isInstanceOf(Output.Lost.class);
+            assertThatThrownBy(link::processes).isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.PROTOCOL));
+        }
+    }
+
+    @Test
+    void anUnknownStreamIsAViolation() throws Exception {
+        assertCutOff(GuestMessage.DONE.frame(77).finish(), "unknown stream");
+    }
+
+    @Test
+    void aSecondWelcomeIsAViolation() throws Exception {
+        assertCutOff(FakeGuest.welcome(), "after WELCOME");
+    }
+
+    @Test
+    void aPongThatNobodyAskedForIsAViolation() throws Exception {
+        assertCutOff(GuestMessage.PONG.frame(0).u64(5).finish(), "PONG");
+    }
+
+    @Test
+    void aConnectionOnAPortOfNobodyIsAViolation() throws Exception {
+        assertCutOff(GuestMessage.INBOUND.frame(0x8000_0000).u32(1).u16(80).finish(), "INBOUND");
+    }
+
+    @Test
+    void bytesLeftOverAreAViolation() throws Exception {
+        assertCutOff(GuestMessage.PING.frame(0).u64(5).u8(1).finish(), "left over");
+    }
+
+    @Test
+    void moreOutputThanTheWindowIsAViolation() throws Exception {
+        try (GuestLink link = connect()) {
+            GuestProcess process = started(link);
+            byte[] bytes = new byte[60_000];
+            for (long offset = 0; offset <= LinkLimits.WINDOW_BYTES; offset += bytes.length) {
+                guest.send(GuestMessage.STDOUT.frame(1).u64(offset).bytes(bytes, 0, bytes.length).finish());
+            }
+            assertThat(end(link).detail()).contains("credit");
+            assertThat(process.processId()).isEqualTo(5);
+        }
+    }
+
+    @Test
+    void outputWithAGapIsAViolation() throws Exception {
+        try (GuestLink link = connect()) {
+            assertThat(started(link).pid()).isEqualTo(6);
+            guest.send(GuestMessage.STDOUT.frame(1).u64(1).u8('x').finish());
+            assertThat(end(link).detail()).contains("offset");
+        }
+    }
+
+    @Test
+    void anImpossibleEndIsAViolation() throws Exception {
+        try (GuestLink link = connect()) {
+            assertThat(started(link).pid()).isEqualTo(6);
+            guest.send(GuestMessage.EXITED.frame(1).u32(300).u8(0).u64(0).u64(0).finish());
+            assertThat(end(link).detail()).contains("300");
+        }
+    }
+
+    @Test
+    void endlessListsAreAViolation() throws Exception {
+        try (GuestLink link = connect()) {
+            CompletableFuture<?> list = CompletableFuture.runAsync(link::processes, Thread::startVirtualThread);
+            int stream = guest.expect(GuestMessage.LIST).stream();
+            guest.send(GuestMessage.PROCESSES.frame(stream).bool(true).u32(0).finish());
+            assertThat(end(link).detail()).contains("without an end");
+            assertThatThrownBy(() -> list.get(60, TimeUnit.SECONDS)).hasCauseInstanceOf(EngineException.class);
+        }
+    }
+
+    @Test
+    void aFloodOfPingsWithoutReadingAnAnswerIsCutOff() throws Exception {
+        guest.close();
+        guest = new FakeGuest(true, false);
+        try (GuestLink link = connect()) {
+            ByteBuffer many = ByteBuffer.allocate(20 * 1000);
+            for (int i = 0; i < 1000; i++) {
+                many.put(GuestMessage.PING.frame(0).u64(i).finish());
+            }
+            guest.flood(many.flip(), 1_000);
+            assertThat(end(link).kind()).isEqualTo(LinkEnd.Kind.PROTOCOL);
+        }
+    }
+
+    @Test
+    void framesOnTheirWayAfterACancelAreIgnoredUpToTheCredit() throws Exception {
+        try (GuestLink link = connect()) {
+            GuestProcess process = started(link);
+            process.close();
+            guest.expect(GuestMessage.CANCEL);
+            guest.send(GuestMessage.STDOUT.frame(1).u64(0).bytes(new byte[1000], 0, 1000).finish());
+            guest.send(GuestMessage.EXITED.frame(1).u32(0).u8(0).u64(0).u64(0).finish());
+            assertThat(started(link).pid()).isEqualTo(6);
+            guest.send(GuestMessage.EXITED.frame(1).u32(0).u8(0).u64(0).u64(0).finish());
+            assertThat(end(link).kind()).isEqualTo(LinkEnd.Kind.PROTOCOL);
+        }
+    }
+
+    @Test
+    void manySmallFramesTakeLittleMemory() throws Exception {
+        try (GuestLink link = connect()) {
+            GuestProcess process = started(link);
+            for (int i = 0; i < 20_000; i++) {
+                guest.send(GuestMessage.STDOUT.frame(1).u64(i).u8('x').finish());
+            }
+            guest.send(GuestMessage.EXITED.frame(1).u32(0).u8(0).u64(0).u64(0).finish());
+            long bytes = 0;
+            int chunks = 0;
+            while (process.next() instanceof Output.Stdout output) {
+                bytes += output.bytes().length;
+                chunks++;
+            }
+            assertThat(bytes).isEqualTo(20_000);
+            assertThat(chunks).isLessThan(20_000);
+        }
+    }
+
+    @Test
+    void anotherLinkIsNotHarmed() throws Exception {
+        try (FakeGuest good = new FakeGuest(true, true);
+                GuestLink fine = GuestLink.connect(loop, good.socket(), "good", false);
+                GuestLink bad = connect()) {
+            guest.send(ByteBuffer.wrap(noise(1000)));
+            assertThat(end(bad).kind()).isEqualTo(LinkEnd.Kind.PROTOCOL);
+            CompletableFuture<?> ping = CompletableFuture.runAsync(fine::ping, Thread::startVirtualThread);
+            FakeGuest.Frame frame = good.expect(GuestMessage.PING);
+            good.send(GuestMessage.PONG.frame(0).bytes(frame.payload(), 0, 8).finish());
+            ping.get(60, TimeUnit.SECONDS);
+        }
+    }
+
+    private void assertCutOff(ByteBuffer frame, String why) throws Exception {
+        try (GuestLink link = connect()) {
+            guest.send(frame);
+            assertThat(end(link).kind()).isEqualTo(LinkEnd.Kind.PROTOCOL);
+            assertThat(end(link).detail()).contains(why).contains("hostile");
+        }
+    }
+
+    private GuestLink connect() {
+        return GuestLink.connect(loop, guest.socket(), "hostile", false);
+    }
+
+    private GuestProcess started(GuestLink link) throws Exception {
+        CompletableFuture<GuestProcess> process =
+                CompletableFuture.supplyAsync(() -> link.exec(ExecRequest.of("x")), Thread::startVirtualThread);
+        int stream = guest.expect(GuestMessage.EXEC).stream();
+        guest.send(GuestMessage.STARTED.frame(stream).u32(5).u32(6).finish());
+        return process.get(60, TimeUnit.SECONDS);
+    }
+
+    private static LinkEnd end(GuestLink link) throws Exception {
+        return link.ended().get(60, TimeUnit.SECONDS);
+    }
+
+    private static byte[] noise(int bytes) {
+        byte[] noise = new byte[bytes];
+        new Random(7).nextBytes(noise);
+        return noise;
+    }
+}
