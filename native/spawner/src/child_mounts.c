@@ -265,12 +265,14 @@ int child_make_read_only(const struct child_plan *plan) {
 
 /* The tmpfs is no longer in any mount tree; the descriptor alone names it. */
 int child_resize_layer(int layer_mount, uint64_t bytes) {
-    char size[32];
+    char size[32], inodes[32];
     /* A tmpfs counts whole pages; one is kept back, so that exactly `bytes` of data do not fit beside the names. */
     snprintf(size, sizeof size, "%llu", (unsigned long long)((bytes & ~4095ULL) - 4096));
+    snprintf(inodes, sizeof inodes, "%llu", (unsigned long long)(bytes / 4096 + 1024));
     int context = (int)syscall(SYS_fspick, layer_mount, "", FSPICK_EMPTY_PATH | FSPICK_CLOEXEC);
     int result = context < 0 ? -errno : 0;
     if (result == 0 && (syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "size", size, 0) < 0 ||
+                        syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "nr_inodes", inodes, 0) < 0 ||
                         syscall(SYS_fsconfig, context, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0))
         result = -errno;
     fd_close(&context);

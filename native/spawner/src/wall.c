@@ -25,6 +25,8 @@ enum {
     BLANK_FAILURES_MAX = 3,      /* in a row; then none are made until a CREATE succeeds */
     RETRY_MILLIS = 2,
     RETRY_SLOW_MILLIS = 100,
+    OOM_COUNT_MILLIS = 5000,
+    OOM_RETRY_MILLIS = 10,
 };
 
 static struct wall walls[SLOTS]; /* slot 0 is the manager's */
@@ -316,6 +318,7 @@ static void report_oom(uint32_t slot) {
     uint64_t count = 0;
     if (cgroup_oom_kills(slot, &count) < 0 || count <= wall->oom_reported)
         return;
+    wall->oom_deadline = 0;
     wall->oom_reported = count;
     server_oom(wall->id, count);
 }
@@ -330,6 +333,7 @@ static void oom_ready(uint32_t slot) {
             ;
     else if (pread(wall->oom, drained, sizeof drained, 0) < 0)
         fd_close(&wall->oom);
+    wall->oom_deadline = now_millis() + OOM_COUNT_MILLIS; /* v1 tells before it kills and counts */
     report_oom(slot);
 }
 
@@ -436,6 +440,13 @@ int walls_retry(void) {
         if (walls[slot].state == WALL_CLEANING) {
             int next = walls[slot].pidfd >= 0 || now - walls[slot].cleaning_since > 1000 ? RETRY_SLOW_MILLIS : RETRY_MILLIS;
             wait = wait < 0 || next < wait ? next : wait;
+        }
+        if (walls[slot].oom_deadline != 0) {
+            report_oom(slot);
+            if (walls[slot].state != WALL_RUNNING || now > walls[slot].oom_deadline)
+                walls[slot].oom_deadline = 0;
+            else if (walls[slot].oom_deadline != 0)
+                wait = wait < 0 || OOM_RETRY_MILLIS < wait ? OOM_RETRY_MILLIS : wait;
         }
     }
     while (end > 1 && walls[end - 1].state == WALL_FREE && walls[end - 1].userns < 0)

@@ -29,6 +29,7 @@ struct wall {
     uint32_t oom_events;
     uint64_t disk_bytes;
     uint64_t oom_reported;
+    int64_t oom_deadline; /* milliseconds: until then the count may still follow the notice; 0 when none is awaited */
     int64_t cleaning_since; /* milliseconds; 0 when not cleaning */
     bool exec_seen;
     bool adopted;
