@@ -1,0 +1,184 @@
+package dev.tinyvm.manager;
+
+import dev.tinyvm.manager.Manager.CreateRequest;
+import dev.tinyvm.manager.Manager.Deadline;
+import dev.tinyvm.manager.Manager.VmState;
+import dev.tinyvm.manager.ManagerException.Code;
+import dev.tinyvm.spec.Agent;
+import dev.tinyvm.spec.Metadata;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.security.SecureRandom;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Makes Tiny VMs: checks, the idempotency key, the name, admission, and the undoing of all of it when it fails. */
+final class Creation {
+    private static final char[] ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789".toCharArray();
+    private static final int ID_LENGTH = 16;
+    private static final int SHORT_NAME_ID_LENGTH = 8;
+
+    private final Shared shared;
+    private final VmBook book;
+    private final IdempotencyTable idempotency;
+    private final SecureRandom random = new SecureRandom();
+
+    Creation(Shared shared, VmBook book, IdempotencyTable idempotency) {
+        this.shared = shared;
+        this.book = book;
+        this.idempotency = idempotency;
+    }
+
+    TinyVm create(CreateRequest request) {
+        if (!request.id().isEmpty()) {
+            VmChecks.id(request.id());
+        }
+        String id = request.id().isEmpty() ? newId() : request.id();
+        String key = request.idempotencyKey();
+        if (key.isEmpty()) {
+            return make(request, id, "");
+        }
+        Optional<String> earlier = idempotency.claim(key, content(request), id, shared.timing().now());
+        if (earlier.isPresent()) {
+            return earlierOne(key, earlier.get());
+        }
+        try {
+            return make(request, id, key);
+        } catch (RuntimeException e) {
+            shared.store().submit(idempotency.release(key));
+            throw e;
+        }
+    }
+
+    /** A replica of an agent; queued when the host is full. A failed start is its state. */
+    TinyVm createReplica(Agent agent, int ordinal) {
+        Agent own = new Agent(agent.metadata(), agent.spec().withReplicas(1));
+        String name = agent.metadata().name() + "-" + ordinal;
+        check(own);
+        VmRecord record = record(newId(), name, agent.metadata().name(), ordinal, own, CreateRequest.of(own));
+        TinyVm vm = new TinyVm(shared, record);
+        book.add(vm);
+        try {
+            shared.store()
+                    .write(List.of(
+                            VmTable.put(record), shared.events().about(record, "vm.created", "", Map.of())));
+        } catch (RuntimeException e) {
+            book.remove(vm);
+            throw e;
+        }
+        return vm;
+    }
+
+    private TinyVm make(CreateRequest request, String id, String key) {
+        Agent agent = check(request.agent());
+        VmChecks.tags(request.tags());
+        Engines.Choice choice = shared.engines().choose(agent.spec().engine());
+        Agent own = new Agent(agent.metadata(), agent.spec().withReplicas(1));
+        String name = name(agent.metadata(), id);
+        TinyVm vm = new TinyVm(shared, record(id, name, "", -1, own, request));
+        book.add(vm);
+        try {
+            boolean admitted = shared.admission().tryAdmit(id, agent.spec().resources());
+            if (!admitted && !request.waitForCapacity()) {
+                Admission.Wait wait = shared.admission().refusal(agent.spec().resources());
+                throw new ManagerException(Code.NO_CAPACITY, wait.reason() + ": " + wait.message());
+            }
+            vm.begin(
+                    admitted, choice, key.isEmpty() ? List.of() : idempotency.store(key, shared.timing().now()));
+            return vm;
+        } catch (RuntimeException e) {
+            vm.remove("vm.create-failed", e.getMessage() == null ? e.toString() : e.getMessage());
+            book.remove(vm);
+            throw e;
+        }
+    }
+
+    private TinyVm earlierOne(String key, String id) {
+        TinyVm vm = book.find(id)
+                .orElseThrow(() -> new ManagerException(
+                        Code.GONE,
+                        "the Tiny VM " + id + ", made with the idempotency key " + key
+                                + ", has been removed; use a new key for a new one"));
+        vm.awaitFirstTurn();
+        if (vm.gone()) {
+            throw new ManagerException(Code.GONE, "the Tiny VM " + id + " could not be made or has been removed");
+        }
+        return vm;
+    }
+
+    /** Throws when it can never run here. */
+    private Agent check(Agent agent) {
+        if (!agent.metadata().name().isEmpty()) {
+            VmChecks.name(agent.metadata().name());
+        }
+        VmChecks.resources(agent.spec().resources());
+        VmChecks.image(shared.images(), agent.spec().image());
+        VmChecks.volumes(agent.spec().volumes(), shared.settings().volumeHostPaths());
+        shared.admission().requireEverFits(agent.spec().resources());
+        return agent;
+    }
+
+    /** As {@link #check}, for an agent about to be stored. */
+    void checkAgent(Agent agent) {
+        if (agent.metadata().name().isEmpty()) {
+            throw new ManagerException(Code.INVALID, "an agent needs a name; set metadata.name");
+        }
+        check(agent);
+        shared.engines().choose(agent.spec().engine());
+    }
+
+    private VmRecord record(String id, String name, String agentName, int ordinal, Agent own, CreateRequest request) {
+        return new VmRecord(
+                book.nextOrder(),
+                id,
+                name,
+                agentName,
+                ordinal,
+                request.attached(),
+                agentName.isEmpty() ? "" : AgentCodec.fingerprint(own),
+                Micros.exact(shared.timing().now()),
+                own,
+                request.tags(),
+                request.deadline().map(d -> new Deadline(Micros.exact(d.at()), d.action())),
+                VmRecord.Placement.NONE,
+                VmRecord.Phase.of(VmState.PENDING),
+                VmRecord.History.NONE);
+    }
+
+    private String name(Metadata metadata, String id) {
+        if (!metadata.name().isEmpty()) {
+            return metadata.name();
+        }
+        String shortName = "vm-" + id.substring(0, SHORT_NAME_ID_LENGTH);
+        return book.find(shortName).isEmpty() ? shortName : "vm-" + id;
+    }
+
+    private String newId() {
+        byte[] bytes = new byte[ID_LENGTH];
+        random.nextBytes(bytes);
+        char[] id = new char[ID_LENGTH];
+        for (int i = 0; i < ID_LENGTH; i++) {
+            // 256 is no multiple of 36: some letters come a little more often, which costs less than one of 82 random bits.
+            id[i] = ID_ALPHABET[(bytes[i] & 0xff) % ID_ALPHABET.length];
+        }
+        return new String(id);
+    }
+
+    private static byte[] content(CreateRequest request) {
+        ByteArrayOutputStream all = new ByteArrayOutputStream();
+        all.writeBytes(AgentCodec.encode(request.agent()));
+        all.writeBytes(AgentCodec.encodeMap(new java.util.TreeMap<>(request.tags())));
+        Optional<Instant> at = request.deadline().map(Deadline::at);
+        String rest = request.id() + " " + request.attached() + " " + request.deadline().map(Deadline::action) + " " + at.isPresent();
+        all.writeBytes(rest.getBytes(StandardCharsets.UTF_8));
+        try {
+            return MessageDigest.getInstance("SHA-256").digest(all.toByteArray());
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every JDK has SHA-256", e);
+        }
+    }
+}

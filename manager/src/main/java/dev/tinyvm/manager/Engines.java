@@ -1,0 +1,134 @@
+package dev.tinyvm.manager;
+
+import dev.tinyvm.engine.Engine;
+import dev.tinyvm.engine.Engine.Availability;
+import dev.tinyvm.engine.EngineException;
+import dev.tinyvm.engine.EngineKind;
+import dev.tinyvm.manager.Manager.EngineStatus;
+import dev.tinyvm.manager.ManagerException.Code;
+import dev.tinyvm.spec.EngineChoice;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** The walls of this host, and the choice among them. What an engine answered is kept once it is available. */
+final class Engines {
+    /** {@code auto} takes the first that is available: the lightest wall that runs any Linux program. */
+    private static final List<EngineKind> PREFERENCE =
+            List.of(EngineKind.CONTAINER, EngineKind.GVISOR, EngineKind.MICROVM, EngineKind.WASM);
+
+    private final Map<EngineKind, Engine> engines;
+    private final Map<EngineKind, Availability.Available> available = new ConcurrentHashMap<>();
+
+    Engines(Map<EngineKind, Engine> engines) {
+        this.engines = engines.isEmpty() ? Map.of() : new EnumMap<>(engines);
+    }
+
+    Collection<Engine> all() {
+        return engines.values();
+    }
+
+    /** The engine of a stored Tiny VM; empty when this manager has none of that kind. */
+    Optional<Engine> find(String word) {
+        return engines.values().stream()
+                .filter(e -> e.kind().word().equals(word))
+                .findFirst();
+    }
+
+    /** @throws ManagerException {@code UNAVAILABLE} with what is missing and how to get it */
+    Choice choose(EngineChoice wanted) {
+        if (wanted != EngineChoice.AUTO) {
+            EngineKind kind = EngineKind.valueOf(wanted.name());
+            Engine engine = engines.get(kind);
+            if (engine == null) {
+                throw new ManagerException(
+                        Code.UNAVAILABLE,
+                        "this manager has no engine " + kind.word() + "; use `engine: auto` or one of "
+                                + engines.keySet().stream()
+                                        .map(EngineKind::word)
+                                        .toList());
+            }
+            switch (availability(engine)) {
+                case Availability.Available _ -> {
+                    return new Choice(engine, "the descriptor asks for it");
+                }
+                case Availability.Missing missing ->
+                    throw new ManagerException(
+                            Code.UNAVAILABLE,
+                            "the engine " + kind.word() + " does not run here: " + missing.reason() + "; "
+                                    + missing.remedy());
+            }
+        }
+        List<String> missing = new ArrayList<>();
+        for (EngineKind kind : PREFERENCE) {
+            Engine engine = engines.get(kind);
+            if (engine == null) {
+                continue;
+            }
+            switch (availability(engine)) {
+                case Availability.Available _ -> {
+                    return new Choice(engine, "auto: the lightest wall that this host offers");
+                }
+                case Availability.Missing m -> missing.add(kind.word() + ": " + m.reason() + "; " + m.remedy());
+            }
+        }
+        throw new ManagerException(
+                Code.UNAVAILABLE, "no engine runs on this host: " + String.join(" / ", missing));
+    }
+
+    /** Asked anew. */
+    List<EngineStatus> status() {
+        return engines.values().stream()
+                .map(engine -> switch (engine.availability()) {
+                    case Availability.Available a -> new EngineStatus(engine.kind().word(), true, a.detail());
+                    case Availability.Missing m ->
+                        new EngineStatus(engine.kind().word(), false, m.reason() + "; " + m.remedy());
+                })
+                .toList();
+    }
+
+    /** Looks again at the next choice, after an engine said that it does not run. */
+    void forgetAvailability() {
+        available.clear();
+    }
+
+    private Availability availability(Engine engine) {
+        Availability.Available known = available.get(engine.kind());
+        if (known != null) {
+            return known;
+        }
+        Availability now = engine.availability();
+        if (now instanceof Availability.Available yes) {
+            available.put(engine.kind(), yes);
+        }
+        return now;
+    }
+
+    /** An engine's failure as the manager says it. @param attempt such as {@code could not start researcher-0} */
+    static ManagerException translate(String attempt, EngineException e) {
+        Code code =
+                switch (e.code()) {
+                    case NOT_FOUND -> Code.NOT_FOUND;
+                    case GONE, PROTOCOL -> Code.GONE;
+                    case IMAGE -> Code.IMAGE;
+                    case MOUNT -> Code.MOUNT;
+                    case LIMIT -> Code.NO_CAPACITY;
+                    case UNAVAILABLE -> Code.UNAVAILABLE;
+                    case INVALID -> Code.INVALID;
+                    case TIMEOUT -> Code.TIMEOUT;
+                    case FAILED -> Code.FAILED;
+                };
+        return new ManagerException(code, attempt.isEmpty() ? message(e) : attempt + ": " + message(e), e);
+    }
+
+    static String message(EngineException e) {
+        String message = e.getMessage();
+        return message == null ? e.code().name() : message;
+    }
+
+    record Choice(Engine engine, String reason) {}
+}

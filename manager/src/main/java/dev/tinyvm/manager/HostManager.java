@@ -1,0 +1,494 @@
+package dev.tinyvm.manager;
+
+import dev.tinyvm.engine.Engine;
+import dev.tinyvm.engine.EngineException;
+import dev.tinyvm.engine.EngineKind;
+import dev.tinyvm.engine.ExecRequest;
+import dev.tinyvm.engine.GuestConnection;
+import dev.tinyvm.engine.GuestFiles;
+import dev.tinyvm.engine.GuestProcess;
+import dev.tinyvm.engine.Machine;
+import dev.tinyvm.engine.ProcessInfo;
+import dev.tinyvm.manager.ManagerException.Code;
+import dev.tinyvm.spec.Agent;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * The manager of one host. {@code docs/manager.md} says what it promises; {@link TinyVm} is one Tiny VM's life.
+ *
+ * <p>It owns {@code manager.db} and {@code logs/} in its data directory, and everything below its engines; the engines themselves belong to the caller, who
+ * closes them after this. A manager that is closed or killed leaves its Tiny VMs running, for the next one over the same directory.
+ */
+public final class HostManager implements Manager {
+    private final ManagerSettings settings;
+    private final Shared shared;
+    private final VmBook book = new VmBook();
+    private final Creation creation;
+    private final Agents agents;
+    private final Keys keys;
+    private final SavedList saved;
+    private final StatsMeter meter;
+    private final Retention retention;
+    private final Instant startedAt;
+    private final AutoCloseable time;
+    private volatile boolean stopping;
+    private volatile boolean closed;
+
+    private HostManager(
+            ManagerSettings settings,
+            Path dataDirectory,
+            Map<EngineKind, Engine> engines,
+            ImageCatalog images,
+            Timing timing,
+            AutoCloseable time,
+            Store.Gate gate) {
+        this.settings = settings;
+        this.time = time;
+        Path logs = dataDirectory.resolve("logs");
+        try {
+            Files.createDirectories(logs);
+        } catch (IOException e) {
+            throw new ManagerException(
+                    Code.FAILED, "could not make the data directory " + dataDirectory + ": " + e.getMessage(), e);
+        }
+        Store store = Store.open(dataDirectory.resolve("manager.db"), gate);
+        Events events = new Events(store, timing, settings.eventsKept());
+        this.retention = new Retention(book, settings.endedVmsKept());
+        this.shared = new Shared(
+                settings,
+                logs,
+                store,
+                events,
+                new Admission(Capacity.of(settings)),
+                new Engines(engines),
+                images,
+                timing,
+                new Cleanup(timing, store, events),
+                new VmListener());
+        this.creation = new Creation(shared, book, new IdempotencyTable(store));
+        this.agents = new Agents(shared, book, creation);
+        this.keys = new Keys(store, timing);
+        this.saved = new SavedList(shared, book, agents, creation);
+        this.meter = new StatsMeter(timing);
+        this.startedAt = timing.now();
+    }
+
+    /**
+     * Opens the manager of a data directory and takes up what the one before left running.
+     *
+     * @param dataDirectory made when it is missing; no other manager may use it at the same time
+     * @param engines the walls; each must outlive the manager
+     * @throws ManagerException {@code FAILED} when the stored state is damaged or of a newer version
+     */
+    public static HostManager open(
+            ManagerSettings settings,
+            Path dataDirectory,
+            Map<EngineKind, Engine> engines,
+            ImageCatalog images,
+            Clock clock) {
+        SystemTiming timing = new SystemTiming(clock);
+        return open(settings, dataDirectory, engines, images, timing, timing, Store.Gate.OPEN);
+    }
+
+    /** With a time and a gate of a test's own. */
+    static HostManager open(
+            ManagerSettings settings,
+            Path dataDirectory,
+            Map<EngineKind, Engine> engines,
+            ImageCatalog images,
+            Timing timing,
+            AutoCloseable time,
+            Store.Gate gate) {
+        HostManager manager = new HostManager(settings, dataDirectory, engines, images, timing, time, gate);
+        try {
+            manager.recover();
+        } catch (RuntimeException e) {
+            manager.close();
+            throw e;
+        }
+        return manager;
+    }
+
+    private void recover() {
+        List<VmRecord> stored = VmTable.readAll(shared.store());
+        agents.load(AgentTable.readAll(shared.store()));
+        shared.store().start();
+        new Recovery(shared, book).run(stored);
+        book.all().stream()
+                .filter(vm -> !vm.record().agent().isEmpty() && !agents.known(vm.record().agent()))
+                .forEach(vm -> vm.remove("vm.removed", "its agent was removed"));
+        retention.trim();
+        agents.reconcileAll();
+    }
+
+    // Agents
+
+    @Override
+    public AgentStatus apply(Agent agent) {
+        requireOpen();
+        return agents.apply(agent);
+    }
+
+    @Override
+    public List<AgentStatus> agents() {
+        return agents.list();
+    }
+
+    @Override
+    public AgentStatus agent(String name) {
+        return agents.status(name);
+    }
+
+    @Override
+    public AgentStatus scale(String name, int replicas) {
+        requireOpen();
+        return agents.scale(name, replicas);
+    }
+
+    @Override
+    public AgentStatus stopAgent(String name) {
+        requireOpen();
+        return agents.stop(name);
+    }
+
+    @Override
+    public AgentStatus startAgent(String name) {
+        requireOpen();
+        return agents.start(name);
+    }
+
+    @Override
+    public AgentStatus restartAgent(String name) {
+        requireOpen();
+        return agents.restart(name);
+    }
+
+    @Override
+    public void removeAgent(String name) {
+        requireOpen();
+        agents.remove(name);
+    }
+
+    // VMs
+
+    @Override
+    public VmStatus create(CreateRequest request) {
+        requireOpen();
+        return creation.create(request).status();
+    }
+
+    @Override
+    public Page<VmStatus> vms(VmQuery query) {
+        return book.page(query);
+    }
+
+    @Override
+    public VmStatus vm(String vm) {
+        return book.get(vm).status();
+    }
+
+    @Override
+    public VmStatus awaitEnd(String vm, Duration timeout) {
+        return book.get(vm).awaitEnd(timeout);
+    }
+
+    @Override
+    public VmStatus stop(String vm) {
+        requireOpen();
+        return book.get(vm).stop(Ending.STOPPED_BY_USER);
+    }
+
+    @Override
+    public VmStatus start(String vm) {
+        requireOpen();
+        return book.get(vm).start();
+    }
+
+    @Override
+    public VmStatus restart(String vm) {
+        requireOpen();
+        TinyVm found = book.get(vm);
+        found.stop(Ending.STOPPED_BY_USER);
+        return found.start();
+    }
+
+    @Override
+    public void remove(String vm) {
+        requireOpen();
+        book.get(vm).remove("vm.removed", "");
+    }
+
+    @Override
+    public VmStatus pause(String vm) {
+        requireOpen();
+        return book.get(vm).pause();
+    }
+
+    @Override
+    public VmStatus resume(String vm) {
+        requireOpen();
+        return book.get(vm).resume();
+    }
+
+    @Override
+    public VmStatus resize(String vm, ResizeRequest request) {
+        requireOpen();
+        return book.get(vm).resize(request);
+    }
+
+    @Override
+    public VmStatus setDeadline(String vm, Optional<Deadline> deadline) {
+        requireOpen();
+        return book.get(vm).setDeadline(deadline);
+    }
+
+    @Override
+    public VmStatus setTags(String vm, Map<String, String> tags) {
+        requireOpen();
+        VmChecks.tags(tags);
+        return book.get(vm).setTags(tags);
+    }
+
+    @Override
+    public VmStats stats(String vm) {
+        TinyVm found = book.get(vm);
+        List<VmStats> stats = meter.of(List.of(found));
+        if (stats.isEmpty()) {
+            throw found.notNow("read its statistics");
+        }
+        return stats.getFirst();
+    }
+
+    @Override
+    public List<VmStats> allStats() {
+        return meter.of(book.all());
+    }
+
+    // Inside
+
+    @Override
+    public GuestProcess exec(String vm, ExecRequest request) {
+        TinyVm found = book.get(vm);
+        if (request.tag().equals(VmRun.MAIN_TAG)) {
+            throw new ManagerException(
+                    Code.INVALID, "the tag `main` is the descriptor's own command's; choose another tag");
+        }
+        Map<String, String> env = new LinkedHashMap<>(found.spec().env());
+        env.putAll(request.env());
+        ExecRequest full = new ExecRequest(
+                request.command(),
+                env,
+                request.workingDir().isEmpty() ? found.spec().workingDir() : request.workingDir(),
+                request.user(),
+                request.terminal(),
+                request.stdin(),
+                request.tag());
+        return inside(found, "start a command", machine -> found.exec(machine, full));
+    }
+
+    @Override
+    public List<ProcessInfo> processes(String vm) {
+        return inside(book.get(vm), "list its processes", Machine::processes);
+    }
+
+    @Override
+    public void signal(String vm, int processId, int signal) {
+        TinyVm found = book.get(vm);
+        boolean unused = inside(found, "signal process " + processId, machine -> {
+            signal(found, machine, processId, signal);
+            return true;
+        });
+    }
+
+    @Override
+    public GuestFiles files(String vm) {
+        return inside(book.get(vm), "use its files", Machine::files);
+    }
+
+    @Override
+    public GuestConnection dial(String vm, int port) {
+        return inside(book.get(vm), "connect to port " + port, machine -> machine.dial(port));
+    }
+
+    // Logs and events
+
+    @Override
+    public LogStream logs(String vm, LogQuery query) {
+        return book.get(vm).log().read(query);
+    }
+
+    @Override
+    public EventStream events(long afterSequence, boolean follow) {
+        return shared.events().stream(afterSequence, follow);
+    }
+
+    // Keys
+
+    @Override
+    public CreatedKey createKey(String name) {
+        return keys.create(name);
+    }
+
+    @Override
+    public List<KeyInfo> keys() {
+        return keys.list();
+    }
+
+    @Override
+    public void revokeKey(String nameOrId) {
+        keys.revoke(nameOrId);
+    }
+
+    @Override
+    public Optional<KeyInfo> authenticate(String secret) {
+        return keys.authenticate(secret);
+    }
+
+    // Whole
+
+    @Override
+    public HostStatus host() {
+        Admission.Totals totals = shared.admission().totals();
+        int live = (int) book.all().stream()
+                .filter(vm -> vm.record().state().live())
+                .count();
+        return new HostStatus(
+                settings.version(),
+                startedAt,
+                totals.capacity().cpuMillis(),
+                totals.cpuMillisPromised(),
+                totals.capacity().memoryBytes(),
+                totals.memoryBytesPromised(),
+                live,
+                totals.waiting(),
+                shared.engines().status());
+    }
+
+    @Override
+    public List<String> save() {
+        return saved.save();
+    }
+
+    @Override
+    public List<String> resurrect() {
+        requireOpen();
+        return saved.resurrect();
+    }
+
+    @Override
+    public void shutdown(boolean stopMachines) {
+        stopping = true;
+        shared.admission().close();
+        agents.close();
+        List<Thread> threads = new ArrayList<>();
+        for (TinyVm vm : book.all()) {
+            VmRecord record = vm.record();
+            if (record.attached()) {
+                threads.add(Thread.ofVirtual().start(() -> quietly(
+                        vm, () -> vm.remove("vm.removed", "the session it belonged to is over"))));
+            } else if (stopMachines && !record.state().ended()) {
+                threads.add(Thread.ofVirtual().start(() -> quietly(vm, () -> {
+                    VmStatus unused = vm.stop(Ending.MANAGER_SHUTDOWN);
+                })));
+            }
+        }
+        for (Thread thread : threads) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return;
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        stopping = true;
+        shared.admission().close();
+        agents.close();
+        shared.cleanup().close();
+        book.all().forEach(TinyVm::close);
+        shared.events().close();
+        shared.store().close();
+        try {
+            time.close();
+        } catch (Exception e) {
+            throw new IllegalStateException("the clock's thread could not be ended", e);
+        }
+    }
+
+    private void requireOpen() {
+        if (stopping) {
+            throw new ManagerException(Code.UNAVAILABLE, "the manager is shutting down; try again when it is up");
+        }
+    }
+
+    private static <T> T inside(TinyVm vm, String attempt, Function<Machine, T> action) {
+        Machine machine = vm.inside(attempt);
+        try {
+            return action.apply(machine);
+        } catch (EngineException e) {
+            if (vm.record().state() != VmState.RUNNING) {
+                throw vm.notNow(attempt);
+            }
+            throw Engines.translate("could not " + attempt + " in " + vm.record().name(), e);
+        }
+    }
+
+    /**
+     * A signal needs the process's one stream: the one that a caller or the log holds. Without one, a command inside sends it.
+     */
+    private static void signal(TinyVm vm, Machine machine, int processId, int signal) {
+        if (signal < 1 || signal > 64) {
+            throw new ManagerException(Code.INVALID, signal + " is not a signal; signals are 1 to 64");
+        }
+        ProcessInfo process = machine.processes().stream()
+                .filter(p -> p.processId() == processId)
+                .findFirst()
+                .orElseThrow(() -> new ManagerException(
+                        Code.NOT_FOUND, "there is no process " + processId + " in " + vm.record().name()));
+        if (process.running() && !vm.signalOpen(processId, signal)) {
+            Signals.send(machine, process, signal);
+        }
+    }
+
+    private static void quietly(TinyVm vm, Runnable action) {
+        try {
+            action.run();
+        } catch (ManagerException e) {
+            org.slf4j.LoggerFactory.getLogger(HostManager.class)
+                    .warn("at the shutdown, {}: {}", vm.record().name(), e.getMessage());
+        }
+    }
+
+    private final class VmListener implements Shared.Listener {
+        @Override
+        public void ended(TinyVm vm) {
+            retention.ended(vm);
+        }
+
+        @Override
+        public void removed(TinyVm vm) {
+            book.remove(vm);
+            if (!vm.record().agent().isEmpty()) {
+                agents.replicaRemoved(vm.record().agent());
+            }
+        }
+    }
+}

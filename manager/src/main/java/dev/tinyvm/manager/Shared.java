@@ -1,0 +1,25 @@
+package dev.tinyvm.manager;
+
+import java.nio.file.Path;
+
+/** What all Tiny VMs of one manager use. */
+record Shared(
+        ManagerSettings settings,
+        Path logs,
+        Store store,
+        Events events,
+        Admission admission,
+        Engines engines,
+        ImageCatalog images,
+        Timing timing,
+        Cleanup cleanup,
+        Listener listener) {
+    /** The manager's own interest in its Tiny VMs. Called within their turns; must not block and not wait for a turn. */
+    interface Listener {
+        /** It is {@code stopped} or {@code failed} now. */
+        void ended(TinyVm vm);
+
+        /** It is gone from the records. */
+        void removed(TinyVm vm);
+    }
+}

@@ -1,0 +1,606 @@
+package dev.tinyvm.manager;
+
+import dev.tinyvm.engine.EngineException;
+import dev.tinyvm.engine.ExecRequest;
+import dev.tinyvm.engine.GuestProcess;
+import dev.tinyvm.engine.GuestProcess.Output;
+import dev.tinyvm.engine.Machine;
+import dev.tinyvm.engine.Machine.MachineEnd;
+import dev.tinyvm.engine.MachineSpec;
+import dev.tinyvm.engine.ProcessInfo;
+import dev.tinyvm.manager.Manager.VmState;
+import dev.tinyvm.spec.AgentSpec;
+import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The machine of a Tiny VM and the main process in it: starting, watching, restarting, ending. All in turns, except where it says so. */
+final class VmRun {
+    /** Tag of the descriptor's command. */
+    static final String MAIN_TAG = "main";
+
+    private static final Logger LOG = LoggerFactory.getLogger(VmRun.class);
+    private static final Duration MEMORY_LOOK = Duration.ofSeconds(2);
+    private static final Duration LAST_OUTPUT = Duration.ofSeconds(5);
+    private static final int SIGTERM = 15;
+    private static final int SIGKILL = 9;
+
+    private final TinyVm vm;
+    private final Shared shared;
+    private final Turns turns;
+    private final VmLog log;
+    private volatile @Nullable Machine machine;
+    private volatile Optional<Boolean> healthy = Optional.empty();
+    private volatile @Nullable MainProcess main;
+    private volatile @Nullable HealthMonitor health;
+    private Timing.@Nullable Alarm memoryAlarm;
+    private Timing.@Nullable Alarm restartAlarm;
+    private Timing.@Nullable Alarm killAlarm;
+    private long oomKillsBefore;
+    /** Why the manager itself ends the run, when it does. */
+    private @Nullable Ending ownReason;
+    /** An end that was seen while frozen, dealt with at the resume. */
+    private @Nullable Runnable afterResume;
+
+    VmRun(TinyVm vm, Shared shared, Turns turns, VmLog log) {
+        this.vm = vm;
+        this.shared = shared;
+        this.turns = turns;
+        this.log = log;
+    }
+
+    /** For any thread. */
+    @Nullable Machine machine() {
+        return machine;
+    }
+
+    /** For any thread. */
+    Optional<Boolean> healthy() {
+        return healthy;
+    }
+
+    /** For any thread: false when it is not the main process. */
+    boolean signalMain(int processId, int signal) {
+        MainProcess running = main;
+        if (running == null || running.run().processId() != processId) {
+            return false;
+        }
+        running.signal(signal);
+        return true;
+    }
+
+    /** The record with which a machine may be made. */
+    VmRecord placed(VmRecord record, Engines.Choice choice) {
+        return record.withPlacement(record.placement().next(choice.engine().kind().word(), choice.reason()))
+                .withPhase(record.phase().with(VmState.STARTING, "", ""));
+    }
+
+    /** Capacity was granted to a queued one. */
+    void admitted() {
+        if (vm.gone() || vm.record().state() != VmState.PENDING) {
+            shared.admission().release(vm.id());
+            return;
+        }
+        try {
+            vm.store(placed(vm.record(), shared.engines().choose(vm.spec().engine())), "", "");
+        } catch (ManagerException e) {
+            LOG.warn("could not start {}: {}", vm.record().name(), e.getMessage());
+            VmRecord starting = vm.record().withPhase(vm.record().phase().with(VmState.STARTING, "", ""));
+            vm.publish(starting);
+            ended(Ending.failed(Ending.START_FAILED, String.valueOf(e.getMessage())));
+            return;
+        }
+        makeMachineOrFail();
+    }
+
+    /** Makes the machine of a placed record and starts the main process. @throws ManagerException when there is no machine */
+    void makeMachine() {
+        try {
+            makeMachineRaw();
+        } catch (EngineException e) {
+            throw Engines.translate("could not start " + vm.record().name(), e);
+        }
+        startMain();
+    }
+
+    /** As {@link #makeMachine}; a failure is an end like others. */
+    void makeMachineOrFail() {
+        try {
+            makeMachineRaw();
+        } catch (ManagerException e) {
+            ended(Ending.failed(Ending.START_FAILED, String.valueOf(e.getMessage())));
+            return;
+        } catch (EngineException e) {
+            boolean hopeless =
+                    switch (e.code()) {
+                        case IMAGE, MOUNT, INVALID -> true;
+                        default -> false;
+                    };
+            if (hopeless) {
+                finish(VmState.FAILED, Ending.failed(Ending.START_FAILED, Engines.message(e)));
+            } else {
+                ended(Ending.failed(Ending.START_FAILED, Engines.message(e)));
+            }
+            return;
+        }
+        startMain();
+    }
+
+    /** The machine found by the next manager; its main process is attached to when it has one. */
+    void adopt(Machine adopted) {
+        machine = adopted;
+        watch(adopted);
+    }
+
+    /** Starts the main process in the machine, or finds out how it ended. */
+    void startMain() {
+        Machine in = machine;
+        if (in == null) {
+            return;
+        }
+        AgentSpec spec = vm.spec();
+        ownReason = null;
+        if (spec.command().isEmpty()) {
+            running(in);
+            return;
+        }
+        GuestProcess process;
+        try {
+            process = in.exec(new ExecRequest(
+                    spec.command(), spec.env(), spec.workingDir(), "", Optional.empty(), false, MAIN_TAG));
+        } catch (EngineException e) {
+            switch (e.code()) {
+                case NOT_FOUND, INVALID ->
+                    finish(
+                            VmState.FAILED,
+                            Ending.commandNotStarted(
+                                    e.code() == EngineException.Code.NOT_FOUND, Engines.message(e)));
+                default -> ended(Ending.failed(Ending.START_FAILED, Engines.message(e)));
+            }
+            return;
+        }
+        follow(in, process);
+        running(in);
+    }
+
+    /** Attaches to the main process of an adopted machine; starts one when there is none. */
+    void attachMain() {
+        Machine in = machine;
+        if (in == null) {
+            return;
+        }
+        if (vm.spec().command().isEmpty()) {
+            running(in);
+            return;
+        }
+        try {
+            Optional<ProcessInfo> newest = in.processes().stream()
+                    .filter(p -> p.tag().equals(MAIN_TAG))
+                    .max(Comparator.comparingInt(ProcessInfo::processId));
+            if (newest.isEmpty() || run(newest.get().processId()).text().equals(vm.record().history().endedRun())) {
+                startMain();
+                return;
+            }
+            MainRun known = run(newest.get().processId());
+            VmLog.Position from = log.resume(known);
+            GuestProcess process = in.attach(known.processId(), from.stdout(), from.stderr());
+            main = new MainProcess(in, process, known, log, new MainListener());
+            main.start();
+            running(in);
+        } catch (EngineException e) {
+            LOG.warn("could not attach to the main process of {}: {}", vm.record().name(), e.getMessage());
+            lost(in, Engines.message(e));
+        } catch (IOException e) {
+            LOG.warn("could not read the log of {}: {}", vm.record().name(), e.getMessage());
+            lost(in, "its log could not be read: " + e.getMessage());
+        }
+    }
+
+    /** Attaches at the next resume: a frozen machine does not answer. */
+    void attachAfterResume() {
+        afterResume = this::attachMain;
+    }
+
+    /** It was thawed. */
+    void resumed() {
+        Runnable waiting = afterResume;
+        afterResume = null;
+        if (waiting != null) {
+            waiting.run();
+        }
+    }
+
+    /** Ends it for its user; {@link TinyVm#stopFinished} tells when. */
+    void stop(String reason) {
+        cancelAlarms();
+        Ending ending = new Ending(false, reason, "", Optional.empty(), Optional.empty());
+        if (vm.record().state() == VmState.PENDING) {
+            finish(VmState.STOPPED, ending);
+            return;
+        }
+        VmRecord record = vm.record();
+        vm.store(record.withPhase(record.phase().with(VmState.STOPPING, reason, "")), "vm.stopping", "");
+        Machine in = machine;
+        if (in == null) {
+            finish(VmState.STOPPED, ending);
+            return;
+        }
+        MainProcess last = main;
+        Duration grace = vm.spec().stopGracePeriod();
+        Thread.ofVirtual().name(vm.id() + "-stop").start(() -> {
+            try {
+                in.shutdown(grace);
+                if (last != null) {
+                    last.awaitDone(LAST_OUTPUT);
+                }
+            } catch (EngineException e) {
+                LOG.debug("shutting {} down: {}", in.id(), e.getMessage());
+            } finally {
+                turns.post(() -> {
+                    if (!vm.gone() && vm.record().state() == VmState.STOPPING) {
+                        finish(VmState.STOPPED, ending);
+                    }
+                });
+            }
+        });
+    }
+
+    /** Destroys the machine, if any. @param then runs when nothing is left */
+    void destroy(Runnable then) {
+        cancelAlarms();
+        Machine in = machine;
+        MainProcess last = main;
+        machine = null;
+        main = null;
+        healthy = Optional.empty();
+        if (last != null) {
+            last.close();
+        }
+        if (in == null) {
+            then.run();
+        } else {
+            shared.cleanup().destroy(vm.record(), in, then);
+        }
+    }
+
+    /** For any thread: stops watching. */
+    void letGo() {
+        MainProcess last = main;
+        if (last != null) {
+            last.close();
+        }
+        HealthMonitor monitor = health;
+        if (monitor != null) {
+            monitor.stop();
+        }
+    }
+
+    private void makeMachineRaw() {
+        VmRecord record = vm.record();
+        AgentSpec spec = vm.spec();
+        String image = VmChecks.image(shared.images(), spec.image()).machineImage();
+        Machine made = shared.engines()
+                .find(record.placement().engine())
+                .orElseThrow(() -> new EngineException(
+                        EngineException.Code.UNAVAILABLE,
+                        "this manager has no engine " + record.placement().engine()))
+                .create(new MachineSpec(
+                        record.id(), image, spec.resources(), spec.volumes(), record.name(), spec.user()));
+        machine = made;
+        oomKillsBefore = 0;
+        watch(made);
+    }
+
+    private void watch(Machine watched) {
+        CompletableFuture<Void> unused =
+                watched.ended().thenAccept(end -> turns.post(() -> machineEnded(watched, end)));
+    }
+
+    private void follow(Machine in, GuestProcess process) {
+        MainRun started = run(process.processId());
+        try {
+            log.resume(started);
+        } catch (IOException e) {
+            LOG.warn("the log of {} cannot be opened: {}", vm.record().name(), e.getMessage());
+        }
+        main = new MainProcess(in, process, started, log, new MainListener());
+        main.start();
+    }
+
+    private void running(Machine in) {
+        Instant now = Micros.exact(shared.timing().now());
+        VmRecord record = vm.record();
+        boolean again = record.state() == VmState.RUNNING;
+        if (!again) {
+            CompletableFuture<Void> unused = vm.storeLater(
+                    record.withPhase(record.phase().with(VmState.RUNNING, "", "").started(now)),
+                    "vm.started",
+                    "",
+                    Map.of("engine", record.placement().engine(), "hostPid", Long.toString(in.hostPid())));
+        }
+        healthy = Optional.empty();
+        vm.spec().health().ifPresent(check -> {
+            health = new HealthMonitor(
+                    shared.timing(),
+                    check,
+                    in,
+                    vm.spec().env(),
+                    () -> vm.record().state() != VmState.RUNNING,
+                    (monitor, trouble) -> turns.post(() -> healthResult(monitor, trouble)));
+            health.start();
+        });
+        if (vm.spec().restart().maxMemoryBytes().isPresent()) {
+            lookAtMemoryLater(in);
+        }
+    }
+
+    private void healthResult(HealthMonitor monitor, Optional<String> trouble) {
+        if (monitor != health || vm.gone() || vm.record().state() != VmState.RUNNING) {
+            return;
+        }
+        boolean before = healthy.orElse(true);
+        healthy = Optional.of(trouble.isEmpty());
+        if (trouble.isPresent()) {
+            vm.tell("vm.unhealthy", trouble.get(), Map.of());
+            endRun(Ending.failed(Ending.UNHEALTHY, "the health check failed: " + trouble.get()));
+        } else if (!before) {
+            vm.tell("vm.healthy", "", Map.of());
+        }
+    }
+
+    private void lookAtMemoryLater(Machine in) {
+        memoryAlarm = shared.timing().after(MEMORY_LOOK, () -> turns.post(() -> lookAtMemory(in)));
+    }
+
+    private void lookAtMemory(Machine in) {
+        if (vm.gone() || machine != in || vm.record().state() == VmState.STARTING || ownReason != null) {
+            return;
+        }
+        long most = vm.spec().restart().maxMemoryBytes().orElse(Long.MAX_VALUE);
+        try {
+            long used = in.stats().memoryBytes();
+            if (used > most && vm.record().state() == VmState.RUNNING) {
+                endRun(Ending.failed(
+                        Ending.MEMORY_EXCEEDED, "it used " + used + " bytes of memory; restart.maxMemory is " + most));
+                return;
+            }
+        } catch (EngineException e) {
+            LOG.debug("no statistics of {}: {}", vm.record().name(), e.getMessage());
+        }
+        lookAtMemoryLater(in);
+    }
+
+    /** Ends the run because the manager wants it: politely, then by force. Its end is dealt with when it comes. */
+    private void endRun(Ending why) {
+        if (ownReason != null) {
+            return;
+        }
+        ownReason = why;
+        stopHealth();
+        MainProcess running = main;
+        Machine in = machine;
+        if (running != null) {
+            running.signal(SIGTERM);
+            killAlarm = shared.timing()
+                    .after(vm.spec().stopGracePeriod(), () -> Thread.startVirtualThread(() -> running.signal(SIGKILL)));
+        } else if (in != null) {
+            destroy(() -> {});
+            ended(why);
+        }
+    }
+
+    private void mainEnded(MainProcess which, Output end) {
+        if (which != main || vm.gone()) {
+            return;
+        }
+        switch (end) {
+            case Output.Exited exit -> exited(which, exit);
+            case Output.Lost lost -> {
+                Machine in = machine;
+                if (in != null && !in.ended().isDone() && vm.record().state() != VmState.STOPPING) {
+                    lost(in, lost.reason());
+                }
+            }
+            default -> throw new IllegalStateException("not an end: " + end.getClass());
+        }
+    }
+
+    private void exited(MainProcess which, Output.Exited exit) {
+        Machine in = machine;
+        VmRecord record = vm.record();
+        Ending how = Ending.of(exit, in != null && oomKills(in) > oomKillsBefore);
+        if (record.state() == VmState.STOPPING) {
+            vm.publish(record.withPhase(record.phase().exited(how.exitCode(), how.signal())));
+            return;
+        }
+        if (record.state() == VmState.PAUSED) {
+            afterResume = () -> exited(which, exit);
+            return;
+        }
+        main = null;
+        if (in != null) {
+            oomKillsBefore = oomKills(in);
+            try {
+                in.forget(which.run().processId());
+            } catch (EngineException e) {
+                LOG.debug("the record of the main process of {} stays: {}", record.name(), e.getMessage());
+            }
+        }
+        vm.publish(record.withHistory(new VmRecord.History(
+                record.history().restarts(), which.run().text(), record.history().recentRestarts())));
+        Ending own = ownReason;
+        ended(own == null ? how : new Ending(true, own.reason(), own.message(), how.exitCode(), how.signal()));
+    }
+
+    private void machineEnded(Machine which, MachineEnd end) {
+        if (which != machine || vm.gone() || vm.record().state() == VmState.STOPPING) {
+            return;
+        }
+        MainProcess last = main;
+        if (last != null && !last.awaitDone(LAST_OUTPUT)) {
+            LOG.warn("the last output of {} may be incomplete", vm.record().name());
+        }
+        boolean waitsForRestart = vm.record().state() == VmState.STARTING;
+        Timing.Alarm restart = restartAlarm;
+        restartAlarm = null;
+        destroy(() -> {});
+        if (waitsForRestart && restart != null) {
+            restartAlarm = restart;
+            return;
+        }
+        Ending own = ownReason;
+        ended(own == null ? Ending.of(end) : own);
+    }
+
+    /** The machine does not answer any more. */
+    void lost(Machine in, String why) {
+        if (in == machine) {
+            destroy(() -> {});
+        }
+        ended(Ending.failed(Ending.MACHINE_LOST, why));
+    }
+
+    /** A run is over: the restart policy says what comes now. */
+    void ended(Ending end) {
+        cancelAlarms();
+        afterResume = null;
+        VmRecord record = vm.record();
+        Instant now = Micros.exact(shared.timing().now());
+        switch (RestartPolicy.decide(vm.spec().restart(), end.failure(), record.history().recentRestarts(), now)) {
+            case RestartPolicy.Decision.Stay _ -> finish(end.failure() ? VmState.FAILED : VmState.STOPPED, end);
+            case RestartPolicy.Decision.GiveUp loop ->
+                finish(
+                        VmState.FAILED,
+                        new Ending(
+                                true,
+                                Ending.CRASH_LOOP,
+                                "restarted " + loop.restarts() + " times within "
+                                        + vm.spec().restart().window().toSeconds() + " s; at last " + end.message(),
+                                end.exitCode(),
+                                end.signal()));
+            case RestartPolicy.Decision.Again again -> restartLater(record, end, again, now);
+        }
+    }
+
+    private void restartLater(VmRecord record, Ending end, RestartPolicy.Decision.Again again, Instant now) {
+        String message = end.message() + "; restart " + again.number() + " of "
+                + vm.spec().restart().maxRestarts() + " in " + again.delay().toMillis() + " ms";
+        healthy = Optional.empty();
+        VmRecord.History history = record.history();
+        CompletableFuture<Void> unused = vm.storeLater(
+                record.withPhase(record.phase()
+                                .with(VmState.STARTING, end.reason(), message)
+                                .exited(end.exitCode(), end.signal()))
+                        .withHistory(new VmRecord.History(
+                                history.restarts() + 1,
+                                history.endedRun(),
+                                RestartPolicy.remember(vm.spec().restart(), history.recentRestarts(), now))),
+                "vm.restarting",
+                message,
+                Map.of("reason", end.reason()));
+        try {
+            log.say(message);
+        } catch (IOException e) {
+            LOG.warn("the log of {} cannot be written: {}", record.name(), e.getMessage());
+        }
+        restartAlarm = shared.timing().after(again.delay(), () -> turns.post(this::restart));
+    }
+
+    private void restart() {
+        restartAlarm = null;
+        if (vm.gone() || vm.record().state() != VmState.STARTING) {
+            return;
+        }
+        if (machine != null) {
+            startMain();
+            return;
+        }
+        makeNewMachine();
+    }
+
+    /** Another machine for the same Tiny VM, which holds its capacity. */
+    void makeNewMachine() {
+        try {
+            vm.store(placed(vm.record(), shared.engines().choose(vm.spec().engine())), "", "");
+        } catch (ManagerException e) {
+            ended(Ending.failed(Ending.START_FAILED, String.valueOf(e.getMessage())));
+            return;
+        }
+        makeMachineOrFail();
+    }
+
+    /** The end: stored while the machine and its exit status still exist, shown when nothing is left of it. */
+    void finish(VmState state, Ending end) {
+        VmRecord record = vm.record();
+        VmRecord.Phase phase =
+                record.phase().with(state, end.reason(), end.message()).ended(Micros.exact(shared.timing().now()));
+        if (end.exitCode().isPresent() || end.signal().isPresent()) {
+            phase = phase.exited(end.exitCode(), end.signal());
+        }
+        VmRecord next = record.withPhase(phase);
+        String type = state == VmState.FAILED ? "vm.failed" : "vm.stopped";
+        CompletableFuture<Void> stored = vm.submit(next, type, end.message(), Map.of("reason", end.reason()));
+        try {
+            Store.await(stored);
+        } catch (ManagerException e) {
+            LOG.error("the end of {} could not be stored: {}", record.name(), e.getMessage());
+        }
+        boolean unhealthy = end.reason().equals(Ending.UNHEALTHY);
+        destroy(() -> shared.admission().release(vm.id()));
+        healthy = unhealthy ? Optional.of(false) : Optional.empty();
+        vm.publish(next);
+        vm.stopFinished();
+    }
+
+    private MainRun run(int processId) {
+        return new MainRun(vm.record().placement().generation(), processId);
+    }
+
+    private static long oomKills(Machine in) {
+        try {
+            return in.stats().oomKills();
+        } catch (EngineException e) {
+            return 0;
+        }
+    }
+
+    private void cancelAlarms() {
+        stopHealth();
+        for (Timing.Alarm alarm : java.util.Arrays.asList(memoryAlarm, restartAlarm, killAlarm)) {
+            if (alarm != null) {
+                alarm.cancel();
+            }
+        }
+        memoryAlarm = null;
+        restartAlarm = null;
+        killAlarm = null;
+    }
+
+    private void stopHealth() {
+        if (health != null) {
+            health.stop();
+            health = null;
+        }
+    }
+
+    private final class MainListener implements MainProcess.Listener {
+        @Override
+        public void ended(MainProcess process, Output end) {
+            turns.post(() -> mainEnded(process, end));
+        }
+
+        @Override
+        public void logStuck(String reason) {
+            turns.post(() -> vm.tell(
+                    "log.stuck", "its log cannot be written, its output waits: " + reason, Map.of()));
+        }
+    }
+}
