@@ -193,6 +193,9 @@ final class Posix {
 
     static String[] flistxattr(int file) throws Failure {
         try (Arena arena = Arena.ofConfined()) {
+            if (call("flistxattr", arena, FLISTXATTR, file, MemorySegment.NULL, 0L) == 0) {
+                return new String[0];
+            }
             MemorySegment buffer = arena.allocate(ImportLimits.MAX_XATTR_BYTES);
             long length = call("flistxattr", arena, FLISTXATTR, file, buffer, buffer.byteSize());
             String names =

@@ -27,7 +27,10 @@ final class TreeReader {
     /** Inode to the first name that was copied, of files with several names. */
     private final Map<Long, String> linked = new HashMap<>();
 
-    private TreeReader(RootfsWriter writer, MessageDigest digest, long device) {
+    private final MemorySegment buffer;
+
+    private TreeReader(RootfsWriter writer, MessageDigest digest, long device, Arena arena) {
+        this.buffer = arena.allocate(1 << 17);
         this.writer = writer;
         this.digest = digest;
         this.device = device;
@@ -41,10 +44,12 @@ final class TreeReader {
      */
     static List<String> read(int source, RootfsWriter writer, MessageDigest digest) throws IOException, Posix.Failure {
         Posix.Stat stat = Posix.stat(source, "");
-        TreeReader reader = new TreeReader(writer, digest, stat.device());
-        writer.directory("", reader.meta(source, stat));
-        reader.children(source, "");
-        return reader.leftOut;
+        try (Arena arena = Arena.ofConfined()) {
+            TreeReader reader = new TreeReader(writer, digest, stat.device(), arena);
+            writer.directory("", reader.meta(source, stat));
+            reader.children(source, "");
+            return reader.leftOut;
+        }
     }
 
     private void children(int directory, String name) throws IOException, Posix.Failure {
@@ -98,14 +103,14 @@ final class TreeReader {
         // The directory may change while it is read: non-blocking, so that a fifo which took the file's place cannot
         // stall the import.
         int file = Posix.openat(parent, child, Posix.O_RDONLY | Posix.O_NOFOLLOW | Posix.O_NONBLOCK, 0);
-        try (FileStream content = new FileStream(file, digest)) {
+        try {
             Posix.Stat stat = Posix.stat(file, "");
             if (!stat.isFile()) {
                 throw EntryName.refused(path, "changed while it was read; stop what writes there and try again");
             }
             FileMeta meta = meta(file, stat);
             describe('0', path, meta, Long.toString(stat.size()));
-            writer.file(path, meta, stat.size(), content);
+            writer.file(path, meta, stat.size(), new FileStream(file, digest, buffer));
         } finally {
             Posix.close(file);
         }
@@ -155,12 +160,12 @@ final class TreeReader {
     private static final class FileStream extends InputStream {
         private final int file;
         private final MessageDigest digest;
-        private final Arena arena = Arena.ofConfined();
-        private final MemorySegment buffer = arena.allocate(1 << 17);
+        private final MemorySegment buffer;
 
-        FileStream(int file, MessageDigest digest) {
+        FileStream(int file, MessageDigest digest, MemorySegment buffer) {
             this.file = file;
             this.digest = digest;
+            this.buffer = buffer;
         }
 
         @Override
@@ -182,11 +187,6 @@ final class TreeReader {
             } catch (Posix.Failure e) {
                 throw new IOException(e.getMessage(), e);
             }
-        }
-
-        @Override
-        public void close() {
-            arena.close();
         }
     }
 }
