@@ -6,7 +6,7 @@ enum {
     LIMIT_STREAMS = 1024,                  /* open at once on the connection */
     LIMIT_RECEIVE_WINDOW_BYTES = 262144,   /* what WELCOME grants the host on each stream */
     LIMIT_UNACKNOWLEDGED_BYTES = 262144,   /* output kept per process, stdout and stderr together */
-    LIMIT_STDIN_BYTES = 1048576,           /* stdin waiting for one process, over re-attaches */
+    LIMIT_STDIN_BYTES = 8388608,           /* stdin waiting for one process, over re-attaches */
     LIMIT_ENDED_PROCESSES = 256,           /* records kept for ended processes */
     LIMIT_ENDED_OUTPUT_BYTES = 8388608,    /* output kept for all ended processes together */
     LIMIT_RUNNING_PROCESSES = 4096,        /* started by EXEC; the cgroup's pids limit is usually lower */

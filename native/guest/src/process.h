@@ -33,7 +33,8 @@ struct output {
 struct input {
     struct source source;
     struct byte_queue waiting;
-    bool closing; /* close when waiting is empty */
+    size_t earlier; /* of waiting: sent on a stream before the attached one, whose credit is nobody's now */
+    bool closing;   /* close when waiting is empty */
     struct process *process;
 };
 

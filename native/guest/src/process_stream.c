@@ -43,6 +43,7 @@ int process_stream_open(struct process *process, uint32_t id, uint64_t stdout_of
         stream_cancel(process->stream);
     attached->process = process;
     process->stream = &attached->stream;
+    process->input.earlier = process->input.waiting.length;
     process->output[0].sent = stdout_offset;
     process->output[1].sent = stderr_offset;
     /* What the host has, it need not get again. An ACK may have been lost with the connection before this one; without
@@ -59,8 +60,11 @@ static void release(struct stream *stream) {
 }
 
 void process_stream_input_used(struct process *process, size_t count) {
-    if (process->stream != NULL && count > 0)
-        stream_consume(process->stream, count);
+    struct input *input = &process->input;
+    size_t earlier = count < input->earlier ? count : input->earlier;
+    input->earlier -= earlier;
+    if (process->stream != NULL && count > earlier)
+        stream_consume(process->stream, count - earlier);
 }
 
 /* ---- from the host ---- */
@@ -73,9 +77,11 @@ static void send_signal(const struct process *process, struct wire_reader *paylo
         return;
     }
     /* A reaped process's number may be somebody else's by now. */
-    if (process->reaped || !process->started)
+    if (process->reaped)
         return;
-    (void)kill(group ? -process->pid : process->pid, number); /* ESRCH: it ended, EXITED follows */
+    /* Before exec the child may not lead its group yet. Otherwise ESRCH means that it ended, and EXITED follows. */
+    if (!group || (kill(-process->pid, number) != 0 && errno == ESRCH))
+        (void)kill(process->pid, number);
 }
 
 static void resize(const struct process *process, struct wire_reader *payload) {
@@ -102,7 +108,7 @@ static bool handle(struct stream *stream, const struct wire_frame *frame) {
     switch (frame->type) {
     case STDIN:
         if (stream_receive(stream, frame->length) && !process_input(process, frame->payload, frame->length))
-            connection_violation("more STDIN waits for one process than 1 MiB");
+            connection_violation("more STDIN waits for one process than 8 MiB");
         return true;
     case CLOSE_STDIN: process_input_close(process); return true;
     case SIGNAL: send_signal(process, &payload); return true;

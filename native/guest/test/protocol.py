@@ -116,6 +116,8 @@ class Host:
                     view = view[self.socket.send(view[:262144]):]
                 except BlockingIOError:
                     pass
+                except (BrokenPipeError, ConnectionResetError):
+                    raise Closed("the guest closed the connection") from None
 
     def send(self, name, stream, payload=b""): self.send_raw(frame(name, stream, payload))
 

@@ -51,7 +51,10 @@ class Violations(GuestCase):
 
     def refuse(self, *frames, hello=True):
         host = self.guest.connect(hello=hello)
-        host.send_raw(b"".join(frames))
+        try:
+            host.send_raw(b"".join(frames))
+        except Closed:
+            pass
         host.wait_closed()
         self.assertEqual(self.guest.connect().run(["echo", "alive"])[0], b"alive\n")
 
@@ -95,7 +98,8 @@ class Violations(GuestCase):
         host = self.host
         self.assert_errno(errno.ENAMETOOLONG, host.stat, "/" + "x" * 32767)
         self.assertEqual(len(host.run(["echo"] + ["x"] * 4095)[0]), 2 * 4095)
-        self.assertEqual(host.next_stream > 2, True)
+        host.send("PING", 0, u64(1))
+        host.expect(0, "PONG")
 
     def test_garbage_of_many_kinds(self):
         import random
@@ -120,10 +124,7 @@ class Violations(GuestCase):
 
 class Streams(GuestCase):
     def test_the_1025th_stream_is_answered_with_EMFILE(self):
-        for _ in range(1024):
-            self.host.open("FILE_WRITE", text("") + text("/dev/null/x") + u32(0) + u8(0))  # fails at once: not counted
-        self.guest.connect()
-        host = self.guest.connect()
+        host = self.host
         path = self.make("file", b"x" * 100)
         for _ in range(1024):
             stream = host.open("FILE_WRITE", text("") + text(path) + u32(0o644) + u8(APPEND))
