@@ -418,6 +418,10 @@ final class TinyVm {
         shared.admission().enqueue(id(), spec().resources(), () -> turns.post(run::admitted));
     }
 
+    void letOpenProcessesGo() {
+        open.clear();
+    }
+
     void stopFinished() {
         if (stopping != null) {
             stopping.complete(null);

@@ -261,6 +261,7 @@ final class VmRun {
         machine = null;
         main = null;
         healthy = Optional.empty();
+        vm.letOpenProcessesGo();
         if (last != null) {
             last.close();
         }

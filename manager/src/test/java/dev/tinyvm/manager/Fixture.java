@@ -1,0 +1,226 @@
+package dev.tinyvm.manager;
+
+import dev.tinyvm.engine.Engine;
+import dev.tinyvm.engine.EngineKind;
+import dev.tinyvm.engine.ExecRequest;
+import dev.tinyvm.engine.FakeEngine;
+import dev.tinyvm.engine.FakeHost;
+import dev.tinyvm.engine.GuestProcess;
+import dev.tinyvm.engine.GuestProcess.Output;
+import dev.tinyvm.manager.ImageCatalog.ImageInfo;
+import dev.tinyvm.manager.Manager.CreateRequest;
+import dev.tinyvm.manager.Manager.Event;
+import dev.tinyvm.manager.Manager.EventStream;
+import dev.tinyvm.manager.Manager.LogLine;
+import dev.tinyvm.manager.Manager.LogQuery;
+import dev.tinyvm.manager.Manager.LogStream;
+import dev.tinyvm.manager.Manager.VmState;
+import dev.tinyvm.manager.Manager.VmStatus;
+import dev.tinyvm.spec.Agent;
+import dev.tinyvm.spec.AgentSpec;
+import dev.tinyvm.spec.EngineChoice;
+import dev.tinyvm.spec.Health;
+import dev.tinyvm.spec.ManagerConfig;
+import dev.tinyvm.spec.Metadata;
+import dev.tinyvm.spec.Resources;
+import dev.tinyvm.spec.Restart;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.concurrent.Callable;
+
+/** A manager over a host in memory, which can die and come back. */
+final class Fixture implements AutoCloseable {
+    static final Duration PATIENCE = Duration.ofSeconds(60);
+    static final Restart NO_RESTART = new Restart(
+            Restart.Policy.NEVER, 5, Duration.ofMinutes(1), Duration.ofSeconds(1), Duration.ofMinutes(1), OptionalLong.empty());
+
+    final FakeHost host = new FakeHost();
+    final ManualTiming timing = new ManualTiming();
+    final Path data;
+    ManagerSettings settings;
+    FakeEngine engine;
+    HostManager manager;
+
+    Fixture(Path data) {
+        this(data, ManagerSettings.of(ManagerConfig.DEFAULT, "test")
+                .withCapacity(OptionalInt.of(4_000), OptionalLong.of(1L << 30)));
+    }
+
+    Fixture(Path data, ManagerSettings settings) {
+        this.data = data;
+        this.settings = settings;
+        this.engine = new FakeEngine(host);
+        this.manager = open(engine, Store.Gate.OPEN);
+    }
+
+    HostManager open(Engine wall, Store.Gate gate) {
+        return HostManager.open(
+                settings, data, Map.of(EngineKind.CONTAINER, wall), new Images(), timing, () -> {}, gate);
+    }
+
+    /** The manager goes, its Tiny VMs go on, the next manager comes. */
+    void reopen() {
+        closeManager();
+        openAgain();
+    }
+
+    void closeManager() {
+        engine.close();
+        manager.close();
+    }
+
+    void openAgain() {
+        engine = new FakeEngine(host);
+        manager = open(engine, Store.Gate.OPEN);
+    }
+
+    @Override
+    public void close() {
+        manager.shutdown(false);
+        closeManager();
+        host.ids().forEach(id -> host.vm(id).crash());
+    }
+
+    VmStatus create(Agent agent) {
+        return manager.create(CreateRequest.of(agent));
+    }
+
+    VmStatus run(String... command) {
+        return create(agent("", NO_RESTART, command));
+    }
+
+    VmState state(String vm) {
+        return manager.vm(vm).state();
+    }
+
+    void awaitState(String vm, VmState state) {
+        eventually(() -> state(vm) == state, () -> vm + " becomes " + state + ", it is " + manager.vm(vm));
+    }
+
+    /** All lines that are kept, of the process itself. */
+    List<String> log(String vm) {
+        return lines(vm).stream()
+                .filter(line -> !line.stream().equals("system"))
+                .map(LogLine::text)
+                .toList();
+    }
+
+    List<LogLine> lines(String vm) {
+        return drain(manager.logs(vm, new LogQuery(-1, Optional.empty(), false)));
+    }
+
+    static List<LogLine> drain(LogStream stream) {
+        List<LogLine> lines = new ArrayList<>();
+        try (stream) {
+            for (Optional<LogLine> line = stream.next(PATIENCE); line.isPresent(); line = stream.next(PATIENCE)) {
+                lines.add(line.get());
+            }
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+        return lines;
+    }
+
+    List<Event> events() {
+        List<Event> events = new ArrayList<>();
+        try (EventStream stream = manager.events(0, false)) {
+            for (Optional<Event> e = stream.next(PATIENCE); e.isPresent(); e = stream.next(PATIENCE)) {
+                events.add(e.get());
+            }
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+        return events;
+    }
+
+    List<String> eventTypes(String vm) {
+        return events().stream()
+                .filter(e -> e.vmId().equals(vm) || e.vmName().equals(vm))
+                .map(Event::type)
+                .toList();
+    }
+
+    String exec(String vm, String... command) {
+        try (GuestProcess process = manager.exec(vm, ExecRequest.of(command))) {
+            StringBuilder out = new StringBuilder();
+            while (true) {
+                switch (process.next()) {
+                    case Output.Stdout o -> out.append(new String(o.bytes(), java.nio.charset.StandardCharsets.UTF_8));
+                    case Output.Stderr ignored -> {}
+                    case Output.Exited ignored -> {
+                        return out.toString();
+                    }
+                    case Output.Lost lost -> throw new AssertionError(lost.reason());
+                }
+            }
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    static Agent agent(String name, Restart restart, String... command) {
+        return agent(name, Resources.DEFAULT, restart, Optional.empty(), command);
+    }
+
+    static Agent agent(String name, Resources resources, Restart restart, Optional<Health> health, String... command) {
+        return new Agent(
+                new Metadata(name, Map.of("team", "test")),
+                new AgentSpec(
+                        "host",
+                        EngineChoice.AUTO,
+                        List.of(command),
+                        Map.of("MODE", "fast"),
+                        "",
+                        "",
+                        resources,
+                        List.of(),
+                        restart,
+                        health,
+                        Duration.ofSeconds(10),
+                        1));
+    }
+
+    static Resources size(int cpuMillis, int memoryMiB) {
+        return new Resources(cpuMillis, (long) memoryMiB << 20, 16L << 20, 16);
+    }
+
+    static void eventually(Callable<Boolean> condition, java.util.function.Supplier<String> what) {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        try {
+            while (!condition.call()) {
+                if (System.nanoTime() > deadline) {
+                    throw new AssertionError("did not happen: " + what.get());
+                }
+                Thread.sleep(2);
+            }
+        } catch (AssertionError e) {
+            throw e;
+        } catch (Exception e) {
+            throw new AssertionError("while waiting: " + what.get(), e);
+        }
+    }
+
+    static void eventually(Callable<Boolean> condition, String what) {
+        eventually(condition, () -> what);
+    }
+
+    private static final class Images implements ImageCatalog {
+        private static final ImageInfo HOST = new ImageInfo("host", "host");
+
+        @Override
+        public Optional<ImageInfo> find(String reference) {
+            return reference.equals("host") ? Optional.of(HOST) : Optional.empty();
+        }
+
+        @Override
+        public List<ImageInfo> list() {
+            return List.of(HOST);
+        }
+    }
+}
