@@ -78,7 +78,10 @@ public interface ContractCommands {
         @Override
         public List<String> spam(long bytes) {
             return List.of(
-                    "sh", "-c", "i=$(( ($0 + 63) / 64 )); seq -f %063.0f 0 $((i - 1)) | head -c $0", Long.toString(bytes));
+                    "sh",
+                    "-c",
+                    "i=$(( ($0 + 63) / 64 )); seq -f %063.0f 0 $((i - 1)) | head -c $0",
+                    Long.toString(bytes));
         }
 
         @Override

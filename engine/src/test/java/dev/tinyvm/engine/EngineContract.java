@@ -50,8 +50,8 @@ public abstract class EngineContract extends NetworkContract {
     @Test
     void environmentDirectoryAndUserAreAsAsked() throws Exception {
         Machine machine = machine();
-        ExecRequest env = new ExecRequest(
-                List.of("env"), Map.of("MODE", "fast and=odd"), "", "", Optional.empty(), false, "");
+        ExecRequest env =
+                new ExecRequest(List.of("env"), Map.of("MODE", "fast and=odd"), "", "", Optional.empty(), false, "");
         assertThat(run(machine, env).stdout().lines()).contains("MODE=fast and=odd", "HOME=/home/user", "USER=user");
         assertThat(run(machine, "pwd").stdout()).isEqualTo("/home/user\n");
         ExecRequest there = new ExecRequest(List.of("pwd"), Map.of(), "/tmp", "", Optional.empty(), false, "");
@@ -121,8 +121,8 @@ public abstract class EngineContract extends NetworkContract {
     void aTerminalHasASizeThatCanChange() throws Exception {
         assumeTrue(hasTerminals(), "this engine has no terminals");
         Machine machine = machine();
-        ExecRequest size = new ExecRequest(
-                commands().window(), Map.of(), "", "", Optional.of(new WindowSize(33, 101)), true, "");
+        ExecRequest size =
+                new ExecRequest(commands().window(), Map.of(), "", "", Optional.of(new WindowSize(33, 101)), true, "");
         assertThat(run(machine, size).stdout().strip()).isEqualTo("33 101");
         ExecRequest shell = new ExecRequest(
                 List.of("sh", "-c", "echo ready; read x; stty size"),
@@ -171,7 +171,10 @@ public abstract class EngineContract extends NetworkContract {
                 all.add(threads.submit(() -> run(machine, "echo", word)));
             }
             for (int i = 0; i < all.size(); i++) {
-                assertThat(all.get(i).get(PATIENCE.toSeconds(), TimeUnit.SECONDS).stdout()).isEqualTo("word-" + i + "\n");
+                assertThat(all.get(i)
+                                .get(PATIENCE.toSeconds(), TimeUnit.SECONDS)
+                                .stdout())
+                        .isEqualTo("word-" + i + "\n");
             }
         }
     }
@@ -355,7 +358,9 @@ public abstract class EngineContract extends NetworkContract {
 
     protected static void assertCode(Code code, ThrowingCallable call, String mentioned) {
         assertThatThrownBy(call)
-                .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.code()).as(e.getMessage()).isEqualTo(code))
+                .isInstanceOfSatisfying(
+                        EngineException.class,
+                        e -> assertThat(e.code()).as(e.getMessage()).isEqualTo(code))
                 .hasMessageContaining(mentioned);
     }
 }

@@ -2,6 +2,7 @@ package dev.tinyvm.engine;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * An {@link Engine} in memory, for tests that need no wall and no root. It keeps the promises of {@link EngineContract}.
@@ -99,7 +100,7 @@ public final class FakeEngine implements Engine {
             requireOpen();
             machines.add(machine);
         }
-        vm.ended().thenRun(() -> {
+        CompletableFuture<Void> _ = vm.ended().thenRun(() -> {
             synchronized (machines) {
                 machines.remove(machine);
             }

@@ -225,7 +225,8 @@ public final class FakeFiles implements GuestFiles {
             public void close() {
                 if (!over) {
                     over = true;
-                    WriteOptions again = new WriteOptions(options.mode(), options.makeParents(), options.append(), false, false);
+                    WriteOptions again =
+                            new WriteOptions(options.mode(), options.makeParents(), options.append(), false, false);
                     files.store(user, path, bytes.toByteArray(), again);
                 }
             }
@@ -310,7 +311,8 @@ public final class FakeFiles implements GuestFiles {
 
     private Node find(String user, String path, boolean followLast) {
         Deque<Node> way = new ArrayDeque<>(List.of(root));
-        Deque<String> names = new ArrayDeque<>(Arrays.asList(absolute(user, path).substring(1).split("/")));
+        Deque<String> names =
+                new ArrayDeque<>(Arrays.asList(absolute(user, path).substring(1).split("/")));
         int links = 0;
         while (!names.isEmpty()) {
             String name = names.pop();

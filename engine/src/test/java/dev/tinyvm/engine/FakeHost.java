@@ -91,7 +91,8 @@ public final class FakeHost {
         vms.remove(id);
     }
 
-    @Nullable FakeProgram lookUp(String command) {
+    @Nullable
+    FakeProgram lookUp(String command) {
         return programs.get(command.substring(command.lastIndexOf('/') + 1));
     }
 

@@ -18,7 +18,7 @@ public final class FakeMachine implements Machine {
 
     FakeMachine(FakeVm vm) {
         this.vm = vm;
-        vm.ended().thenAccept(end -> {
+        CompletableFuture<Void> _ = vm.ended().thenAccept(end -> {
             if (!cut) {
                 ended.complete(end);
             }

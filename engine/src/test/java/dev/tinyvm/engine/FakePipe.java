@@ -61,7 +61,7 @@ final class FakePipe {
             return 0;
         }
         while (size == 0 && !ended && !broken) {
-            await();
+            pause();
         }
         if (size == 0) {
             if (broken && !ended) {
@@ -81,7 +81,7 @@ final class FakePipe {
         int at = offset;
         while (at < offset + length) {
             while (size == buffer.length && !ended && !broken) {
-                await();
+                pause();
             }
             if (ended || broken) {
                 throw new IOException("the connection is closed");
@@ -95,7 +95,9 @@ final class FakePipe {
         }
     }
 
-    private void await() throws IOException {
+    /** Waits once; callers loop. */
+    @SuppressWarnings("WaitNotInLoop")
+    private void pause() throws IOException {
         try {
             wait();
         } catch (InterruptedException e) {

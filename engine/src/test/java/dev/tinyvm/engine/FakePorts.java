@@ -62,7 +62,8 @@ public final class FakePorts {
         pipes.clear();
     }
 
-    private AutoCloseable listen(Map<Integer, Consumer<GuestConnection>> listeners, int port, Consumer<GuestConnection> handler) {
+    private AutoCloseable listen(
+            Map<Integer, Consumer<GuestConnection>> listeners, int port, Consumer<GuestConnection> handler) {
         if (listeners.putIfAbsent(port, handler) != null) {
             throw new EngineException(Code.INVALID, "could not listen on port " + port + ": EADDRINUSE");
         }

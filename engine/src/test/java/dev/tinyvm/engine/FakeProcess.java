@@ -158,7 +158,13 @@ public final class FakeProcess {
 
     ProcessInfo info() {
         return new ProcessInfo(
-                processId, pid(), running(), request.terminal().isPresent(), request.tag(), request.command(), startedAt);
+                processId,
+                pid(),
+                running(),
+                request.terminal().isPresent(),
+                request.tag(),
+                request.command(),
+                startedAt);
     }
 
     public synchronized boolean running() {
@@ -169,7 +175,8 @@ public final class FakeProcess {
         if (program == null) {
             throw new IllegalArgumentException("no program");
         }
-        Thread runner = Thread.ofVirtual().name(vm.id() + "-process-" + processId).unstarted(() -> run(program));
+        Thread runner =
+                Thread.ofVirtual().name(vm.id() + "-process-" + processId).unstarted(() -> run(program));
         synchronized (this) {
             thread = runner;
             runner.start();
@@ -215,7 +222,8 @@ public final class FakeProcess {
     }
 
     synchronized void acknowledge(long stdout, long stderr) {
-        while (!kept.isEmpty() && endOf(kept.getFirst()) <= (kept.getFirst() instanceof Output.Stdout ? stdout : stderr)) {
+        while (!kept.isEmpty()
+                && endOf(kept.getFirst()) <= (kept.getFirst() instanceof Output.Stdout ? stdout : stderr)) {
             keptBytes -= bytesOf(kept.removeFirst()).length;
         }
         notifyAll();
@@ -322,9 +330,11 @@ public final class FakeProcess {
 
     private static Output from(Output output, long wanted) {
         return switch (output) {
-            case Output.Stdout o when wanted > o.offset() ->
+            case Output.Stdout o
+            when wanted > o.offset() ->
                 new Output.Stdout(wanted, Arrays.copyOfRange(o.bytes(), (int) (wanted - o.offset()), o.bytes().length));
-            case Output.Stderr o when wanted > o.offset() ->
+            case Output.Stderr o
+            when wanted > o.offset() ->
                 new Output.Stderr(wanted, Arrays.copyOfRange(o.bytes(), (int) (wanted - o.offset()), o.bytes().length));
             default -> output;
         };

@@ -36,7 +36,9 @@ final class FakePrograms {
         programs.put("whoami", p -> say(p, p.user()));
         programs.put("id", p -> say(p, p.user()));
         programs.put("hostname", p -> say(p, p.vm().spec().hostname()));
-        programs.put("window", p -> say(p, p.window().map(w -> w.rows() + " " + w.columns()).orElse("none")));
+        programs.put(
+                "window",
+                p -> say(p, p.window().map(w -> w.rows() + " " + w.columns()).orElse("none")));
         programs.put("spam", FakePrograms::spam);
         programs.put("die", p -> p.dieBySignal(Integer.parseInt(word(p, 1, "9"))));
         programs.put("oom", FakePrograms::oom);
@@ -74,7 +76,10 @@ final class FakePrograms {
 
     private static int sleep(FakeProcess self) throws InterruptedException {
         String seconds = word(self, 1, "0");
-        self.sleep(seconds.equals("infinity") ? Duration.ofDays(1000) : Duration.ofMillis((long) (Double.parseDouble(seconds) * 1000)));
+        self.sleep(
+                seconds.equals("infinity")
+                        ? Duration.ofDays(1000)
+                        : Duration.ofMillis((long) (Double.parseDouble(seconds) * 1000)));
         return 0;
     }
 
@@ -218,7 +223,7 @@ final class FakePrograms {
             } else if (c == '\'' || c == '"') {
                 quote = c;
                 inWord = true;
-            } else if (Character.isWhitespace(c) && c != '\n' || c == ';' || c == '\n' || c == '&') {
+            } else if ((Character.isWhitespace(c) && c != '\n') || c == ';' || c == '\n' || c == '&') {
                 if (inWord) {
                     words.add(word.toString());
                     word.setLength(0);
@@ -267,7 +272,12 @@ final class FakePrograms {
     }
 
     private static String rest(FakeProcess self, int from) {
-        return String.join(" ", self.command().subList(Math.min(from, self.command().size()), self.command().size()));
+        return String.join(
+                " ",
+                self.command()
+                        .subList(
+                                Math.min(from, self.command().size()),
+                                self.command().size()));
     }
 
     /** Something done with a path. */

@@ -47,7 +47,8 @@ final class FakeStream implements GuestProcess {
     public void writeStdin(byte[] bytes, int offset, int length) {
         try {
             if (last != null || !process.writeStdin(bytes, offset, length)) {
-                throw new EngineException(Code.GONE, "could not write input: the process has ended or closed its input");
+                throw new EngineException(
+                        Code.GONE, "could not write input: the process has ended or closed its input");
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -82,7 +83,8 @@ final class FakeStream implements GuestProcess {
         process.wake();
     }
 
-    @Nullable Output lost() {
+    @Nullable
+    Output lost() {
         return last;
     }
 

@@ -122,7 +122,8 @@ public final class FakeVm {
         return process;
     }
 
-    @org.jspecify.annotations.Nullable FakeProgram program(String command) {
+    @org.jspecify.annotations.Nullable
+    FakeProgram program(String command) {
         return host.lookUp(command);
     }
 
@@ -229,7 +230,8 @@ public final class FakeVm {
     void requireLive() {
         if (ended.isDone()) {
             throw new EngineException(
-                    Code.GONE, "the machine " + id() + " has ended: " + ended.join().detail());
+                    Code.GONE,
+                    "the machine " + id() + " has ended: " + ended.join().detail());
         }
     }
 

@@ -38,7 +38,8 @@ public abstract class FilesContract extends ContractFixture {
         GuestFiles files = machine().files();
         write(files, "digits", "0123456789");
         try (var stream = files.read("", "digits", 3, 4).stream()) {
-            assertThat(new String(stream.readAllBytes(), StandardCharsets.UTF_8)).isEqualTo("3456");
+            assertThat(new String(stream.readAllBytes(), StandardCharsets.UTF_8))
+                    .isEqualTo("3456");
         }
     }
 
@@ -100,7 +101,10 @@ public abstract class FilesContract extends ContractFixture {
         stream.abort();
         stream.close();
         assertThat(text(files, "kept")).isEqualTo("old");
-        await("no temporary file", () -> files.list("", "/home/user", 1).stream().noneMatch(e -> e.size() == 3 && !e.path().equals("kept")));
+        await(
+                "no temporary file",
+                () -> files.list("", "/home/user", 1).stream()
+                        .noneMatch(e -> e.size() == 3 && !e.path().equals("kept")));
     }
 
     @Test

@@ -13,7 +13,12 @@ final class CallStream<T> extends LinkStream {
     private final Failure failure;
 
     CallStream(GuestLink link, String attempt, GuestMessage expected, Parser<T> parser) {
-        this(link, attempt, expected, parser, (errno, message) -> GuestErrors.engine(link.streams().machine(), attempt, errno, message));
+        this(
+                link,
+                attempt,
+                expected,
+                parser,
+                (errno, message) -> GuestErrors.engine(link.streams().machine(), attempt, errno, message));
     }
 
     CallStream(GuestLink link, String attempt, GuestMessage expected, Parser<T> parser, Failure failure) {

@@ -181,11 +181,16 @@ final class ConnectionStream extends LinkStream implements GuestConnection {
         try {
             int at = offset;
             while (at < offset + length) {
-                int count = sentEnd.get() ? 0 : window.take(Math.min(offset + length - at, LinkLimits.DATA_FRAME_BYTES));
+                int count =
+                        sentEnd.get() ? 0 : window.take(Math.min(offset + length - at, LinkLimits.DATA_FRAME_BYTES));
                 if (count == 0) {
                     throw new IOException("the connection is closed");
                 }
-                link.streams().sendBulk(GuestMessage.DATA.frame(id).bytes(bytes, at, count).finish());
+                link.streams()
+                        .sendBulk(GuestMessage.DATA
+                                .frame(id)
+                                .bytes(bytes, at, count)
+                                .finish());
                 at += count;
             }
         } catch (InterruptedException e) {

@@ -90,7 +90,11 @@ final class FileWriteStream extends LinkStream {
                         throw new EngineException(
                                 Code.PROTOCOL, "could not " + attempt + ": the guest ended the write before its end");
                     }
-                    link.streams().sendBulk(GuestMessage.DATA.frame(id).bytes(bytes, at, count).finish());
+                    link.streams()
+                            .sendBulk(GuestMessage.DATA
+                                    .frame(id)
+                                    .bytes(bytes, at, count)
+                                    .finish());
                     at += count;
                 }
             } catch (InterruptedException e) {

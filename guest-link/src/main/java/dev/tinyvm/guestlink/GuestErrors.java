@@ -12,8 +12,18 @@ final class GuestErrors {
     static EngineException engine(String machine, String attempt, int errno, String message) {
         Code code = switch (errno) {
             case Errno.ENOENT, Errno.ESRCH, Errno.ECONNREFUSED -> Code.NOT_FOUND;
-            case Errno.EACCES, Errno.EPERM, Errno.EINVAL, Errno.E2BIG, Errno.EBUSY, Errno.EADDRINUSE, Errno.ERANGE,
-                    Errno.ENOTDIR, Errno.EISDIR, Errno.ELOOP, Errno.ENAMETOOLONG, ENOEXEC -> Code.INVALID;
+            case Errno.EACCES,
+                    Errno.EPERM,
+                    Errno.EINVAL,
+                    Errno.E2BIG,
+                    Errno.EBUSY,
+                    Errno.EADDRINUSE,
+                    Errno.ERANGE,
+                    Errno.ENOTDIR,
+                    Errno.EISDIR,
+                    Errno.ELOOP,
+                    Errno.ENAMETOOLONG,
+                    ENOEXEC -> Code.INVALID;
             case Errno.EAGAIN, Errno.ENOMEM, Errno.EMFILE, Errno.ENFILE, Errno.ENOSPC, Errno.EDQUOT -> Code.LIMIT;
             default -> Code.FAILED;
         };
@@ -26,7 +36,9 @@ final class GuestErrors {
 
     /** The guest's words, cut to a bound, with the errno's name when they lack it. */
     private static String said(int errno, String message) {
-        String text = message.length() > LinkLimits.MAX_ERROR_CHARS ? message.substring(0, LinkLimits.MAX_ERROR_CHARS) : message;
+        String text = message.length() > LinkLimits.MAX_ERROR_CHARS
+                ? message.substring(0, LinkLimits.MAX_ERROR_CHARS)
+                : message;
         String name = Errno.name(errno);
         if (text.isEmpty()) {
             return name;

@@ -58,7 +58,9 @@ public final class GuestLink implements AutoCloseable {
 
     /** Starts a command; failures as in {@link dev.tinyvm.engine.Machine#exec}. */
     public GuestProcess exec(ExecRequest request) {
-        String program = request.command().isEmpty() ? "a command" : ProcessStream.shorten(request.command().getFirst());
+        String program = request.command().isEmpty()
+                ? "a command"
+                : ProcessStream.shorten(request.command().getFirst());
         boolean hasInput = request.stdin() || request.terminal().isPresent();
         return open(new ProcessStream(this, "start " + program, 0, 0, hasInput), () -> ProcessStream.exec(request))
                 .awaitStarted();
@@ -69,7 +71,11 @@ public final class GuestLink implements AutoCloseable {
         String attempt = "attach to process " + processId;
         return open(
                         new ProcessStream(this, attempt, stdoutOffset, stderrOffset, true),
-                        () -> GuestMessage.ATTACH.frame(0).u32(processId).u64(stdoutOffset).u64(stderrOffset))
+                        () -> GuestMessage.ATTACH
+                                .frame(0)
+                                .u32(processId)
+                                .u64(stdoutOffset)
+                                .u64(stderrOffset))
                 .awaitStarted();
     }
 
@@ -92,7 +98,8 @@ public final class GuestLink implements AutoCloseable {
     public GuestConnection dial(int port) {
         requirePort(port);
         ConnectionStream stream = open(
-                new ConnectionStream(this, "connect to port " + port), () -> GuestMessage.DIAL.frame(0).u16(port));
+                new ConnectionStream(this, "connect to port " + port),
+                () -> GuestMessage.DIAL.frame(0).u16(port));
         await(stream.opened(), LinkLimits.ANSWER, stream);
         return stream;
     }
@@ -101,15 +108,20 @@ public final class GuestLink implements AutoCloseable {
     public AutoCloseable listen(int port, Consumer<GuestConnection> handler) {
         requirePort(port);
         ListenStream stream = open(
-                new ListenStream(this, "listen on port " + port, handler), () -> GuestMessage.LISTEN.frame(0).u16(port));
+                new ListenStream(this, "listen on port " + port, handler),
+                () -> GuestMessage.LISTEN.frame(0).u16(port));
         await(stream.listening(), LinkLimits.ANSWER, stream);
         return stream;
     }
 
     /** The guest's own figures. */
     public GuestStatistics statistics() {
-        CallStream<GuestStatistics> call = new CallStream<>(this, "read statistics", GuestMessage.STATISTICS, payload -> new GuestStatistics(
-                payload.u63(), payload.u32(), payload.u63(), payload.u63(), payload.u63()));
+        CallStream<GuestStatistics> call = new CallStream<>(
+                this,
+                "read statistics",
+                GuestMessage.STATISTICS,
+                payload ->
+                        new GuestStatistics(payload.u63(), payload.u32(), payload.u63(), payload.u63(), payload.u63()));
         open(call, () -> GuestMessage.STATS.frame(0));
         return await(call.answer(), LinkLimits.ANSWER, call);
     }

@@ -21,7 +21,8 @@ final class GuestSocket {
     /** A connected channel in non-blocking mode. While the socket does not exist or refuses, it is tried again until {@code patience} is over. */
     static SocketChannel connect(Path socket, String machine, Duration patience) {
         CompletableFuture<SocketChannel> connected = new CompletableFuture<>();
-        Thread thread = Thread.ofVirtual().name("connect-" + machine).start(() -> tryUntil(socket, connected, patience));
+        Thread thread =
+                Thread.ofVirtual().name("connect-" + machine).start(() -> tryUntil(socket, connected, patience));
         try {
             return connected.get(patience.toNanos(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
@@ -29,12 +30,13 @@ final class GuestSocket {
             throw abandoned(connected, thread, "could not reach the guest of " + machine + ": interrupted", e);
         } catch (TimeoutException e) {
             throw abandoned(
-                    connected, thread, "could not reach the guest of " + machine + " in " + patience.toSeconds() + " s", e);
+                    connected,
+                    thread,
+                    "could not reach the guest of " + machine + " in " + patience.toSeconds() + " s",
+                    e);
         } catch (ExecutionException e) {
             throw new EngineException(
-                    Code.GONE,
-                    "could not reach the guest of " + machine + " at " + socket + ": " + e.getCause().getMessage(),
-                    e);
+                    Code.GONE, "could not reach the guest of " + machine + " at " + socket + ": " + e.getMessage(), e);
         }
     }
 

@@ -23,57 +23,83 @@ final class LinkFiles implements GuestFiles {
     public Entry stat(String user, String path, boolean followLinks) {
         String attempt = "stat " + path;
         CallStream<Entry> call = new CallStream<>(
-                link, attempt, GuestMessage.STAT, EntryReader::read, (errno, message) -> GuestErrors.file(attempt, errno, message));
-        link.open(call, () -> GuestMessage.FILE_STAT.frame(0).str(user).str(path).bool(followLinks));
+                link,
+                attempt,
+                GuestMessage.STAT,
+                EntryReader::read,
+                (errno, message) -> GuestErrors.file(attempt, errno, message));
+        link.open(
+                call, () -> GuestMessage.FILE_STAT.frame(0).str(user).str(path).bool(followLinks));
         return link.await(call.answer(), LinkLimits.PROGRESS, call);
     }
 
     @Override
     public List<Entry> list(String user, String path, int depth) {
         EntryListStream list = new EntryListStream(link, "list " + path);
-        link.open(list, () -> GuestMessage.FILE_LIST.frame(0).str(user).str(path).u32(Math.max(1, depth)));
+        link.open(
+                list, () -> GuestMessage.FILE_LIST.frame(0).str(user).str(path).u32(Math.max(1, depth)));
         return list.awaitAll();
     }
 
     @Override
     public void makeDirectory(String user, String path, int mode, boolean parents) {
-        call("make the directory " + path, GuestMessage.FILE_MKDIR, f -> f.str(user).str(path).u32(mode).bool(parents));
+        call(
+                "make the directory " + path,
+                GuestMessage.FILE_MKDIR,
+                f -> f.str(user).str(path).u32(mode).bool(parents));
     }
 
     @Override
     public void rename(String user, String from, String to, boolean noReplace) {
-        call("rename " + from + " to " + to, GuestMessage.FILE_RENAME, f -> f.str(user).str(from).str(to).bool(noReplace));
+        call(
+                "rename " + from + " to " + to,
+                GuestMessage.FILE_RENAME,
+                f -> f.str(user).str(from).str(to).bool(noReplace));
     }
 
     @Override
     public void remove(String user, String path, boolean recursive) {
-        call("remove " + path, GuestMessage.FILE_REMOVE, f -> f.str(user).str(path).bool(recursive));
+        call(
+                "remove " + path,
+                GuestMessage.FILE_REMOVE,
+                f -> f.str(user).str(path).bool(recursive));
     }
 
     @Override
     public void chmod(String user, String path, int mode) {
-        call("change the mode of " + path, GuestMessage.FILE_CHMOD, f -> f.str(user).str(path).u32(mode));
+        call(
+                "change the mode of " + path,
+                GuestMessage.FILE_CHMOD,
+                f -> f.str(user).str(path).u32(mode));
     }
 
     @Override
     public void chown(String path, String owner) {
-        call("change the owner of " + path, GuestMessage.FILE_CHOWN, f -> f.str("").str(path).str(owner));
+        call(
+                "change the owner of " + path,
+                GuestMessage.FILE_CHOWN,
+                f -> f.str("").str(path).str(owner));
     }
 
     @Override
     public void symlink(String user, String target, String path) {
-        call("make the link " + path, GuestMessage.FILE_SYMLINK, f -> f.str(user).str(target).str(path));
+        call(
+                "make the link " + path,
+                GuestMessage.FILE_SYMLINK,
+                f -> f.str(user).str(target).str(path));
     }
 
     @Override
     public Content read(String user, String path, long offset, long length) {
         FileReadStream stream = new FileReadStream(link, "read " + path);
-        link.open(stream, () -> GuestMessage.FILE_READ
-                .frame(0)
-                .str(user)
-                .str(path)
-                .u64(offset)
-                .u64(length < 0 ? -1 : length));
+        link.open(
+                stream,
+                () -> GuestMessage.FILE_READ
+                        .frame(0)
+                        .str(user)
+                        .str(path)
+                        .u64(offset)
+                        .u64(length < 0 ? -1 : length));
         return new Content(stream.awaitEntry(), stream.input());
     }
 
@@ -84,21 +110,34 @@ final class LinkFiles implements GuestFiles {
                 | (options.append() ? FLAG_APPEND : 0)
                 | (options.exclusive() ? FLAG_EXCLUSIVE : 0)
                 | (options.atomic() ? FLAG_ATOMIC : 0);
-        link.open(stream, () -> GuestMessage.FILE_WRITE.frame(0).str(user).str(path).u32(options.mode()).u8(flags));
+        link.open(
+                stream,
+                () -> GuestMessage.FILE_WRITE
+                        .frame(0)
+                        .str(user)
+                        .str(path)
+                        .u32(options.mode())
+                        .u8(flags));
         return stream.output();
     }
 
     @Override
     public AutoCloseable watch(String user, String path, boolean recursive, Consumer<Change> onEvent) {
         WatchStream stream = new WatchStream(link, "watch " + path, onEvent);
-        link.open(stream, () -> GuestMessage.FILE_WATCH.frame(0).str(user).str(path).bool(recursive));
+        link.open(
+                stream,
+                () -> GuestMessage.FILE_WATCH.frame(0).str(user).str(path).bool(recursive));
         stream.awaitWatching();
         return stream;
     }
 
     private void call(String attempt, GuestMessage type, Consumer<FrameWriter> fields) {
         CallStream<Boolean> call = new CallStream<>(
-                link, attempt, GuestMessage.DONE, payload -> true, (errno, message) -> GuestErrors.file(attempt, errno, message));
+                link,
+                attempt,
+                GuestMessage.DONE,
+                payload -> true,
+                (errno, message) -> GuestErrors.file(attempt, errno, message));
         link.open(call, () -> {
             FrameWriter frame = type.frame(0);
             fields.accept(frame);

@@ -58,7 +58,10 @@ final class ListenStream extends LinkStream implements AutoCloseable {
         try {
             handler.accept(connection);
         } catch (RuntimeException e) {
-            LOG.warn("a connection from inside {} failed in its handler", link.streams().machine(), e);
+            LOG.warn(
+                    "a connection from inside {} failed in its handler",
+                    link.streams().machine(),
+                    e);
             connection.close();
         }
     }

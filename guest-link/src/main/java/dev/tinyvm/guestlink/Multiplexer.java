@@ -113,7 +113,8 @@ final class Multiplexer implements LinkLoop.Endpoint {
     void open(LinkStream stream, FrameWriter frame) {
         if (frozen) {
             throw new EngineException(
-                    Code.INVALID, "could not " + stream.attempt + " in " + machine + ": it is frozen (paused); thaw it first");
+                    Code.INVALID,
+                    "could not " + stream.attempt + " in " + machine + ": it is frozen (paused); thaw it first");
         }
         awaitWelcome();
         if (openStreams.incrementAndGet() > LinkLimits.MAX_STREAMS) {
@@ -215,7 +216,8 @@ final class Multiplexer implements LinkLoop.Endpoint {
                         giveUp(stream);
                         throw new EngineException(
                                 Code.TIMEOUT,
-                                "could not " + attempt + " in " + machine + ": its guest did not answer in " + patience.toSeconds() + " s",
+                                "could not " + attempt + " in " + machine + ": its guest did not answer in "
+                                        + patience.toSeconds() + " s",
                                 e);
                     }
                     from = System.nanoTime();
@@ -234,7 +236,8 @@ final class Multiplexer implements LinkLoop.Endpoint {
         LinkEnd end = ended.getNow(null);
         Code code = end != null && end.kind() == LinkEnd.Kind.PROTOCOL ? Code.PROTOCOL : Code.GONE;
         return new EngineException(
-                code, "could not " + attempt + " in " + machine + ": " + (end == null ? "the link is closed" : end.detail()));
+                code,
+                "could not " + attempt + " in " + machine + ": " + (end == null ? "the link is closed" : end.detail()));
     }
 
     /** Ends the link and every stream on it, once. Any thread. */
@@ -363,8 +366,9 @@ final class Multiplexer implements LinkLoop.Endpoint {
         int errno = payload.i32();
         String text = payload.str();
         payload.finish();
-        String said = GuestErrors.engine(machine, "talk to the guest", errno, text).getMessage();
-        end(new LinkEnd(LinkEnd.Kind.CLOSED_BY_GUEST, said));
+        String why =
+                GuestErrors.engine(machine, "talk to the guest", errno, text).getMessage();
+        end(new LinkEnd(LinkEnd.Kind.CLOSED_BY_GUEST, String.valueOf(why)));
     }
 
     private void onStreamFrame(GuestMessage message, LinkStream stream, PayloadReader payload) throws WireException {
@@ -430,14 +434,16 @@ final class Multiplexer implements LinkLoop.Endpoint {
 
     private void endFor(Exception failure) {
         if (failure instanceof IOException) {
-            end(new LinkEnd(LinkEnd.Kind.CLOSED_BY_GUEST, "the link to " + machine + " broke: " + failure.getMessage()));
+            end(new LinkEnd(
+                    LinkEnd.Kind.CLOSED_BY_GUEST, "the link to " + machine + " broke: " + failure.getMessage()));
         } else {
             violation("it does not read: " + LinkLimits.OUTBOUND_MAX_BYTES + " bytes wait for it");
         }
     }
 
     private void violation(@Nullable String what) {
-        end(new LinkEnd(LinkEnd.Kind.PROTOCOL, "the guest of " + machine + " broke the protocol and was cut off: " + what));
+        end(new LinkEnd(
+                LinkEnd.Kind.PROTOCOL, "the guest of " + machine + " broke the protocol and was cut off: " + what));
     }
 
     private static RuntimeException rethrown(@Nullable Throwable cause) {

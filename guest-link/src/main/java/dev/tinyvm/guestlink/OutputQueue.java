@@ -42,7 +42,8 @@ final class OutputQueue {
         }
     }
 
-    @Nullable Output poll() {
+    @Nullable
+    Output poll() {
         Chunk chunk = chunks.pollFirst();
         if (chunk == null) {
             return null;

@@ -71,7 +71,8 @@ final class ProcessStream extends LinkStream implements GuestProcess {
         }
         for (String name : request.env().keySet()) {
             if (name.isEmpty() || name.indexOf('=') >= 0) {
-                throw new IllegalArgumentException("'" + shorten(name) + "' cannot be the name of an environment variable");
+                throw new IllegalArgumentException(
+                        "'" + shorten(name) + "' cannot be the name of an environment variable");
             }
         }
     }
@@ -125,7 +126,12 @@ final class ProcessStream extends LinkStream implements GuestProcess {
     @Override
     public void acknowledge(long stdoutOffset, long stderrOffset) {
         if (!over()) {
-            link.streams().send(GuestMessage.ACK.frame(id).u64(stdoutOffset).u64(stderrOffset).finish());
+            link.streams()
+                    .send(GuestMessage.ACK
+                            .frame(id)
+                            .u64(stdoutOffset)
+                            .u64(stderrOffset)
+                            .finish());
         }
     }
 
@@ -142,14 +148,20 @@ final class ProcessStream extends LinkStream implements GuestProcess {
                 int count = input.take(Math.min(offset + length - at, LinkLimits.DATA_FRAME_BYTES));
                 if (count == 0) {
                     throw new EngineException(
-                            Code.GONE, "could not write input to process " + processId + ": it has ended or its input is closed");
+                            Code.GONE,
+                            "could not write input to process " + processId + ": it has ended or its input is closed");
                 }
-                link.streams().sendBulk(GuestMessage.STDIN.frame(id).bytes(bytes, at, count).finish());
+                link.streams()
+                        .sendBulk(GuestMessage.STDIN
+                                .frame(id)
+                                .bytes(bytes, at, count)
+                                .finish());
                 at += count;
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new EngineException(Code.TIMEOUT, "could not write input to process " + processId + ": interrupted", e);
+            throw new EngineException(
+                    Code.TIMEOUT, "could not write input to process " + processId + ": interrupted", e);
         }
     }
 
@@ -166,14 +178,20 @@ final class ProcessStream extends LinkStream implements GuestProcess {
             throw new EngineException(Code.INVALID, "there is no signal " + signal + "; signals are 1 to 64");
         }
         if (!over()) {
-            link.streams().send(GuestMessage.SIGNAL.frame(id).u8(signal).bool(wholeGroup).finish());
+            link.streams()
+                    .send(GuestMessage.SIGNAL
+                            .frame(id)
+                            .u8(signal)
+                            .bool(wholeGroup)
+                            .finish());
         }
     }
 
     @Override
     public void resize(int rows, int columns) {
         if (!over()) {
-            link.streams().send(GuestMessage.RESIZE.frame(id).u16(rows).u16(columns).finish());
+            link.streams()
+                    .send(GuestMessage.RESIZE.frame(id).u16(rows).u16(columns).finish());
         }
     }
 
@@ -214,7 +232,8 @@ final class ProcessStream extends LinkStream implements GuestProcess {
     @Override
     void onError(int errno, String message) {
         EngineException failure = GuestErrors.engine(link.streams().machine(), attempt, errno, message);
-        // Everything else that is EINVAL was checked before it was sent: what is left is a user that the Tiny VM does not have.
+        // Everything else that is EINVAL was checked before it was sent: what is left is a user that the Tiny VM does
+        // not have.
         started.completeExceptionally(
                 errno == Errno.EINVAL
                         ? new EngineException(Code.NOT_FOUND, String.valueOf(failure.getMessage()), failure)

@@ -70,7 +70,6 @@ final class SendWindow {
         }
     }
 
-
     private int granted(int wanted) {
         if (closed) {
             return 0;

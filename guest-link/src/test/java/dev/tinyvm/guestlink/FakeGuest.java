@@ -162,7 +162,13 @@ final class FakeGuest implements AutoCloseable {
     }
 
     static ByteBuffer welcome() {
-        return GuestMessage.WELCOME.frame(0).u16(1).str("fake").u64(1).u32(WINDOW_BYTES).finish();
+        return GuestMessage.WELCOME
+                .frame(0)
+                .u16(1)
+                .str("fake")
+                .u64(1)
+                .u32(WINDOW_BYTES)
+                .finish();
     }
 
     private static void write(SocketChannel channel, ByteBuffer bytes) {
@@ -176,5 +182,6 @@ final class FakeGuest implements AutoCloseable {
     }
 
     /** What the host sent. */
+    @SuppressWarnings("ArrayRecordComponent")
     record Frame(GuestMessage message, int stream, byte[] payload) {}
 }

@@ -50,8 +50,16 @@ class GuestLinkTest {
         try (GuestLink link = connect()) {
             GuestProcess process = exec(link, ExecRequest.of("spam"));
             byte[] half = new byte[LinkLimits.WINDOW_BYTES / 2];
-            guest.send(GuestMessage.STDOUT.frame(1).u64(0).bytes(half, 0, half.length - 8).finish());
-            guest.send(GuestMessage.STDOUT.frame(1).u64(half.length - 8).bytes(half, 0, 8).finish());
+            guest.send(GuestMessage.STDOUT
+                    .frame(1)
+                    .u64(0)
+                    .bytes(half, 0, half.length - 8)
+                    .finish());
+            guest.send(GuestMessage.STDOUT
+                    .frame(1)
+                    .u64(half.length - 8)
+                    .bytes(half, 0, 8)
+                    .finish());
             int taken = 0;
             while (taken < half.length) {
                 taken += ((Output.Stdout) process.next()).bytes().length;
@@ -90,7 +98,10 @@ class GuestLinkTest {
                     () -> process.writeStdin(input, 0, input.length), Thread::startVirtualThread);
             guest.expect(GuestMessage.STDIN);
             guest.send(GuestMessage.EXITED.frame(1).u32(0).u8(0).u64(0).u64(0).finish());
-            assertThatThrownBy(() -> writing.get(60, TimeUnit.SECONDS)).cause().isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.GONE));
+            assertThatThrownBy(() -> writing.get(60, TimeUnit.SECONDS))
+                    .cause()
+                    .isInstanceOfSatisfying(
+                            EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.GONE));
         }
     }
 
@@ -113,7 +124,8 @@ class GuestLinkTest {
             guest.expect(GuestMessage.EXEC);
             link.setFrozen(true);
             assertThatThrownBy(() -> link.exec(ExecRequest.of("y")))
-                    .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.INVALID))
+                    .isInstanceOfSatisfying(
+                            EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.INVALID))
                     .hasMessageContaining("frozen");
             assertThat(under).isNotDone();
             link.setFrozen(false);
@@ -146,7 +158,10 @@ class GuestLinkTest {
             guest.hangUp();
             assertThat(link.ended().get(60, TimeUnit.SECONDS).kind()).isEqualTo(LinkEnd.Kind.CLOSED_BY_GUEST);
             assertThat(process.next()).isInstanceOf(Output.Lost.class);
-            assertThatThrownBy(() -> list.get(60, TimeUnit.SECONDS)).cause().isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.GONE));
+            assertThatThrownBy(() -> list.get(60, TimeUnit.SECONDS))
+                    .cause()
+                    .isInstanceOfSatisfying(
+                            EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.GONE));
         }
     }
 
@@ -202,7 +217,8 @@ class GuestLinkTest {
         guest.send(GuestMessage.ERROR.frame(stream).u32(errno).str("because").finish());
         assertThatThrownBy(() -> process.get(60, TimeUnit.SECONDS))
                 .cause()
-                .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.code()).isEqualTo(code))
+                .isInstanceOfSatisfying(
+                        EngineException.class, e -> assertThat(e.code()).isEqualTo(code))
                 .hasMessageContaining("prog")
                 .hasMessageContaining("because");
     }

@@ -32,14 +32,17 @@ class HostileGuestTest {
         guest.close();
         guest = new FakeGuest(false, true);
         Thread.startVirtualThread(() -> guest.send(ByteBuffer.wrap(noise(500))));
-        assertThatThrownBy(this::connect).isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.PROTOCOL));
+        assertThatThrownBy(this::connect)
+                .isInstanceOfSatisfying(
+                        EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.PROTOCOL));
     }
 
     @Test
     void aFrameBeforeTheWelcomeIsAViolation() {
         guest.close();
         guest = new FakeGuest(false, true);
-        Thread.startVirtualThread(() -> guest.send(GuestMessage.PING.frame(0).u64(1).finish()));
+        Thread.startVirtualThread(
+                () -> guest.send(GuestMessage.PING.frame(0).u64(1).finish()));
         assertThatThrownBy(this::connect).hasMessageContaining("before WELCOME");
     }
 
@@ -50,7 +53,9 @@ class HostileGuestTest {
             guest.send(ByteBuffer.wrap(noise(64 << 10)));
             assertThat(end(link).kind()).isEqualTo(LinkEnd.Kind.PROTOCOL);
             assertThat(process.next()).isInstanceOf(Output.Lost.class);
-            assertThatThrownBy(link::processes).isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.PROTOCOL));
+            assertThatThrownBy(link::processes)
+                    .isInstanceOfSatisfying(
+                            EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.PROTOCOL));
         }
     }
 
@@ -85,7 +90,11 @@ class HostileGuestTest {
             GuestProcess process = started(link);
             byte[] bytes = new byte[60_000];
             for (long offset = 0; offset <= LinkLimits.WINDOW_BYTES; offset += bytes.length) {
-                guest.send(GuestMessage.STDOUT.frame(1).u64(offset).bytes(bytes, 0, bytes.length).finish());
+                guest.send(GuestMessage.STDOUT
+                        .frame(1)
+                        .u64(offset)
+                        .bytes(bytes, 0, bytes.length)
+                        .finish());
             }
             assertThat(end(link).detail()).contains("credit");
             assertThat(process.processId()).isEqualTo(5);
@@ -141,7 +150,11 @@ class HostileGuestTest {
             GuestProcess process = started(link);
             process.close();
             guest.expect(GuestMessage.CANCEL);
-            guest.send(GuestMessage.STDOUT.frame(1).u64(0).bytes(new byte[1000], 0, 1000).finish());
+            guest.send(GuestMessage.STDOUT
+                    .frame(1)
+                    .u64(0)
+                    .bytes(new byte[1000], 0, 1000)
+                    .finish());
             guest.send(GuestMessage.EXITED.frame(1).u32(0).u8(0).u64(0).u64(0).finish());
             assertThat(started(link).pid()).isEqualTo(6);
             guest.send(GuestMessage.EXITED.frame(1).u32(0).u8(0).u64(0).u64(0).finish());

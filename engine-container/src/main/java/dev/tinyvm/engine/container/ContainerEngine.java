@@ -83,7 +83,8 @@ public final class ContainerEngine implements Engine {
         } catch (SpawnerException e) {
             throw Failures.creating(spec, e);
         } catch (IllegalArgumentException e) {
-            throw new EngineException(Code.INVALID, "could not make the machine " + spec.id() + ": " + e.getMessage(), e);
+            throw new EngineException(
+                    Code.INVALID, "could not make the machine " + spec.id() + ": " + e.getMessage(), e);
         }
         try {
             return connect(wall);
@@ -182,7 +183,8 @@ public final class ContainerEngine implements Engine {
             return spawner.create(spec);
         } catch (SpawnerLostException e) {
             spawner.destroy(spec.id());
-            throw new EngineException(Code.UNAVAILABLE, "could not make the machine " + spec.id() + ": " + e.getMessage(), e);
+            throw new EngineException(
+                    Code.UNAVAILABLE, "could not make the machine " + spec.id() + ": " + e.getMessage(), e);
         }
     }
 

@@ -56,7 +56,7 @@ final class ContainerMachine implements Machine {
 
     /** Begins to look for its end. */
     void watch() {
-        link.ended().thenAccept(end -> {
+        CompletableFuture<Void> _ = link.ended().thenAccept(end -> {
             if (end.kind() != LinkEnd.Kind.CLOSED_BY_HOST) {
                 startConcluding();
             }
@@ -230,7 +230,9 @@ final class ContainerMachine implements Machine {
     private void conclude() {
         LinkEnd linkEnd;
         try {
-            linkEnd = link.ended().completeOnTimeout(null, OTHER_SIGN.toMillis(), TimeUnit.MILLISECONDS).join();
+            linkEnd = link.ended()
+                    .completeOnTimeout(null, OTHER_SIGN.toMillis(), TimeUnit.MILLISECONDS)
+                    .join();
             if (linkEnd == null) {
                 link.close();
                 linkEnd = new LinkEnd(LinkEnd.Kind.CLOSED_BY_GUEST, "the first process ended");
@@ -254,8 +256,9 @@ final class ContainerMachine implements Machine {
         if (requested) {
             return new MachineEnd(MachineEnd.Cause.REQUESTED, id() + " was stopped");
         }
-        WallEnd end = wallEnd.completeOnTimeout(WallEnd.UNSEEN, OTHER_SIGN.toMillis(), TimeUnit.MILLISECONDS).join();
-        if (end == WallEnd.UNSEEN) {
+        WallEnd end = wallEnd.completeOnTimeout(WallEnd.UNSEEN, OTHER_SIGN.toMillis(), TimeUnit.MILLISECONDS)
+                .join();
+        if (end.equals(WallEnd.UNSEEN)) {
             // Either the event was missed, or the first process lives on without its link: nobody can use it then.
             spawner.kill(id());
         }
@@ -268,7 +271,8 @@ final class ContainerMachine implements Machine {
                     MachineEnd.Cause.OOM_KILLED,
                     "the kernel killed the first process of " + id() + ": out of memory; give it more than it has");
         }
-        return new MachineEnd(MachineEnd.Cause.GUEST_LOST, "the guest of " + id() + " ended by itself" + how(end.waitStatus));
+        return new MachineEnd(
+                MachineEnd.Cause.GUEST_LOST, "the guest of " + id() + " ended by itself" + how(end.waitStatus));
     }
 
     private long oomKillsNow() {

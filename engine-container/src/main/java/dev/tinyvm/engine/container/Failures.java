@@ -21,20 +21,40 @@ final class Failures {
             String remedy = refused.errno() == Errno.EACCES
                     ? "; add it to volumes.hostPaths of the manager's configuration (and no symbolic link may lead to it)"
                     : "";
-            return failure(Code.MOUNT, attempt + "a volume (" + paths + ") was refused: " + refused.sentence() + remedy, refused);
+            return failure(
+                    Code.MOUNT,
+                    attempt + "a volume (" + paths + ") was refused: " + refused.sentence() + remedy,
+                    refused);
         }
         return switch (refused.errno()) {
-            case Errno.ENOSPC, Errno.EDQUOT -> failure(
-                    Code.LIMIT, attempt + "the host's disk for writable layers is full: " + refused.sentence(), refused);
-            case Errno.ENOMEM -> failure(Code.LIMIT, attempt + "the host is out of memory: " + refused.sentence(), refused);
-            case Errno.EAGAIN, Errno.EMFILE, Errno.ENFILE -> failure(
-                    Code.LIMIT, attempt + "the host has no more room for processes or files: " + refused.sentence(), refused);
-            case Errno.EEXIST -> failure(Code.INVALID, attempt + refused.sentence() + "; choose another id or destroy that one", refused);
+            case Errno.ENOSPC, Errno.EDQUOT ->
+                failure(
+                        Code.LIMIT,
+                        attempt + "the host's disk for writable layers is full: " + refused.sentence(),
+                        refused);
+            case Errno.ENOMEM ->
+                failure(Code.LIMIT, attempt + "the host is out of memory: " + refused.sentence(), refused);
+            case Errno.EAGAIN, Errno.EMFILE, Errno.ENFILE ->
+                failure(
+                        Code.LIMIT,
+                        attempt + "the host has no more room for processes or files: " + refused.sentence(),
+                        refused);
+            case Errno.EEXIST ->
+                failure(
+                        Code.INVALID,
+                        attempt + refused.sentence() + "; choose another id or destroy that one",
+                        refused);
             case Errno.EINVAL -> failure(Code.INVALID, attempt + refused.sentence(), refused);
             case ESHUTDOWN -> failure(Code.UNAVAILABLE, attempt + refused.sentence(), refused);
-            default -> refused.step().contains("image") || refused.step().equals("mount-point") || refused.step().equals("execute-guest")
-                    ? failure(Code.IMAGE, attempt + "the image " + spec.image() + " cannot be used: " + refused.sentence(), refused)
-                    : failure(Code.UNAVAILABLE, attempt + refused.sentence(), refused);
+            default ->
+                refused.step().contains("image")
+                                || refused.step().equals("mount-point")
+                                || refused.step().equals("execute-guest")
+                        ? failure(
+                                Code.IMAGE,
+                                attempt + "the image " + spec.image() + " cannot be used: " + refused.sentence(),
+                                refused)
+                        : failure(Code.UNAVAILABLE, attempt + refused.sentence(), refused);
         };
     }
 

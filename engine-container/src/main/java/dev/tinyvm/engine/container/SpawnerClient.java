@@ -30,7 +30,10 @@ import org.slf4j.LoggerFactory;
 final class SpawnerClient implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SpawnerClient.class);
     private static final Duration ANSWER = Duration.ofSeconds(30);
-    private static final Duration CONNECT = Duration.ofSeconds(10);
+    /** A supervisor needs a moment to start the spawner again. */
+    private static final Duration RECONNECT = Duration.ofSeconds(10);
+
+    private static final Duration FIRST_CONNECT = Duration.ofSeconds(2);
     private static final long MIN_PAUSE_MILLIS = 5;
     private static final long MAX_PAUSE_MILLIS = 250;
 
@@ -81,7 +84,8 @@ final class SpawnerClient implements AutoCloseable {
         String attempt = "make the machine " + spec.id();
         return answer(
                 attempt,
-                current(attempt).send(frame, payload -> new Wall(spec.id(), payload.u32(), WallState.RUNNING, payload.str())));
+                current(attempt)
+                        .send(frame, payload -> new Wall(spec.id(), payload.u32(), WallState.RUNNING, payload.str())));
     }
 
     void destroy(String id) {
@@ -191,12 +195,14 @@ final class SpawnerClient implements AutoCloseable {
             throw new EngineException(Code.TIMEOUT, "could not " + attempt + ": interrupted", e);
         } catch (TimeoutException e) {
             throw new EngineException(
-                    Code.TIMEOUT, "could not " + attempt + ": the spawner did not answer in " + ANSWER.toSeconds() + " s", e);
+                    Code.TIMEOUT,
+                    "could not " + attempt + ": the spawner did not answer in " + ANSWER.toSeconds() + " s",
+                    e);
         } catch (ExecutionException e) {
             switch (e.getCause()) {
                 case SpawnerException refused -> {
-                    SpawnerException here = new SpawnerException(
-                            refused.errno(), refused.step(), String.valueOf(refused.getMessage()));
+                    SpawnerException here =
+                            new SpawnerException(refused.errno(), refused.step(), String.valueOf(refused.getMessage()));
                     here.initCause(refused);
                     throw here;
                 }
@@ -213,7 +219,7 @@ final class SpawnerClient implements AutoCloseable {
     private SpawnerConnection current(String attempt) {
         lock.lock();
         try {
-            long left = CONNECT.toNanos();
+            long left = (everConnected ? RECONNECT : FIRST_CONNECT).toNanos();
             while ((connection == null || connection.isBroken()) && !closed && left > 0) {
                 left = connected.awaitNanos(left);
             }
@@ -240,8 +246,10 @@ final class SpawnerClient implements AutoCloseable {
         long pause = MIN_PAUSE_MILLIS;
         while (true) {
             try {
-                SpawnerConnection fresh =
-                        new SpawnerConnection(socket, events, () -> Thread.ofVirtual().name("spawner-connect").start(this::connect));
+                SpawnerConnection fresh = new SpawnerConnection(
+                        socket,
+                        events,
+                        () -> Thread.ofVirtual().name("spawner-connect").start(this::connect));
                 adopt(fresh);
                 return;
             } catch (IOException e) {
@@ -287,7 +295,7 @@ final class SpawnerClient implements AutoCloseable {
         }
         if (again) {
             LOG.info("connected to the spawner again");
-            subscribed.whenComplete((ok, failure) -> {
+            CompletableFuture<Boolean> _ = subscribed.whenComplete((ok, failure) -> {
                 if (failure == null) {
                     events.reconnected();
                 }

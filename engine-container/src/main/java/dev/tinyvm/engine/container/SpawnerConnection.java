@@ -9,6 +9,7 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -42,7 +43,7 @@ final class SpawnerConnection implements AutoCloseable {
     /** Sends a request; {@code parser} reads the fields of its OK. */
     <T> CompletableFuture<T> send(FrameWriter request, Parser<T> parser) {
         CompletableFuture<T> answer = new CompletableFuture<>();
-        Parser<Boolean> complete = payload -> {
+        Completion complete = payload -> {
             T value = parser.parse(payload);
             if (value == null) {
                 return false;
@@ -119,7 +120,7 @@ final class SpawnerConnection implements AutoCloseable {
             throw new WireException("an answer that nobody asked for");
         }
         if (type == SpawnerRequest.OK) {
-            if (request.complete.parse(payload)) {
+            if (request.complete.read(payload)) {
                 pending.remove(number);
             }
         } else if (type == SpawnerRequest.ERROR) {
@@ -163,7 +164,7 @@ final class SpawnerConnection implements AutoCloseable {
     }
 
     private void failAll() {
-        for (Integer number : pending.keySet()) {
+        for (Integer number : List.copyOf(pending.keySet())) {
             Pending request = pending.remove(number);
             if (request != null) {
                 request.answer.completeExceptionally(
@@ -182,8 +183,14 @@ final class SpawnerConnection implements AutoCloseable {
 
     /** Reads an OK's fields; null when another OK of the same request follows. */
     interface Parser<T> {
-        @Nullable T parse(PayloadReader payload) throws WireException;
+        @Nullable
+        T parse(PayloadReader payload) throws WireException;
     }
 
-    private record Pending(CompletableFuture<?> answer, Parser<Boolean> complete) {}
+    /** Reads an OK and completes its request; false when another OK follows. */
+    private interface Completion {
+        boolean read(PayloadReader payload) throws WireException;
+    }
+
+    private record Pending(CompletableFuture<?> answer, Completion complete) {}
 }

@@ -17,10 +17,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.jspecify.annotations.Nullable;
 
 /** The engine contract behind real walls, and what only this wall has. */
 class ContainerEngineTest extends EngineContract {
@@ -82,13 +82,16 @@ class ContainerEngineTest extends EngineContract {
     @Test
     void availabilityNamesTheCgroups() {
         assertThat(engine().availability())
-                .isInstanceOfSatisfying(Engine.Availability.Available.class, a -> assertThat(a.detail()).contains("cgroup"));
+                .isInstanceOfSatisfying(
+                        Engine.Availability.Available.class,
+                        a -> assertThat(a.detail()).contains("cgroup"));
     }
 
     @Test
     void aVolumeOutsideOfTheAllowListIsRefusedWithItsPath() {
         assertThatThrownBy(() -> machine(List.of(new Volume("/root", "/data", true))))
-                .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.MOUNT))
+                .isInstanceOfSatisfying(
+                        EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.MOUNT))
                 .hasMessageContaining("/root")
                 .hasMessageContaining("volumes.hostPaths");
         assertThat(engine().machines()).isEmpty();
@@ -108,7 +111,8 @@ class ContainerEngineTest extends EngineContract {
         String id = newId();
         MachineSpec spec = new MachineSpec(id, "no-such-image", RESOURCES, List.of(), "tiny", "user");
         assertThatThrownBy(() -> engine().create(spec))
-                .isInstanceOfSatisfying(EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.IMAGE))
+                .isInstanceOfSatisfying(
+                        EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.IMAGE))
                 .hasMessageContaining("no-such-image");
         assertNothingLeft(id);
     }

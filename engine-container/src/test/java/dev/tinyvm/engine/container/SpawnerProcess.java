@@ -10,6 +10,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** A spawner of the test's own in a directory of its own; gone without a trace after {@link #close}. */
 final class SpawnerProcess implements AutoCloseable {
@@ -117,9 +118,12 @@ final class SpawnerProcess implements AutoCloseable {
     }
 
     private static Path root() {
-        Path at = Path.of("").toAbsolutePath();
-        while (!Files.exists(at.resolve("spec/guest-protocol.md"))) {
+        @Nullable Path at = Path.of("").toAbsolutePath();
+        while (at != null && !Files.exists(at.resolve("spec/guest-protocol.md"))) {
             at = at.getParent();
+        }
+        if (at == null) {
+            throw new AssertionError("the tests must run inside of the repository");
         }
         return at;
     }

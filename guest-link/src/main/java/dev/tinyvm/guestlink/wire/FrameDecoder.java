@@ -71,8 +71,8 @@ public final class FrameDecoder {
         int count = Math.min(wanted - partialBytes, in.remaining());
         if (partial.length < partialBytes + count) {
             int capacity = Math.max(Math.max(FIRST_CAPACITY, partialBytes + count), 2 * partial.length);
-            partial = Arrays.copyOf(
-                    partial, Math.min(capacity, WireLimits.HEADER_BYTES + WireLimits.MAX_PAYLOAD_BYTES));
+            partial =
+                    Arrays.copyOf(partial, Math.min(capacity, WireLimits.HEADER_BYTES + WireLimits.MAX_PAYLOAD_BYTES));
         }
         in.get(partial, partialBytes, count);
         partialBytes += count;
@@ -80,8 +80,8 @@ public final class FrameDecoder {
 
     private static int payloadLength(int length, short reserved) throws WireException {
         if (length < 0 || length > WireLimits.MAX_PAYLOAD_BYTES) {
-            throw new WireException("a frame claims " + Integer.toUnsignedString(length) + " payload bytes, allowed are "
-                    + WireLimits.MAX_PAYLOAD_BYTES);
+            throw new WireException("a frame claims " + Integer.toUnsignedString(length)
+                    + " payload bytes, allowed are " + WireLimits.MAX_PAYLOAD_BYTES);
         }
         if (reserved != 0) {
             throw new WireException("a frame's reserved bytes are not 0");

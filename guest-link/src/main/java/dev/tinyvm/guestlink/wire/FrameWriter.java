@@ -55,8 +55,8 @@ public final class FrameWriter {
     public FrameWriter str(String value) {
         byte[] encoded = value.getBytes(StandardCharsets.UTF_8);
         if (encoded.length > WireLimits.MAX_STR_BYTES) {
-            throw new IllegalArgumentException(
-                    "a text of " + encoded.length + " bytes is too long, at most " + WireLimits.MAX_STR_BYTES + " are allowed");
+            throw new IllegalArgumentException("a text of " + encoded.length + " bytes is too long, at most "
+                    + WireLimits.MAX_STR_BYTES + " are allowed");
         }
         if (value.indexOf('\0') >= 0) {
             throw new IllegalArgumentException("a text contains a NUL character");

@@ -112,7 +112,8 @@ public final class PayloadReader {
 
     private void need(int bytes) throws WireException {
         if (payload.remaining() < bytes) {
-            throw new WireException("a payload is too short: " + bytes + " bytes needed, " + payload.remaining() + " left");
+            throw new WireException(
+                    "a payload is too short: " + bytes + " bytes needed, " + payload.remaining() + " left");
         }
     }
 }

@@ -35,7 +35,9 @@ class FrameDecoderTest {
         frame.get(bytes);
         assertThat(decode(bytes, 100)).hasSize(1);
         bytes[3] = 1;
-        assertThatThrownBy(() -> decode(bytes, bytes.length)).isInstanceOf(WireException.class).hasMessageContaining("65537");
+        assertThatThrownBy(() -> decode(bytes, bytes.length))
+                .isInstanceOf(WireException.class)
+                .hasMessageContaining("65537");
     }
 
     @Test
@@ -45,12 +47,15 @@ class FrameDecoderTest {
         assertThatThrownBy(() -> decode(negative, 0)).isInstanceOf(WireException.class);
         byte[] reserved = new byte[12];
         reserved[7] = 1;
-        assertThatThrownBy(() -> decode(reserved, 12)).isInstanceOf(WireException.class).hasMessageContaining("reserved");
+        assertThatThrownBy(() -> decode(reserved, 12))
+                .isInstanceOf(WireException.class)
+                .hasMessageContaining("reserved");
     }
 
     @Test
     void memoryFollowsWhatCameNotWhatWasPromised() throws Exception {
-        ByteBuffer promise = ByteBuffer.allocate(12).putInt(0, 65_536).put(4, (byte) 9).putInt(8, 1);
+        ByteBuffer promise =
+                ByteBuffer.allocate(12).putInt(0, 65_536).put(4, (byte) 9).putInt(8, 1);
         FrameDecoder decoder = new FrameDecoder();
         decoder.feed(promise, (type, flags, number, payload) -> {
             throw new AssertionError("no frame is complete");
@@ -78,7 +83,7 @@ class FrameDecoderTest {
 
     @Test
     void theCorpusSharedWithTheGuestIsCutAtEveryByteWithTheSameOutcome() throws IOException {
-        Path corpus = corpus();
+        Path corpus = Repository.file("native/guest/test/corpus");
         assumeTrue(Files.isDirectory(corpus), "no corpus at " + corpus);
         try (Stream<Path> files = Files.walk(corpus)) {
             List<Path> inputs = files.filter(f -> f.toString().endsWith(".bin")).toList();
@@ -88,7 +93,9 @@ class FrameDecoderTest {
                 String whole = outcome(bytes, bytes.length);
                 int step = Math.max(1, bytes.length / 2_000);
                 for (int cut = 1; cut < bytes.length; cut += step) {
-                    assertThat(outcome(bytes, cut)).as(input.getFileName() + " cut at " + cut).isEqualTo(whole);
+                    assertThat(outcome(bytes, cut))
+                            .as(input.getFileName() + " cut at " + cut)
+                            .isEqualTo(whole);
                 }
             }
         }
@@ -124,7 +131,12 @@ class FrameDecoderTest {
         ByteBuffer all = ByteBuffer.allocate(4096);
         all.put(GuestMessage.HELLO.frame(0).u16(1).u16(1).u32(65_536).finish());
         all.put(GuestMessage.CANCEL.frame(7).finish());
-        all.put(GuestMessage.FILE_STAT.frame(8).str("user").str("/home/user/ä").bool(true).finish());
+        all.put(GuestMessage.FILE_STAT
+                .frame(8)
+                .str("user")
+                .str("/home/user/ä")
+                .bool(true)
+                .finish());
         all.put(GuestMessage.EXEC
                 .frame(9)
                 .u32(0)
@@ -144,8 +156,11 @@ class FrameDecoderTest {
     /** @param cut where the stream is cut in two; 0: after every byte */
     private static List<String> decode(byte[] stream, int cut) throws WireException {
         List<String> frames = new ArrayList<>();
-        feed(stream, cut, (type, flags, number, payload) ->
-                frames.add(type + " " + flags + " " + number + " " + java.util.Arrays.hashCode(new PayloadReader(payload).bytes())));
+        feed(
+                stream,
+                cut,
+                (type, flags, number, payload) -> frames.add(type + " " + flags + " " + number + " "
+                        + java.util.Arrays.hashCode(new PayloadReader(payload).bytes())));
         return frames;
     }
 
@@ -159,13 +174,5 @@ class FrameDecoderTest {
         }
         decoder.feed(ByteBuffer.wrap(stream, 0, cut), sink);
         decoder.feed(ByteBuffer.wrap(stream, cut, stream.length - cut), sink);
-    }
-
-    private static Path corpus() {
-        Path at = Path.of("").toAbsolutePath();
-        while (!Files.exists(at.resolve("spec/guest-protocol.md"))) {
-            at = at.getParent();
-        }
-        return at.resolve("native/guest/test/corpus");
     }
 }
