@@ -1,5 +1,5 @@
 """STATS, SHUTDOWN, PID 1, other ways to start."""
-import errno, os, pty, signal, socket, subprocess, sys, tempfile, time, tty, unittest
+import errno, os, pty, shutil, signal, socket, subprocess, sys, tempfile, time, tty, unittest
 from cases import GuestCase
 from protocol import *
 
@@ -167,6 +167,55 @@ class Pid1(unittest.TestCase):
         last = self.host.open("SHUTDOWN", u32(60000))
         self.host.expect(last, "DONE")
         self.assertEqual(self.guest.process.wait(DEADLINE_SECONDS), 0)
+
+
+class Walled(unittest.TestCase):
+    """PID 1 with a range of user ids, as the spawner starts it: everything about users must work there, too."""
+
+    def setUp(self):
+        wall = (sys.executable, os.path.join(HERE, "wall.py"))
+        probe = subprocess.run([*wall, "/bin/true"], capture_output=True)
+        if probe.returncode != 0:
+            self.skipTest("this machine allows no mapped user namespace: " + probe.stderr.decode().strip()[-200:])
+        # The mapped root is nobody outside: the program must lie where anybody may reach it.
+        self.place = tempfile.mkdtemp(prefix="tinyvm-guest-wall-")
+        self.addCleanup(shutil.rmtree, self.place, True)
+        os.chmod(self.place, 0o777)
+        program = shutil.copy(os.path.join(BUILD, "tinyvm-guest"), self.place)
+        self.guest = Guest(program, prefix=wall)
+        self.addCleanup(self.guest.stop)
+        self.host = self.guest.connect()
+
+    def test_commands_and_files_of_users(self):
+        self.assertEqual(self.host.run(["id"])[0], b"uid=0(root) gid=0(root) groups=0(root)\n")
+        self.assertEqual(self.host.run(["id", "-u"], user="nobody")[0], b"65534\n")
+        self.assertEqual(self.host.run(["id", "-G"], user="1234:55")[0], b"55\n")
+        path = os.path.join(self.place, "file")
+        self.host.write(path, b"x", mode=0o600, user="1234")
+        self.assertEqual(os.stat(path).st_uid, 1000000 + 1234)
+        self.assertEqual(self.host.stat(path)["uid"], 1234)
+        with self.assertRaises(GuestError) as caught:
+            self.host.read(path, user="nobody")
+        self.assertEqual(caught.exception.errno, errno.EACCES)
+        self.assertEqual(self.host.read(path), b"x")
+        self.host.done("FILE_CHOWN", text("") + text(path) + text("nobody"))
+        self.assertEqual(self.host.read(path, user="nobody"), b"x")
+        with self.assertRaises(GuestError) as caught:
+            self.host.run(["true"], user="70000")
+        self.assertEqual(caught.exception.errno, errno.EINVAL)
+
+    def test_the_oom_killer_is_led_to_commands(self):
+        own, commands = int(self.host.read("/proc/1/oom_score_adj")), int(self.host.run(["cat", "/proc/self/oom_score_adj"])[0])
+        self.assertGreater(commands, own)
+
+    def test_root_inside_cannot_write_over_outside_files(self):
+        path = os.path.join(self.place, "outside")
+        with open(path, "w") as file:
+            file.write("untouched")
+        with self.assertRaises(GuestError) as caught:
+            self.host.write(path, b"x")
+        self.assertEqual(caught.exception.errno, errno.EACCES)
+        self.assertEqual(self.host.read(path), b"untouched")
 
 
 if __name__ == "__main__":
