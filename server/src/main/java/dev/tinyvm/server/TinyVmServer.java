@@ -79,6 +79,8 @@ public final class TinyVmServer implements AutoCloseable {
         webSockets.setMaxBinaryMessageSize(Limits.FRAME_BYTES);
         webSockets.setMaxTextMessageSize(Limits.JSON_BYTES);
         webSockets.setMaxFrameSize(Limits.JSON_BYTES);
+        // Else a frame of any size would be taken in parts, and refused only once so much of it has come.
+        webSockets.setAutoFragment(false);
         // Our own pings and silence limit see dead clients; a quiet command is not a dead one.
         webSockets.setIdleTimeout(Duration.ZERO);
         dispatcher.webSockets(webSockets);

@@ -3,6 +3,12 @@ package dev.tinyvm.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.tinyvm.server.ServerFixture.Answer;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.net.URI;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -310,6 +316,28 @@ class ApiTest {
         assertThat(fixture.send("GET", "/api/v1/events", "", "", "Last-Event-ID", "x")
                         .status())
                 .isEqualTo(400);
+    }
+
+    @Test
+    void changesOfFilesAreStreamed() throws Exception {
+        String vm = fixture.vm("watched");
+        fixture.post("/api/v1/vms/" + vm + "/files/mkdir", "{\"path\":\"w\"}");
+        HttpRequest request = HttpRequest.newBuilder(
+                        URI.create(fixture.server.url() + "/api/v1/vms/" + vm + "/files/watch?path=w"))
+                .header("X-API-Key", ServerFixture.LOCAL_KEY)
+                .build();
+        try (BufferedReader lines = new BufferedReader(new InputStreamReader(
+                fixture.http
+                        .send(request, HttpResponse.BodyHandlers.ofInputStream())
+                        .body(),
+                StandardCharsets.UTF_8))) {
+            fixture.send("PUT", "/api/v1/vms/" + vm + "/files?path=w/new&atomic=false", "", "x");
+            String line = lines.readLine();
+            while (!line.startsWith("data: ")) {
+                line = lines.readLine();
+            }
+            assertThat(line).contains("\"path\":\"new\"");
+        }
     }
 
     @Test

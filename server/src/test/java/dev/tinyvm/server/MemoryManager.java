@@ -46,6 +46,9 @@ public final class MemoryManager implements Manager {
         @Nullable
         Instant endedAt;
 
+        Map<String, String> tags = Map.of();
+        Optional<Deadline> deadline = Optional.empty();
+
         final Instant createdAt = Instant.now();
         final MemoryStream<LogLine> logs = new MemoryStream<>();
 
@@ -268,6 +271,20 @@ public final class MemoryManager implements Manager {
                 was.diskBytes(),
                 request.pids().orElse(was.pids()));
         machine(vm).resize(found.resources);
+        return status(found);
+    }
+
+    @Override
+    public synchronized VmStatus setDeadline(String vm, Optional<Deadline> deadline) {
+        Vm found = find(vm);
+        found.deadline = deadline;
+        return status(found);
+    }
+
+    @Override
+    public synchronized VmStatus setTags(String vm, Map<String, String> tags) {
+        Vm found = find(vm);
+        found.tags = tags;
         return status(found);
     }
 
@@ -508,6 +525,7 @@ public final class MemoryManager implements Manager {
                 vm.createdAt,
                 vm.state == VmState.PENDING ? Optional.empty() : Optional.of(vm.createdAt),
                 Optional.ofNullable(vm.endedAt),
-                Map.of());
+                vm.tags,
+                vm.deadline);
     }
 }

@@ -6,12 +6,15 @@ import com.networknt.schema.InputFormat;
 import com.networknt.schema.Schema;
 import com.networknt.schema.SchemaRegistry;
 import com.networknt.schema.SpecificationVersion;
+import dev.tinyvm.manager.Manager.Deadline;
 import dev.tinyvm.server.ServerFixture.Answer;
 import java.io.InputStream;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.AfterAll;
@@ -106,6 +109,7 @@ class OpenApiContractTest {
         String vm = made.json().path("id").asString("");
         check("GET", "/api/v1/vms", fixture.get("/api/v1/vms?limit=1&state=running&label=team=search"));
         check("GET", "/api/v1/vms", fixture.get("/api/v1/vms?state=nonsense"));
+        fixture.manager.setDeadline(vm, Optional.of(new Deadline(Instant.now(), Deadline.Action.PAUSE)));
         check("GET", "/api/v1/vms/{vm}", fixture.get("/api/v1/vms/" + vm));
         for (String verb : List.of("pause", "resume", "stop", "start", "restart")) {
             check("POST", "/api/v1/vms/{vm}/" + verb, fixture.post("/api/v1/vms/" + vm + "/" + verb, ""));

@@ -32,8 +32,6 @@ final class FileRoutes {
     private static final int MAX_MODE = 07777;
     private static final int MAX_DEPTH = 64;
     private static final int WATCH_QUEUE = 1024;
-    /** So much of a refused upload is read, since a client that is still sending does not hear an answer. */
-    private static final long DRAIN_BYTES = 256L << 20;
 
     private final Manager manager;
 
@@ -90,26 +88,19 @@ final class FileRoutes {
         call.header("X-TinyVM-Modified", entry.modifiedAt().toString());
     }
 
-    private void write(Call call) throws IOException {
+    private void write(Call call) {
         WriteOptions options = new WriteOptions(
                 call.query("mode").map(FileRoutes::mode).orElse(DEFAULT_FILE_MODE),
                 call.flag("parents", false),
                 call.flag("append", false),
                 call.flag("exclusive", false),
                 call.flag("atomic", true) && !call.flag("append", false));
-        try (InputStream in = call.bodyStream()) {
-            try {
-                long written = copy(in, files(call).write(user(call), path(call), options));
-                call.json(200, g -> {
-                    g.writeStartObject();
-                    g.writeNumberProperty("size", written);
-                    g.writeEndObject();
-                });
-            } catch (RuntimeException e) {
-                drain(in);
-                throw e;
-            }
-        }
+        long written = copy(call.bodyStream(), files(call).write(user(call), path(call), options));
+        call.json(200, g -> {
+            g.writeStartObject();
+            g.writeNumberProperty("size", written);
+            g.writeEndObject();
+        });
     }
 
     /** @throws HttpError 400 when the body breaks off; the file is then as it was (atomic) or in part */
@@ -144,20 +135,6 @@ final class FileRoutes {
             return in.read(buffer);
         } catch (IOException e) {
             throw HttpError.invalid("the upload broke off");
-        }
-    }
-
-    private static void drain(InputStream in) {
-        try {
-            byte[] buffer = new byte[BUFFER_BYTES];
-            long drained = 0;
-            int size = in.read(buffer);
-            while (size >= 0 && drained < DRAIN_BYTES) {
-                drained += size;
-                size = in.read(buffer);
-            }
-        } catch (IOException e) {
-            // The client has stopped sending; it may still hear the answer.
         }
     }
 

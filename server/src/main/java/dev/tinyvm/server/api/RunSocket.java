@@ -60,7 +60,8 @@ final class RunSocket implements FrameSocket.Body {
             if (agent.spec().command().isEmpty()) {
                 throw HttpError.invalid("spec.command is missing; a Tiny VM in the foreground needs something to run");
             }
-            VmStatus made = manager.create(new CreateRequest(idle(agent), "", "", wait, true, Map.of()));
+            VmStatus made =
+                    manager.create(new CreateRequest(idle(agent), "", "", wait, true, Map.of(), Optional.empty()));
             vm = made.id();
             made = awaitRunning(socket, made);
             attach(socket, made, agent.spec(), terminal, stdin);

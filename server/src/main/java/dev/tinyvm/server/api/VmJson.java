@@ -2,6 +2,7 @@ package dev.tinyvm.server.api;
 
 import dev.tinyvm.engine.MachineStats;
 import dev.tinyvm.manager.Manager.AgentStatus;
+import dev.tinyvm.manager.Manager.Deadline;
 import dev.tinyvm.manager.Manager.VmStats;
 import dev.tinyvm.manager.Manager.VmStatus;
 import dev.tinyvm.spec.Agent;
@@ -9,6 +10,7 @@ import dev.tinyvm.spec.DescriptorWriter;
 import dev.tinyvm.spec.Resources;
 import java.time.Instant;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import tools.jackson.core.JsonGenerator;
@@ -47,6 +49,13 @@ final class VmJson {
         g.writeStringProperty("createdAt", vm.createdAt().toString());
         instant(g, "startedAt", vm.startedAt());
         instant(g, "endedAt", vm.endedAt());
+        if (vm.deadline().isPresent()) {
+            Deadline deadline = vm.deadline().get();
+            g.writeObjectPropertyStart("deadline");
+            g.writeStringProperty("at", deadline.at().toString());
+            g.writeStringProperty("action", deadline.action().name().toLowerCase(Locale.ROOT));
+            g.writeEndObject();
+        }
         if (descriptor) {
             descriptor(g, agent);
         }

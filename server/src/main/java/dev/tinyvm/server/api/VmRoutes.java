@@ -102,10 +102,10 @@ final class VmRoutes {
                 boolean wait = body.flag("waitForCapacity", true);
                 Agent agent = Descriptors.field(body);
                 body.finish();
-                return new CreateRequest(agent, id, idempotencyKey, wait, false, Map.of());
+                return new CreateRequest(agent, id, idempotencyKey, wait, false, Map.of(), Optional.empty());
             }
         }
-        return new CreateRequest(Descriptors.read(text), "", idempotencyKey, true, false, Map.of());
+        return new CreateRequest(Descriptors.read(text), "", idempotencyKey, true, false, Map.of(), Optional.empty());
     }
 
     private void list(Call call) {

@@ -23,6 +23,10 @@ import org.jspecify.annotations.Nullable;
 public final class Call {
     private static final HttpField JSON = new PreEncodedHttpField(HttpHeader.CONTENT_TYPE, "application/json");
 
+    private static final int DRAIN_BUFFER_BYTES = 16 << 10;
+    private static final long DRAIN_BYTES = 256L << 20;
+    private static final Duration DRAIN_TIME = Duration.ofSeconds(30);
+
     private final Request request;
     private final Response response;
     private final Callback callback;
@@ -146,8 +150,9 @@ public final class Call {
         if (request.getLength() > maxBytes) {
             throw tooLarge(maxBytes);
         }
-        try (InputStream in = bodyStream()) {
-            byte[] bytes = in.readNBytes(maxBytes + 1);
+        try {
+            // Not closed: that would break the connection off when there is more, and the client would not hear why.
+            byte[] bytes = bodyStream().readNBytes(maxBytes + 1);
             if (bytes.length > maxBytes) {
                 throw tooLarge(maxBytes);
             }
@@ -260,8 +265,30 @@ public final class Call {
         if (answered) {
             return;
         }
+        drain();
         error.headers().forEach(this::header);
         json(error.status(), error.body(requestId));
+    }
+
+    /** A client that is still sending when the connection closes does not hear the answer: what it sends is read first, within bounds. */
+    private void drain() {
+        if (!requestHeader("Expect").isEmpty()) {
+            // It waits for leave to send, which it does not get.
+            return;
+        }
+        try {
+            InputStream in = bodyStream();
+            byte[] buffer = new byte[DRAIN_BUFFER_BYTES];
+            long end = System.nanoTime() + DRAIN_TIME.toNanos();
+            long drained = 0;
+            int size = in.read(buffer);
+            while (size >= 0 && drained < DRAIN_BYTES && System.nanoTime() < end) {
+                drained += size;
+                size = in.read(buffer);
+            }
+        } catch (IOException e) {
+            // It has stopped sending; it may still hear the answer.
+        }
     }
 
     private void answer(int status, byte[] body) {
