@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "limits.h"
+#include "messages.h"
 #include "process.h"
 #include "process_stream.h"
 
@@ -57,7 +58,7 @@ void process_input_close(struct process *process) {
     struct input *input = &process->input;
     if (input->source.fd < 0 || input->closing)
         return;
-    if ((process->flags & 1U) != 0) {
+    if ((process->flags & EXEC_PTY) != 0) {
         struct termios terminal;
         uint8_t end = tcgetattr(input->source.fd, &terminal) == 0 ? terminal.c_cc[VEOF] : 4;
         if (byte_queue_append(&input->waiting, &end, 1) == 0)
