@@ -149,9 +149,20 @@ class EnvdApiTest {
 
     @Test
     void aFormCarriesSeveralFiles() {
-        String form =
-                "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"one.txt\"\r\nContent-Type: text/plain\r\n\r\nfirst\r\n"
-                        + "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"/tmp/two.txt\"\r\n\r\nsecond\r\n--x\r\n--B--\r\n";
+        String form = String.join(
+                "\r\n",
+                "--B",
+                "Content-Disposition: form-data; name=\"file\"; filename=\"one.txt\"",
+                "Content-Type: text/plain",
+                "",
+                "first",
+                "--B",
+                "Content-Disposition: form-data; name=\"file\"; filename=\"/tmp/two.txt\"",
+                "",
+                "second",
+                "--x",
+                "--B--",
+                "");
         Answer up = upload("/files", "multipart/form-data; boundary=B", form.getBytes(StandardCharsets.UTF_8));
         assertThat(up.status()).isEqualTo(200);
         assertThat(up.json().size()).isEqualTo(2);

@@ -7,6 +7,7 @@ import dev.tinyvm.e2b.DoorFixture.Answer;
 import dev.tinyvm.e2b.DoorFixture.Opened;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -103,7 +104,7 @@ class PortProxyTest {
     }
 
     private String raw(String request) throws IOException {
-        try (Socket socket = new Socket("127.0.0.1", door.port());
+        try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), door.port());
                 InputStream in = socket.getInputStream()) {
             socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
