@@ -291,6 +291,22 @@ public abstract class EngineContract extends NetworkContract {
     }
 
     @Test
+    void aFrozenMachineCanBeKilled() throws Exception {
+        Machine machine = machine();
+        machine.freeze();
+        machine.kill();
+        assertThat(end(machine).cause()).isEqualTo(MachineEnd.Cause.REQUESTED);
+    }
+
+    @Test
+    void aFrozenMachineCanBeShutDown() throws Exception {
+        Machine machine = machine();
+        machine.freeze();
+        machine.shutdown(Duration.ofSeconds(10));
+        assertThat(end(machine).cause()).isEqualTo(MachineEnd.Cause.REQUESTED);
+    }
+
+    @Test
     void resizingShowsInTheFigures() {
         Machine machine = machine();
         machine.resize(new Resources(500, 128L << 20, RESOURCES.diskBytes(), 128));

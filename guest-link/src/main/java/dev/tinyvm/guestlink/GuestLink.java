@@ -44,7 +44,7 @@ public final class GuestLink implements AutoCloseable {
         Multiplexer streams = Multiplexer.connect(loop, socket, machine);
         GuestLink link = new GuestLink(streams);
         streams.setFrozen(frozen);
-        streams.start(link);
+        streams.start();
         if (!frozen) {
             try {
                 streams.awaitWelcome();

@@ -5,7 +5,6 @@ import dev.tinyvm.engine.EngineException.Code;
 import dev.tinyvm.guestlink.wire.FrameDecoder;
 import dev.tinyvm.guestlink.wire.FrameWriter;
 import dev.tinyvm.guestlink.wire.GuestMessage;
-import dev.tinyvm.guestlink.wire.PayloadReader;
 import dev.tinyvm.guestlink.wire.WireException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -39,8 +38,8 @@ final class Multiplexer implements LinkLoop.Endpoint {
     private final Pings pings = new Pings();
     private final AtomicInteger openStreams = new AtomicInteger();
     private final FrameDecoder decoder = new FrameDecoder();
+    private final IncomingFrames frames = new IncomingFrames(this);
     private volatile @Nullable SelectionKey key;
-    private @Nullable GuestLink link;
     private int lastNumber;
     private volatile boolean frozen;
     private volatile long thawedAtNanos;
@@ -58,8 +57,7 @@ final class Multiplexer implements LinkLoop.Endpoint {
     }
 
     /** Begins to read and says HELLO. */
-    void start(GuestLink owner) {
-        link = owner;
+    void start() {
         send(GuestMessage.HELLO
                 .frame(0)
                 .u16(LinkLimits.PROTOCOL_VERSION)
@@ -108,6 +106,29 @@ final class Multiplexer implements LinkLoop.Endpoint {
 
     InboundStreams inbound() {
         return inbound;
+    }
+
+    CancelledStreams cancelled() {
+        return cancelled;
+    }
+
+    Pings pings() {
+        return pings;
+    }
+
+    @Nullable
+    LinkStream find(int number) {
+        return streams.get(number);
+    }
+
+    boolean isWelcome() {
+        return welcome.isDone();
+    }
+
+    /** The guest's WELCOME. @param window what the host may send on each stream at its start */
+    void welcomed(long bootId, long window) {
+        sendWindow = window;
+        welcome.complete(bootId);
     }
 
     void open(LinkStream stream, FrameWriter frame) {
@@ -273,7 +294,7 @@ final class Multiplexer implements LinkLoop.Endpoint {
                 return;
             }
             buffer.flip();
-            decoder.feed(buffer, this::onFrame);
+            decoder.feed(buffer, frames);
         } catch (IOException e) {
             end(new LinkEnd(LinkEnd.Kind.CLOSED_BY_GUEST, "the link to " + machine + " broke: " + e.getMessage()));
         } catch (WireException e) {
@@ -293,130 +314,6 @@ final class Multiplexer implements LinkLoop.Endpoint {
     @Override
     public void onFailure(RuntimeException failure) {
         violation("its frame could not be handled: " + failure);
-    }
-
-    private void onFrame(byte type, byte flags, int number, ByteBuffer bytes) throws WireException {
-        GuestMessage message = GuestMessage.of(type, flags, number, true);
-        PayloadReader payload = new PayloadReader(bytes);
-        if (!welcome.isDone()) {
-            greeted(message, number, payload);
-            return;
-        }
-        if (number == 0) {
-            onConnectionFrame(message, payload);
-            return;
-        }
-        if (message == GuestMessage.WINDOW) {
-            pings.countControlFrame();
-        }
-        LinkStream stream = streams.get(number);
-        if (message == GuestMessage.INBOUND) {
-            if (stream != null || cancelled.contains(number)) {
-                throw new WireException("INBOUND under a number that is in use");
-            }
-            onInbound(number, payload);
-        } else if (stream != null) {
-            onStreamFrame(message, stream, payload);
-        } else if (!cancelled.ignore(number, message, bytes.remaining())) {
-            throw new WireException(message + " on the unknown stream " + Integer.toUnsignedString(number));
-        }
-    }
-
-    private void greeted(GuestMessage message, int number, PayloadReader payload) throws WireException {
-        if (message == GuestMessage.ERROR && number == 0) {
-            connectionError(payload);
-            return;
-        }
-        if (message != GuestMessage.WELCOME) {
-            throw new WireException(message + " before WELCOME");
-        }
-        int version = payload.u16();
-        payload.str();
-        long bootId = payload.u64();
-        long window = payload.u32();
-        payload.finish();
-        if (version != LinkLimits.PROTOCOL_VERSION) {
-            throw new WireException("WELCOME with the version " + version + ", which was not offered");
-        }
-        if (window > Integer.MAX_VALUE) {
-            throw new WireException("WELCOME with a window of " + window + " bytes");
-        }
-        sendWindow = window;
-        welcome.complete(bootId);
-    }
-
-    private void onConnectionFrame(GuestMessage message, PayloadReader payload) throws WireException {
-        switch (message) {
-            case PING -> {
-                long value = payload.u64();
-                payload.finish();
-                pings.countControlFrame();
-                send(GuestMessage.PONG.frame(0).u64(value).finish());
-            }
-            case PONG -> {
-                pings.received(payload.u64());
-                payload.finish();
-            }
-            case ERROR -> connectionError(payload);
-            default -> throw new WireException(message + " after WELCOME");
-        }
-    }
-
-    private void connectionError(PayloadReader payload) throws WireException {
-        int errno = payload.i32();
-        String text = payload.str();
-        payload.finish();
-        String why =
-                GuestErrors.engine(machine, "talk to the guest", errno, text).getMessage();
-        end(new LinkEnd(LinkEnd.Kind.CLOSED_BY_GUEST, String.valueOf(why)));
-    }
-
-    private void onStreamFrame(GuestMessage message, LinkStream stream, PayloadReader payload) throws WireException {
-        switch (message) {
-            case ERROR -> {
-                int errno = payload.i32();
-                String text = payload.str();
-                payload.finish();
-                remove(stream);
-                stream.onError(errno, text);
-            }
-            case DONE -> {
-                payload.finish();
-                remove(stream);
-                stream.onDone();
-            }
-            case CANCEL -> {
-                payload.finish();
-                remove(stream);
-                stream.onCancelled();
-            }
-            case WINDOW -> {
-                long credit = payload.u32();
-                payload.finish();
-                stream.onWindow(credit);
-            }
-            default -> {
-                stream.onFrame(message, payload);
-                payload.finish();
-            }
-        }
-    }
-
-    private void onInbound(int number, PayloadReader payload) throws WireException {
-        int listener = payload.i32();
-        payload.u16();
-        payload.finish();
-        LinkStream stream = streams.get(listener);
-        if (stream instanceof ListenStream listening && link != null && inbound.mayAccept()) {
-            ConnectionStream connection = new ConnectionStream(link, "serve a connection", true);
-            accept(connection, number);
-            listening.accepted(connection);
-        } else if (stream instanceof ListenStream || cancelled.contains(listener)) {
-            cancelled.add(number, 0);
-            send(GuestMessage.CANCEL.frame(number).finish());
-        } else {
-            throw new WireException("INBOUND for a port on which the host does not listen");
-        }
     }
 
     private void giveUp(@Nullable LinkStream stream) {

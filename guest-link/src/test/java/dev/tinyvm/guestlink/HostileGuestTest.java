@@ -10,6 +10,8 @@ import dev.tinyvm.engine.GuestProcess;
 import dev.tinyvm.engine.GuestProcess.Output;
 import dev.tinyvm.guestlink.wire.GuestMessage;
 import java.nio.ByteBuffer;
+import java.util.EnumSet;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -188,11 +190,70 @@ class HostileGuestTest {
                 GuestLink bad = connect()) {
             guest.send(ByteBuffer.wrap(noise(1000)));
             assertThat(end(bad).kind()).isEqualTo(LinkEnd.Kind.PROTOCOL);
-            CompletableFuture<?> ping = CompletableFuture.runAsync(fine::ping, Thread::startVirtualThread);
-            FakeGuest.Frame frame = good.expect(GuestMessage.PING);
-            good.send(GuestMessage.PONG.frame(0).bytes(frame.payload(), 0, 8).finish());
-            ping.get(60, TimeUnit.SECONDS);
+            assertAnswers(fine, good);
         }
+    }
+
+    @Test
+    void randomFramesEndALinkButNeverTheLoop() throws Exception {
+        Random random = new Random(11);
+        List<GuestMessage> messages = List.copyOf(EnumSet.allOf(GuestMessage.class));
+        for (int round = 0; round < 200; round++) {
+            try (FakeGuest liar = new FakeGuest(true, true);
+                    GuestLink link = GuestLink.connect(loop, liar.socket(), "liar", false)) {
+                CompletableFuture<?> list = CompletableFuture.runAsync(link::processes, Thread::startVirtualThread);
+                liar.expect(GuestMessage.LIST);
+                ByteBuffer frames = ByteBuffer.allocate(64 << 10);
+                for (int i = 0; i < 50; i++) {
+                    GuestMessage message = messages.get(random.nextInt(messages.size()));
+                    byte[] payload = new byte[random.nextInt(60)];
+                    if (random.nextBoolean()) {
+                        random.nextBytes(payload);
+                    }
+                    frames.put(message.frame(random.nextInt(3))
+                            .bytes(payload, 0, payload.length)
+                            .finish());
+                }
+                liar.flood(frames.flip(), 1);
+                liar.hangUp();
+                link.ended().get(60, TimeUnit.SECONDS);
+                list.handle((ok, failure) -> true).get(60, TimeUnit.SECONDS);
+            }
+        }
+        try (FakeGuest good = new FakeGuest(true, true);
+                GuestLink fine = GuestLink.connect(loop, good.socket(), "good", false)) {
+            assertAnswers(fine, good);
+        }
+    }
+
+    @Test
+    void closedLinksLeaveNoDescriptors() throws Exception {
+        guest.close();
+        long before = descriptors();
+        for (int round = 0; round < 300; round++) {
+            try (FakeGuest one = new FakeGuest(true, true);
+                    GuestLink link = GuestLink.connect(loop, one.socket(), "one", false)) {
+                assertThat(link.ended()).isNotDone();
+            }
+        }
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+        while (descriptors() > before + 20 && System.nanoTime() < deadline) {
+            Thread.sleep(10);
+        }
+        assertThat(descriptors()).isLessThanOrEqualTo(before + 20);
+    }
+
+    private static long descriptors() throws java.io.IOException {
+        try (var open = java.nio.file.Files.list(java.nio.file.Path.of("/proc/self/fd"))) {
+            return open.count();
+        }
+    }
+
+    private static void assertAnswers(GuestLink link, FakeGuest guest) throws Exception {
+        CompletableFuture<?> ping = CompletableFuture.runAsync(link::ping, Thread::startVirtualThread);
+        FakeGuest.Frame frame = guest.expect(GuestMessage.PING);
+        guest.send(GuestMessage.PONG.frame(0).bytes(frame.payload(), 0, 8).finish());
+        ping.get(60, TimeUnit.SECONDS);
     }
 
     private void assertCutOff(ByteBuffer frame, String why) throws Exception {

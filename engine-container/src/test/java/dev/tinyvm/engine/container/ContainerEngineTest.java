@@ -126,6 +126,15 @@ class ContainerEngineTest extends EngineContract {
     }
 
     @Test
+    void aMemoryBombEndsItselfAndIsCounted() throws Exception {
+        Machine machine = machine();
+        Result bomb = run(machine, "python3", "-c", "x = bytearray(1 << 30)");
+        assertThat(bomb.status()).isEqualTo(137);
+        assertThat(machine.stats().oomKills()).isPositive();
+        assertThat(run(machine, "true").status()).isZero();
+    }
+
+    @Test
     void killingTheSpawnerHarmsNoMachine() throws Exception {
         Machine machine = machine();
         spawner().server().destroyForcibly();

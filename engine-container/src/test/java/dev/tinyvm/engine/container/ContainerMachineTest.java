@@ -84,13 +84,14 @@ class ContainerMachineTest {
         CompletableFuture<Void> killed = CompletableFuture.runAsync(machine::kill, Thread::startVirtualThread);
         spawner.expect(KILL).ok();
         killed.get(60, TimeUnit.SECONDS);
+        FakeSpawner.shut(guest());
         subscription.event(1, "tiny", KILLED_BY_SIGKILL, 0);
         assertThat(end(machine).cause()).isEqualTo(MachineEnd.Cause.REQUESTED);
     }
 
     @Test
     void whenTheGuestHangsUpAtOnceNothingIsLeftBehind() throws Exception {
-        Path socket = spawner.guest("broken", FakeSpawner::shut);
+        Path socket = spawner.brokenGuest("broken");
         CompletableFuture<Machine> creating = create(List.of());
         spawner.expect(CREATE).ok(wall(socket));
         FakeSpawner.Request destroy = spawner.expect(DESTROY);

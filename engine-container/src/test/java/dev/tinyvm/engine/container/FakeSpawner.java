@@ -86,6 +86,13 @@ final class FakeSpawner implements AutoCloseable {
         return path;
     }
 
+    /** A guest's socket that hangs up on whoever connects. */
+    Path brokenGuest(String name) {
+        Path path = directory.resolve(name + ".sock");
+        listen(path, FakeSpawner::shut);
+        return path;
+    }
+
     /** Breaks every connection, as a spawner does that dies. */
     void dropConnections() {
         synchronized (connections) {
