@@ -6,11 +6,12 @@ import dev.tinyvm.e2b.proxy.PortProxy;
 import dev.tinyvm.e2b.proxy.Unreachable;
 import dev.tinyvm.manager.Manager;
 import dev.tinyvm.server.http.Authenticator;
+import dev.tinyvm.server.http.Door;
+import dev.tinyvm.server.http.Router;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.eclipse.jetty.server.Handler;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.util.Callback;
@@ -29,7 +30,7 @@ import org.slf4j.LoggerFactory;
  * All else is not taken. DNS rebinding gains nothing here: the control API always needs a key and envd a token, neither of which a browser adds by itself, and a
  * sandbox's own ports are as public as its user made them.
  */
-public final class E2bDoor extends Handler.Abstract implements AutoCloseable {
+public final class E2bDoor implements Door, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(E2bDoor.class);
     private static final Pattern SANDBOX_HOST = Pattern.compile("(\\d{1,5})-([a-z0-9]{8,32})\\.(.+)");
     private static final int MAX_PORT = 65_535;
@@ -49,8 +50,14 @@ public final class E2bDoor extends Handler.Abstract implements AutoCloseable {
     /** Where a request goes to. */
     private record Target(String sandboxId, int port) {}
 
+    /** All its requests are told by header, host or path before the routes are asked. */
     @Override
-    public boolean handle(Request request, Response response, Callback callback) {
+    public void mount(Router router) {
+        // Nothing to add: see above.
+    }
+
+    /** Answers a request of E2B's; {@code false} for any other. */
+    public boolean takes(Request request, Response response, Callback callback) {
         Exchange exchange = new Exchange(request, response, callback);
         try {
             Optional<Target> target = target(exchange);
