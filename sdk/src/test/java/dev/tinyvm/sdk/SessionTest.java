@@ -94,7 +94,8 @@ class SessionTest {
     @Test
     void aTerminalHasASizeThatCanChange() throws InterruptedException {
         String vm = fixture.vm("terminal");
-        ExecCommand shell = ExecCommand.of("sh").withTerminal(new Window(24, 80)).withStdin(true);
+        ExecCommand shell =
+                ExecCommand.of("sh").withTerminal(new Window(24, 80)).withStdin(true);
         try (ExecSession session = client.openExec(vm, shell)) {
             session.write("window\n".getBytes(StandardCharsets.UTF_8));
             SdkFixture.awaitOutput(session, "24 80\n");
@@ -126,36 +127,38 @@ class SessionTest {
         try (ExecSession session = client.openExec(vm, ExecCommand.of("nohup"))) {
             SdkFixture.awaitOutput(session, "ready\n");
         }
-        eventually("the command has been killed", () -> client.processes(vm).stream()
-                .noneMatch(ProcessStatus::running));
+        eventually(
+                "the command has been killed",
+                () -> client.processes(vm).stream().noneMatch(ProcessStatus::running));
     }
 
     @Test
     void aDetachedCommandGoesOn() throws InterruptedException {
         String vm = fixture.vm("detached");
         int process;
-        try (ExecSession session = client.openExec(vm, ExecCommand.of("stubborn").withDetach(true))) {
+        try (ExecSession session =
+                client.openExec(vm, ExecCommand.of("stubborn").withDetach(true))) {
             SdkFixture.awaitOutput(session, "ready\n");
             process = session.processId();
         }
         // A command that is not detached is gone by the time that its successor has been seen to end the same way.
         client.openExec(vm, FOREVER).close();
-        eventually("only the detached one runs", () -> client.processes(vm).stream()
-                .filter(ProcessStatus::running)
-                .map(ProcessStatus::processId)
-                .toList()
-                .equals(List.of(process)));
+        eventually(
+                "only the detached one runs",
+                () -> client.processes(vm).stream()
+                        .filter(ProcessStatus::running)
+                        .map(ProcessStatus::processId)
+                        .toList()
+                        .equals(List.of(process)));
     }
 
     @Test
     void errorsBeforeTheStartHaveTheirCodes() {
         String vm = fixture.vm("errors");
-        assertThat(catchThrowableOfType(
-                                TinyVmException.class, () -> client.openExec(vm, ExecCommand.of("nonesuch")))
+        assertThat(catchThrowableOfType(TinyVmException.class, () -> client.openExec(vm, ExecCommand.of("nonesuch")))
                         .code())
                 .isEqualTo("command_not_found");
-        TinyVmException noVm =
-                catchThrowableOfType(TinyVmException.class, () -> client.openExec("nowhere", FOREVER));
+        TinyVmException noVm = catchThrowableOfType(TinyVmException.class, () -> client.openExec("nowhere", FOREVER));
         assertThat(noVm.code()).isEqualTo("not_found");
         assertThat(noVm.status()).isEqualTo(404);
         try (TinyVmClient stranger = TinyVmClient.of(client.url(), "e2b_wrong")) {

@@ -82,7 +82,8 @@ class TinyVmClientTest {
         assertThat(result.stdout()).containsExactly(1, 2, 0xff);
         assertThat(client.exec(vm, ExecCommand.of("exit", "3")).shellStatus()).isEqualTo(3);
         assertThat(client.exec(vm, ExecCommand.of("die", "9")).shellStatus()).isEqualTo(137);
-        assertThat(client.exec(vm, ExecCommand.of("stderr", "oops")).stderrText()).isEqualTo("oops\n");
+        assertThat(client.exec(vm, ExecCommand.of("stderr", "oops")).stderrText())
+                .isEqualTo("oops\n");
         ExecResult late = client.exec(vm, ExecCommand.of("stubborn").withTimeout(Duration.ofMillis(300)));
         assertThat(late.timedOut()).isTrue();
         ExecResult env = client.exec(vm, ExecCommand.of("env").withEnv(Map.of("MODE", "fast")));
@@ -155,8 +156,8 @@ class TinyVmClientTest {
     void aBrokenDescriptorComesBackFieldByField() {
         TinyVmException e = catchThrowableOfType(
                 TinyVmException.class,
-                () -> client.apply(Descriptor.yaml(
-                        dev.tinyvm.server.ServerFixture.descriptor("broken").replace("replicas: 2", "replicas: lots"))));
+                () -> client.apply(Descriptor.yaml(dev.tinyvm.server.ServerFixture.descriptor("broken")
+                        .replace("replicas: 2", "replicas: lots"))));
         assertThat(e.problems()).isNotEmpty();
         assertThat(e.problems().getFirst().line()).isPositive();
         assertThat(e.problems().getFirst().path()).contains("replicas");
@@ -184,8 +185,7 @@ class TinyVmClientTest {
         try (TinyVmClient lonely = TinyVmClient.of("http://127.0.0.1:" + port, "")) {
             TinyVmConnectionException e =
                     catchThrowableOfType(TinyVmConnectionException.class, () -> lonely.vms(VmFilter.ALL));
-            assertThat(e)
-                    .hasMessage("no manager answers at http://127.0.0.1:" + port + "; start one with ./tinyvm up");
+            assertThat(e).hasMessage("no manager answers at http://127.0.0.1:" + port + "; start one with ./tinyvm up");
             assertThat(e.refused()).isTrue();
             TinyVmConnectionException socket = catchThrowableOfType(
                     TinyVmConnectionException.class, () -> lonely.openExec("x", ExecCommand.of("true")));
