@@ -22,10 +22,6 @@
 #include "cgroup.h"
 #include "seccomp.h"
 
-#ifdef TINYVM_TEST
-extern const char *test_fail_step;
-#endif
-
 struct child {
     const struct child_plan *plan;
     struct activation request;
@@ -257,6 +253,8 @@ static int hand_over(struct child *child, struct fault *fault) {
     char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     char *environment[] = {path, NULL};
     struct report executing = {.kind = REPORT_EXEC};
+    if (test_fails("execute-guest"))
+        return fault_set(fault, EIO, "execute-guest", "made to fail by a test");
     /* Descriptor 3 is taken by whatever was open first; its holder moves away. */
     int control = fcntl(child->plan->control, F_DUPFD_CLOEXEC, 64);
     int guest = fcntl(child->plan->guest, F_DUPFD_CLOEXEC, 64);
@@ -282,10 +280,8 @@ void child_run(const struct child_plan *plan) {
     int result = 0;
     for (size_t i = 0; result == 0 && i < sizeof steps / sizeof *steps; i++) {
         result = steps[i].run(&child, &report.fault);
-#ifdef TINYVM_TEST
-        if (result == 0 && test_fail_step != NULL && strcmp(test_fail_step, steps[i].name) == 0)
+        if (result == 0 && test_fails(steps[i].name))
             result = fault_set(&report.fault, EIO, steps[i].name, "made to fail by a test");
-#endif
     }
     send(plan->control, &report, sizeof report, MSG_NOSIGNAL);
     _exit(EXIT_FAILURE);

@@ -25,10 +25,6 @@
 
 enum { SOCKET_NAME_MAX = sizeof((struct sockaddr_un *)0)->sun_path - sizeof "/spawner.sock" };
 
-#ifdef TINYVM_TEST
-const char *test_fail_step;
-#endif
-
 static struct config config;
 static struct setup setup;
 
@@ -206,13 +202,6 @@ int main(int argc, char **argv) {
         printf("tinyvm-spawner %s, protocol %d\n", SPAWNER_VERSION, PROTOCOL_VERSION);
         return 0;
     }
-#ifdef TINYVM_TEST
-    if (argc > 3 && strcmp(argv[2], "--fail-step") == 0) {
-        test_fail_step = argv[3];
-        argv[3] = argv[1];
-        return serve(argc - 2 - 1, argv + 3);
-    }
-#endif
     if (argc < 2 || strcmp(argv[1], "serve") != 0) {
         fprintf(stderr, "usage: tinyvm-spawner serve --run DIR --images DIR --guest PATH --ready-fd N [options]\n"
                         "       tinyvm-spawner --version\n");

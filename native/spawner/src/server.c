@@ -201,12 +201,14 @@ static int shorter(int a, int b) {
     return a < 0 ? b : b < 0 || a < b ? a : b;
 }
 
+void server_forget(void) {
+    epoll = signals = supervisor = -1;
+}
+
 static int start_loop(struct fault *fault) {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
-    fd_close(&epoll);
-    fd_close(&signals);
     memset(waitings, 0, sizeof waitings);
     epoll = epoll_create1(EPOLL_CLOEXEC);
     signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -21,6 +21,8 @@ struct server_setup {
     void (*remove_everything)(void); /* the last act of QUIT */
 };
 
+/* In a process made by a spawner: its descriptors are closed, and their numbers mean nothing any more. */
+void server_forget(void);
 /* Adopts, reports `on_ready`, serves until QUIT; returns the process's exit code. */
 int server_run(const struct server_setup *setup, void (*on_ready)(const struct fault *fault));
 

@@ -19,6 +19,7 @@ enum { RESTART_PAUSE_MILLIS = 200, QUICK_DEATH_MILLIS = 1000 };
 
 static struct setup *setup;
 static struct shared *shared;
+static volatile int watched = -1; /* the supervisor's descriptor of the spawner */
 
 static size_t kept_fds(int *out, size_t room) {
     size_t used = cgroups_fds(out, room);
@@ -61,7 +62,9 @@ static int new_supervisor(void);
 
 static _Noreturn void become_spawner(int supervisor) {
     prctl(PR_SET_NAME, "tinyvm-spawner");
+    prctl(PR_SET_CHILD_SUBREAPER, 0);
     signal(SIGCHLD, SIG_DFL);
+    watched = -1;
     const struct server_setup server = {.host = &setup->host, .shared = shared, .listener = setup->listener,
                                         .supervisor = supervisor, .new_supervisor = new_supervisor,
                                         .remove_everything = remove_everything};
@@ -87,10 +90,12 @@ static int start_spawner(void) {
 /* Waits for the spawner at pidfd and starts others as long as it must. Returns the exit code. */
 static int watch_spawner(int spawner) {
     for (;;) {
+        watched = spawner;
         int64_t since = now_millis();
         struct pollfd poll_fd = {.fd = spawner, .events = POLLIN};
         while (spawner >= 0 && poll(&poll_fd, 1, -1) < 0 && errno == EINTR)
             ;
+        watched = -1;
         fd_close(&spawner);
         if (shared->finished != 0)
             return 0;
@@ -107,6 +112,8 @@ static int watch_spawner(int spawner) {
 static void on_terminate(int number) {
     (void)number;
     shared->quitting = 1;
+    if (watched >= 0)
+        sys_pidfd_signal(watched, SIGTERM);
 }
 
 static void be_supervisor(void) {
@@ -131,6 +138,7 @@ static int new_supervisor(void) {
         keep[count++] = self;
         if (close_all_but(keep, count) < 0)
             _exit(EXIT_SYSTEM);
+        server_forget();
         be_supervisor();
         _exit(watch_spawner(self));
     }

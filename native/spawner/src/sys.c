@@ -25,6 +25,19 @@ int fault_set(struct fault *fault, int error, const char *step, const char *form
     return -error;
 }
 
+#ifdef TINYVM_TEST
+static char failing_step[FAULT_STEP_BYTES];
+
+void test_read_failing_step(void) {
+    if (read_file_at(AT_FDCWD, "/run/fail-step", failing_step, sizeof failing_step) < 0)
+        failing_step[0] = 0;
+}
+
+bool test_fails(const char *step) {
+    return strcmp(failing_step, step) == 0;
+}
+#endif
+
 void fd_close(int *fd) {
     if (*fd >= 0) {
         int saved = errno;

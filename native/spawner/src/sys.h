@@ -68,4 +68,16 @@ int close_all_but(const int *keep, size_t count);
 /* The start time of a process in clock ticks since boot: with the pid it names a process for good. */
 int process_start_time(pid_t pid, uint64_t *out);
 
+/* Only in the test build: the step that the file `fail-step` in the run directory names is made to fail. */
+#ifdef TINYVM_TEST
+void test_read_failing_step(void);
+bool test_fails(const char *step);
+#else
+static inline void test_read_failing_step(void) {}
+static inline bool test_fails(const char *step) {
+    (void)step;
+    return false;
+}
+#endif
+
 #endif

@@ -90,6 +90,11 @@ static uint32_t free_slot(void) {
 
 /* ---- making ---- */
 
+/* A step of the spawner's own part: named, and made to fail by tests. */
+static int step(const char *name, int result, struct fault *fault) {
+    return result == 0 && test_fails(name) ? fault_set(fault, EIO, name, "made to fail by a test") : result;
+}
+
 static int make_parts(uint32_t slot, struct fault *fault) {
     struct wall *wall = &walls[slot];
     if (wall->userns < 0)
@@ -99,8 +104,8 @@ static int make_parts(uint32_t slot, struct fault *fault) {
         wall->userns = -1;
         return fault_set(fault, error, "make-user-namespace", "cannot make a user namespace");
     }
-    int result = cgroup_make(slot, fault);
-    return result == 0 ? layer_make(slot, fault) : result;
+    int result = step("make-cgroup", cgroup_make(slot, fault), fault);
+    return result == 0 ? step("make-layer", layer_make(slot, fault), fault) : result;
 }
 
 static int clone_child(uint32_t slot, const char *image, struct fault *fault) {
@@ -143,6 +148,7 @@ static int clone_child(uint32_t slot, const char *image, struct fault *fault) {
 
 /* A wall in BUILDING for this image, or a negative errno; the slot is then being cleaned. */
 static int build(const char *image, const char *id, uint32_t *out, struct fault *fault) {
+    test_read_failing_step();
     uint32_t slot = free_slot();
     if (slot == 0)
         return fault_set(fault, EUSERS, "pick-uids", "all %d uid ranges are in use", SLOTS - 1);
@@ -152,7 +158,7 @@ static int build(const char *image, const char *id, uint32_t *out, struct fault 
     snprintf(wall->id, sizeof wall->id, "%s", id);
     *out = slot;
     int result = make_parts(slot, fault);
-    return result == 0 ? clone_child(slot, image, fault) : result;
+    return result == 0 ? step("clone", clone_child(slot, image, fault), fault) : result;
 }
 
 static int send_request(uint32_t slot, const struct request *request, const int *fds, struct fault *fault) {
@@ -190,9 +196,9 @@ static int configure(uint32_t slot, const struct request *request, struct fault 
     int result = wall_write_state(slot, wall, false);
     if (result < 0)
         return fault_set(fault, -result, "write-state", "cannot write the wall's state file");
-    result = cgroup_limit(slot, &request->limits, fault);
+    result = step("limit-cgroup", cgroup_limit(slot, &request->limits, fault), fault);
     if (result == 0)
-        result = layer_limit(slot, request->disk_bytes, fault);
+        result = step("limit-layer", layer_limit(slot, request->disk_bytes, fault), fault);
     if (result < 0)
         return result;
     fds[0] = wall_listen(wall->id, claim_uid(host->block, 0), fault);
@@ -204,8 +210,9 @@ static int configure(uint32_t slot, const struct request *request, struct fault 
             break;
         }
     }
+    result = step("bind-socket", result, fault);
     if (result == 0)
-        result = send_request(slot, request, fds, fault);
+        result = step("send-request", send_request(slot, request, fds, fault), fault);
     for (uint32_t i = 0; i < open_volumes; i++)
         fd_close(&fds[i + 1]);
     fd_close(&fds[0]);
@@ -218,6 +225,8 @@ static uint32_t find_blank(enum wall_state state) {
             return slot;
     return 0;
 }
+
+static void control_ready(uint32_t slot);
 
 int wall_create(const struct request *request, struct fault *fault) {
     uint32_t slot = 0;
@@ -236,7 +245,10 @@ int wall_create(const struct request *request, struct fault *fault) {
     if (result == 0)
         result = configure(slot, request, fault);
     if (result < 0) {
+        /* What the child says is the cause; that it could not be reached is only the consequence. */
         walls[slot].fault = *fault;
+        if (walls[slot].control >= 0)
+            control_ready(slot);
         wall_clean(slot); /* the answer comes from server_cleaned, when nothing is left */
     }
     return (int)slot;
@@ -295,6 +307,8 @@ static void control_ready(uint32_t slot) {
     struct report report;
     while (wall->control >= 0) {
         ssize_t n = recv(wall->control, &report, sizeof report, MSG_DONTWAIT);
+        if (n < 0 && errno == ECONNRESET)
+            continue; /* told once when the child ends without having read everything; its report is still to come */
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         if (n != (ssize_t)sizeof report) {
@@ -339,7 +353,7 @@ static void oom_ready(uint32_t slot) {
 
 static int exit_status(const struct wall *wall) {
     /* PIDFD_GET_INFO (Linux 6.13, exit status 6.15) tells it even when an earlier spawner was the parent. */
-    struct { uint64_t mask, cgroup; uint32_t ids[12]; int32_t exit_code; uint32_t more[8]; } info = {.mask = 1U << 3};
+    struct { uint64_t mask, cgroup; uint32_t ids[11]; int32_t exit_code; uint32_t more[8]; } info = {.mask = 1U << 3};
     unsigned long request = _IOC(_IOC_READ | _IOC_WRITE, 0xFF, 11, 64);
     siginfo_t child = {0};
     if (waitid(P_PIDFD, (id_t)wall->pidfd, &child, WEXITED | WNOHANG) == 0 && child.si_pid != 0)
@@ -402,6 +416,9 @@ void wall_clean(uint32_t slot) {
     struct wall *wall = &walls[slot];
     if (wall->state == WALL_CLEANING || wall->state == WALL_FREE)
         return;
+    /* Should this spawner be killed now, the next one goes on with it. */
+    if (wall->id[0] != 0 && (wall->state == WALL_RUNNING || wall->state == WALL_ENDED))
+        wall_write_state(slot, wall, false);
     wall->state = WALL_CLEANING;
     wall->cleaning_since = now_millis();
     fd_close(&wall->control);

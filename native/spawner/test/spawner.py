@@ -12,7 +12,7 @@ from wire import Closed, Connection, Reader, string, strings
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(HERE, "..", "build")
-GUEST = os.path.join(HERE, "..", "..", "guest", "build", "tinyvm-guest")
+GUEST = os.environ.get("TINYVM_GUEST") or os.path.join(HERE, "..", "..", "guest", "build", "tinyvm-guest")
 DEADLINE = 30
 MIB = 1 << 20
 
@@ -196,7 +196,7 @@ class Guest(Connection):
 class Spawner:
     """Starts tinyvm-spawner in a directory of its own and ends it without leaving anything."""
 
-    def __init__(self, arguments=(), guest=GUEST, program="tinyvm-spawner", layers="auto", blanks=4, before=(), dir=None,
+    def __init__(self, arguments=(), guest=GUEST, program="tinyvm-spawner", layers="auto", blanks=4, dir=None,
                  pool_bytes=2 << 30):
         self.own = dir is None
         self.dir = dir or tempfile.mkdtemp(prefix="tinyvm-spawner-", dir="/tmp")
@@ -204,7 +204,7 @@ class Spawner:
         os.makedirs(self.images, exist_ok=True)
         read_end, write_end = os.pipe()
         self.process = subprocess.Popen(
-            [os.path.join(BUILD, program), "serve", *before, "--run", self.run, "--images", self.images, "--guest", guest,
+            [os.path.join(BUILD, program), "serve", "--run", self.run, "--images", self.images, "--guest", guest,
              "--layers", layers, "--pool", str(blanks), "--pool-bytes", str(pool_bytes), "--ready-fd", str(write_end),
              *arguments], pass_fds=(write_end,), stderr=subprocess.PIPE)
         os.close(write_end)
