@@ -54,8 +54,8 @@ final class SystemRoutes {
         HostStatus host = manager.host();
         gauge(out, "tinyvm_cpu_capacity_cores", "Cores that may be promised.", host.cpuMillisCapacity() / 1000.0);
         gauge(out, "tinyvm_cpu_promised_cores", "Cores promised to VMs.", host.cpuMillisPromised() / 1000.0);
-        gauge(out, "tinyvm_memory_capacity_bytes", "Memory that may be promised.", host.memoryBytesCapacity());
-        gauge(out, "tinyvm_memory_promised_bytes", "Memory promised to VMs.", host.memoryBytesPromised());
+        gauge(out, "tinyvm_memory_capacity_bytes", "Memory that may be promised.", (double) host.memoryBytesCapacity());
+        gauge(out, "tinyvm_memory_promised_bytes", "Memory promised to VMs.", (double) host.memoryBytesPromised());
         head(out, "tinyvm_vms", "VMs by state.", "gauge");
         count().forEach((state, count) -> out.append("tinyvm_vms{state=\"")
                 .append(state.word())

@@ -195,7 +195,8 @@ public final class FrameSocket implements Session.Listener {
         } catch (IOException e) {
             log.debug("a WebSocket's client is gone", e);
             close(1011, "");
-        } catch (Exception e) {
+        } catch (Throwable e) {
+            // The root of this thread: whatever it was, the client must not be left waiting.
             log.warn("a WebSocket session failed", e);
             close(1011, "the manager failed on this session");
         }
