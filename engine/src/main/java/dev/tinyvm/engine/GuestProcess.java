@@ -19,7 +19,10 @@ public interface GuestProcess extends AutoCloseable {
      */
     Output next() throws InterruptedException;
 
-    /** Tells the guest that output up to these offsets is safe with the caller and need not be kept. */
+    /**
+     * Tells the guest that output up to these offsets is safe with the caller and need not be kept. With 256 KiB kept the process blocks, so
+     * every caller must acknowledge what it takes.
+     */
     void acknowledge(long stdoutOffset, long stderrOffset);
 
     /** Writes input; blocks while the process does not read. {@code GONE} once it has ended or closed its input. */
@@ -40,9 +43,11 @@ public interface GuestProcess extends AutoCloseable {
     /** What a process says. */
     sealed interface Output {
         /** Bytes of standard output (all output of a terminal). @param offset of the first byte in the whole stream */
+        @SuppressWarnings("ArrayRecordComponent")
         record Stdout(long offset, byte[] bytes) implements Output {}
 
         /** Bytes of standard error. @param offset of the first byte in the whole stream */
+        @SuppressWarnings("ArrayRecordComponent")
         record Stderr(long offset, byte[] bytes) implements Output {}
 
         /**

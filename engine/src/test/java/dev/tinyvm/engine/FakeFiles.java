@@ -11,9 +11,7 @@ import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -27,7 +25,7 @@ public final class FakeFiles implements GuestFiles {
     private static final int MAX_LINKS = 40;
 
     private final String defaultUser;
-    private final Node root = new Node(Entry.Type.DIRECTORY, 0755, 0);
+    private final FakeNode root = new FakeNode(Entry.Type.DIRECTORY, 0755, 0);
     private final Set<FakeWatch> watches = ConcurrentHashMap.newKeySet();
 
     FakeFiles(String defaultUser) {
@@ -71,7 +69,7 @@ public final class FakeFiles implements GuestFiles {
 
     /** A file's bytes as {@code user} reads them. */
     public synchronized byte[] content(String user, String path) {
-        Node node = find(user, path, true);
+        FakeNode node = find(user, path, true);
         if (node.type == Entry.Type.DIRECTORY) {
             throw failure(Errno.EISDIR, path);
         }
@@ -99,7 +97,7 @@ public final class FakeFiles implements GuestFiles {
 
     @Override
     public synchronized List<Entry> list(String user, String path, int depth) {
-        Node node = find(user, path, true);
+        FakeNode node = find(user, path, true);
         if (node.type != Entry.Type.DIRECTORY) {
             throw failure(Errno.ENOTDIR, path);
         }
@@ -125,14 +123,14 @@ public final class FakeFiles implements GuestFiles {
             }
             throw failure(Errno.EEXIST, path);
         }
-        add(user, whole, new Node(Entry.Type.DIRECTORY, mode, uid(user)));
+        add(user, whole, new FakeNode(Entry.Type.DIRECTORY, mode, uid(user)));
     }
 
     @Override
     public synchronized void rename(String user, String from, String to, boolean noReplace) {
-        Node node = find(user, from, false);
+        FakeNode node = find(user, from, false);
         String target = absolute(user, to);
-        Node there = findOrNull(target);
+        FakeNode there = findOrNull(target);
         if (there != null && noReplace) {
             throw failure(Errno.EEXIST, to);
         }
@@ -154,7 +152,7 @@ public final class FakeFiles implements GuestFiles {
 
     @Override
     public synchronized void remove(String user, String path, boolean recursive) {
-        Node node = find(user, path, false);
+        FakeNode node = find(user, path, false);
         if (!node.children.isEmpty() && !recursive) {
             throw failure(Errno.ENOTEMPTY, path);
         }
@@ -164,7 +162,7 @@ public final class FakeFiles implements GuestFiles {
 
     @Override
     public synchronized void chmod(String user, String path, int mode) {
-        Node node = find(user, path, true);
+        FakeNode node = find(user, path, true);
         if (uid(user) != 0 && uid(user) != node.uid) {
             throw failure(Errno.EPERM, path);
         }
@@ -183,7 +181,7 @@ public final class FakeFiles implements GuestFiles {
         if (findOrNull(absolute(user, path)) != null) {
             throw failure(Errno.EEXIST, path);
         }
-        Node node = new Node(Entry.Type.SYMLINK, 0777, uid(user));
+        FakeNode node = new FakeNode(Entry.Type.SYMLINK, 0777, uid(user));
         node.content = target.getBytes(StandardCharsets.UTF_8);
         add(user, absolute(user, path), node);
     }
@@ -259,12 +257,12 @@ public final class FakeFiles implements GuestFiles {
         if (options.makeParents()) {
             makeDirectory(user, whole.substring(0, Math.max(1, whole.lastIndexOf('/'))), 0755, true);
         }
-        Node node = findOrNull(whole);
+        FakeNode node = findOrNull(whole);
         if (node != null && node.type == Entry.Type.SYMLINK) {
             node = find(user, whole, true);
         }
         if (node == null) {
-            node = new Node(Entry.Type.FILE, options.mode(), uid(user));
+            node = new FakeNode(Entry.Type.FILE, options.mode(), uid(user));
             add(user, whole, node);
         } else if (options.exclusive()) {
             throw failure(Errno.EEXIST, path);
@@ -281,17 +279,17 @@ public final class FakeFiles implements GuestFiles {
         changed(Change.Kind.WRITE, whole);
     }
 
-    private void add(String user, String path, Node node) {
+    private void add(String user, String path, FakeNode node) {
         parent(user, path, true).children.put(name(path), node);
         changed(Change.Kind.CREATE, path);
     }
 
-    private Node parent(String user, String path, boolean writable) {
+    private FakeNode parent(String user, String path, boolean writable) {
         String whole = absolute(user, path);
         if (whole.equals("/")) {
             throw failure(Errno.EBUSY, path);
         }
-        Node parent = find(user, whole.substring(0, Math.max(1, whole.lastIndexOf('/'))), true);
+        FakeNode parent = find(user, whole.substring(0, Math.max(1, whole.lastIndexOf('/'))), true);
         if (parent.type != Entry.Type.DIRECTORY) {
             throw failure(Errno.ENOTDIR, path);
         }
@@ -301,7 +299,7 @@ public final class FakeFiles implements GuestFiles {
         return parent;
     }
 
-    private @Nullable Node findOrNull(String path) {
+    private @Nullable FakeNode findOrNull(String path) {
         try {
             return find("root", path, false);
         } catch (GuestFileException e) {
@@ -309,14 +307,14 @@ public final class FakeFiles implements GuestFiles {
         }
     }
 
-    private Node find(String user, String path, boolean followLast) {
-        Deque<Node> way = new ArrayDeque<>(List.of(root));
+    private FakeNode find(String user, String path, boolean followLast) {
+        Deque<FakeNode> way = new ArrayDeque<>(List.of(root));
         Deque<String> names =
                 new ArrayDeque<>(Arrays.asList(absolute(user, path).substring(1).split("/")));
         int links = 0;
         while (!names.isEmpty()) {
             String name = names.pop();
-            Node here = way.getLast();
+            FakeNode here = way.getLast();
             if (name.isEmpty() || name.equals(".")) {
                 continue;
             }
@@ -330,7 +328,7 @@ public final class FakeFiles implements GuestFiles {
                 }
                 continue;
             }
-            Node child = here.children.get(name);
+            FakeNode child = here.children.get(name);
             if (child == null) {
                 throw failure(Errno.ENOENT, path);
             }
@@ -354,7 +352,7 @@ public final class FakeFiles implements GuestFiles {
         return way.getLast();
     }
 
-    private void require(String user, Node node, int right, String path) {
+    private void require(String user, FakeNode node, int right, String path) {
         int uid = uid(user);
         int bits = uid == node.uid ? node.mode >> 6 : node.mode;
         if (uid != 0 && (bits & right) != right) {
@@ -362,7 +360,7 @@ public final class FakeFiles implements GuestFiles {
         }
     }
 
-    private void collect(Node node, String prefix, int depth, List<Entry> entries) {
+    private void collect(FakeNode node, String prefix, int depth, List<Entry> entries) {
         node.children.forEach((name, child) -> {
             entries.add(child.entry(prefix + name));
             if (depth > 1) {
@@ -394,28 +392,5 @@ public final class FakeFiles implements GuestFiles {
 
     private static GuestFileException failure(int errno, String path) {
         return new GuestFileException(errno, path + ": " + Errno.name(errno));
-    }
-
-    private static final class Node {
-        private final Entry.Type type;
-        private int mode;
-        private int uid;
-        private byte[] content = new byte[0];
-        private Instant modifiedAt = Instant.now();
-        private final TreeMap<String, Node> children = new TreeMap<>();
-
-        private Node(Entry.Type type, int mode, int uid) {
-            this.type = type;
-            this.mode = mode;
-            this.uid = uid;
-        }
-
-        private Entry entry(String path) {
-            String owner = uid == 0 ? "root" : uid == 1000 ? "user" : "nobody";
-            Optional<String> target = type == Entry.Type.SYMLINK
-                    ? Optional.of(new String(content, StandardCharsets.UTF_8))
-                    : Optional.empty();
-            return new Entry(type, mode, content.length, uid, uid, modifiedAt, path, owner, owner, target);
-        }
     }
 }

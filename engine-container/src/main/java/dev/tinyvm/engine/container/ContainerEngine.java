@@ -21,6 +21,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.Semaphore;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,6 +33,8 @@ import org.slf4j.LoggerFactory;
 public final class ContainerEngine implements Engine {
     private static final Logger LOG = LoggerFactory.getLogger(ContainerEngine.class);
     private static final int PROTOCOL_VERSION = 1;
+    /** The spawner lets 1,024 requests wait. */
+    private static final int ADOPTED_AT_ONCE = 64;
 
     private final Path spawnerSocket;
     private final SpawnerClient spawner;
@@ -98,6 +102,7 @@ public final class ContainerEngine implements Engine {
     public Adoption adopt(List<String> wanted) {
         requireOpen();
         Set<String> kept = Set.copyOf(wanted);
+        Semaphore atOnce = new Semaphore(ADOPTED_AT_ONCE);
         List<Machine> live = new ArrayList<>();
         List<String> ended = new ArrayList<>();
         List<String> removed = new ArrayList<>();
@@ -106,10 +111,15 @@ public final class ContainerEngine implements Engine {
             Map<Wall, Future<?>> removals = new java.util.LinkedHashMap<>();
             for (Wall wall : spawner.list()) {
                 if (kept.contains(wall.id()) && wall.state() != WallState.ENDED) {
-                    links.put(wall, threads.submit(() -> adopt(wall)));
+                    links.put(wall, threads.submit(() -> within(atOnce, () -> adopt(wall))));
                 } else {
                     (kept.contains(wall.id()) ? ended : removed).add(wall.id());
-                    removals.put(wall, threads.submit(() -> destroy(wall.id())));
+                    removals.put(
+                            wall,
+                            threads.submit(() -> within(atOnce, () -> {
+                                destroy(wall.id());
+                                return true;
+                            })));
                 }
             }
             links.forEach((wall, link) -> {
@@ -216,6 +226,15 @@ public final class ContainerEngine implements Engine {
     private void requireOpen() {
         if (closed) {
             throw new EngineException(Code.GONE, "the container engine has been closed");
+        }
+    }
+
+    private static <T> T within(Semaphore permits, Supplier<T> work) throws InterruptedException {
+        permits.acquire();
+        try {
+            return work.get();
+        } finally {
+            permits.release();
         }
     }
 

@@ -126,6 +126,17 @@ class ContainerEngineTest extends EngineContract {
     }
 
     @Test
+    void manyMachinesAreAdoptedAndSweptAtOnce() {
+        List<String> ids = Stream.generate(this::newId).limit(80).toList();
+        ids.forEach(id -> engine().create(spec(id, List.of())));
+        List<String> wanted = ids.subList(0, 40);
+        Engine.Adoption adoption = reopen().adopt(wanted);
+        assertThat(adoption.machines()).extracting(Machine::id).containsExactlyInAnyOrderElementsOf(wanted);
+        assertThat(adoption.removed()).containsExactlyInAnyOrderElementsOf(ids.subList(40, 80));
+        assertThat(engine().machines()).containsExactlyInAnyOrderElementsOf(wanted);
+    }
+
+    @Test
     void aMemoryBombEndsItselfAndIsCounted() throws Exception {
         Machine machine = machine();
         Result bomb = run(machine, "python3", "-c", "x = bytearray(1 << 30)");
