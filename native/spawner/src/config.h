@@ -38,7 +38,7 @@ int config_parse(int argc, char **argv, struct config *config);
 #define TREE_FAST "/fast"                        /* struct fast_place */
 #define TREE_VMS TREE_FAST "/vms"                /* the guests' sockets */
 #define TREE_STATE TREE_FAST "/state"            /* one file per wall, for root only */
-#define TREE_SKELETON "/run/" PRIVATE_DIR "/skeleton" /* image host: everything but /usr */
+#define TREE_SKELETON "/skeleton"               /* image host: everything but /usr */
 #define TREE_USR "/usr"                         /* the host's */
 #define TREE_IMAGES "/images"
 #define TREE_VOLUMES "/volumes" /* one directory per allowed path, by number */

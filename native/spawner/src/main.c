@@ -41,15 +41,18 @@ static int lock_run(struct fault *fault) {
 }
 
 /* The skeleton is rebuilt when no wall of an earlier spawner may still stand on it. */
-static int prepare_skeleton(struct fault *fault) {
-    char state[PATH_BYTES], skeleton[PATH_BYTES], fresh[PATH_BYTES];
+static int prepare_skeleton(char *skeleton, struct fault *fault) {
+    char state[PATH_BYTES], fresh[PATH_BYTES];
     struct host_dirs *dirs = &setup.host.host_dirs;
     bool used = false;
     int result = format_path(state, sizeof state, "%s/state", setup.place.path);
+    /* A thousand small files: in memory if they can be mapped there. */
     if (result == 0)
-        result = format_path(skeleton, sizeof skeleton, "%s/" PRIVATE_DIR "/skeleton", config.run);
+        result = setup.place.parent >= 0 && tree_can_map(setup.place.path, claim_uid(setup.claim.block, 1))
+                     ? format_path(skeleton, PATH_BYTES, "%s/skeleton", setup.place.path)
+                     : format_path(skeleton, PATH_BYTES, "%s/" PRIVATE_DIR "/skeleton", config.run);
     if (result == 0)
-        result = format_path(fresh, sizeof fresh, "%s/" PRIVATE_DIR "/skeleton.new", config.run);
+        result = format_path(fresh, sizeof fresh, "%s.new", skeleton);
     DIR *dir = result == 0 ? opendir(state) : NULL;
     if (dir == NULL)
         return fault_set(fault, result < 0 ? -result : errno, "read-state", "cannot read the state of %s", config.run);
@@ -122,7 +125,7 @@ static int load_guest(struct fault *fault) {
 }
 
 static int prepare(struct fault *fault) {
-    char parent[32], pool_point[PATH_BYTES];
+    char parent[32], pool_point[PATH_BYTES], skeleton[PATH_BYTES];
     if (geteuid() != 0)
         return fault_set(fault, EPERM, "check-root", "the spawner must be started by root");
     if (strlen(config.run) > SOCKET_NAME_MAX)
@@ -146,9 +149,9 @@ static int prepare(struct fault *fault) {
     if (result == 0)
         result = cgroups_open(parent, fault);
     if (result == 0)
-        result = prepare_skeleton(fault);
+        result = prepare_skeleton(skeleton, fault);
     if (result == 0)
-        result = tree_build(&config, &setup.host.host_dirs, &setup.place, pool_point, fault);
+        result = tree_build(&config, &setup.host.host_dirs, &setup.place, skeleton, pool_point, fault);
     if (result == 0)
         result = layers_open(&config, pool_point, fault);
     if (result == 0)

@@ -15,6 +15,18 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "userns.h"
+
+bool tree_can_map(const char *path, uid_t base) {
+    int userns = userns_for_slot(base);
+    int tree = userns < 0 ? -1 : open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned long long)userns};
+    bool can = tree >= 0 && mount_setattr(tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) == 0;
+    fd_close(&tree);
+    fd_close(&userns);
+    return can;
+}
+
 static int private_path(const struct config *config, const char *name, char *out) {
     return format_path(out, PATH_BYTES, "%s/" PRIVATE_DIR "%s", config->run, name);
 }
@@ -146,7 +158,7 @@ static int make_sys(int root) {
 
 static int make_inside(int root, const struct config *config, const struct host_dirs *dirs) {
     static const char *const names[] = {
-        "run", "fast", "usr", "images", "volumes", "pool", "proc", "work", "work/lower", "work/lowerusr", "work/layer",
+        "run", "fast", "skeleton", "usr", "images", "volumes", "pool", "proc", "work", "work/lower", "work/lowerusr", "work/layer",
         "work/root", "hostdirs", "template", "template/empty", "template/dev", "template/dev/pts", "template/dev/shm",
         "template/sys", "template/sys/block", "template/sys/bus", "template/sys/class", "template/sys/class/net",
         "template/sys/dev", "template/sys/devices", "template/sys/devices/system", "template/sys/devices/system/cpu",
@@ -176,8 +188,8 @@ static int bind(const char *from, const char *root, const char *to, unsigned lon
     return result == 0 ? 0 : fault_set(fault, -result, "bind", "cannot bind %s into the spawner's mount tree", from);
 }
 
-int tree_build(const struct config *config, const struct host_dirs *dirs, const struct fast_place *place, char *pool_point,
-               struct fault *fault) {
+int tree_build(const struct config *config, const struct host_dirs *dirs, const struct fast_place *place,
+               const char *skeleton, char *pool_point, struct fault *fault) {
     char root[PATH_BYTES], path[64], from[64];
     int result = private_path(config, "/root", root);
     if (result == 0)
@@ -196,6 +208,8 @@ int tree_build(const struct config *config, const struct host_dirs *dirs, const 
     result = bind(config->run, root, "run", 0, fault);
     if (result == 0)
         result = bind(place->path, root, "fast", 0, fault);
+    if (result == 0)
+        result = bind(skeleton, root, "skeleton", 0, fault);
     if (result == 0)
         result = bind("/usr", root, "usr", 0, fault);
     if (result == 0)

@@ -31,12 +31,14 @@ struct fast_place {
     char name[32];
 };
 
+/* Whether mounts of this directory can have mapped ids (tmpfs: from Linux 6.3 on). */
+bool tree_can_map(const char *path, uid_t base);
 /* Makes the private directories below the run directory. */
 int tree_make_dirs(const struct config *config, struct fault *fault);
 int tree_make_fast_place(const struct config *config, uint32_t block, struct fast_place *place, struct fault *fault);
 /* A new mount namespace with the tree in it; the pool goes to `pool_point` (room PATH_BYTES) before tree_enter. */
-int tree_build(const struct config *config, const struct host_dirs *dirs, const struct fast_place *place, char *pool_point,
-               struct fault *fault);
+int tree_build(const struct config *config, const struct host_dirs *dirs, const struct fast_place *place,
+               const char *skeleton, char *pool_point, struct fault *fault);
 /* Makes the tree the root and lets go of the host's. */
 int tree_enter(const struct config *config, struct fault *fault);
 /* The last act: everything below the run directory and the fast place. */
