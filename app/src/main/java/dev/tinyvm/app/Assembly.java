@@ -1,16 +1,20 @@
 package dev.tinyvm.app;
 
 import dev.tinyvm.engine.Engine;
+import dev.tinyvm.engine.EngineKind;
 import dev.tinyvm.engine.container.ContainerEngine;
 import dev.tinyvm.images.Image;
 import dev.tinyvm.images.ImageStore;
+import dev.tinyvm.manager.HostManager;
 import dev.tinyvm.manager.ImageCatalog;
 import dev.tinyvm.manager.Manager;
 import dev.tinyvm.server.TinyVmServer;
 import dev.tinyvm.server.http.Authenticator;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -28,12 +32,12 @@ final class Assembly {
 
     /** @param localKey of commands on this machine @param onShutdown told whether Tiny VMs go on when a client asks the manager to stop */
     static Assembly of(LocalManager.Plan plan, Path spawnerSocket, String localKey, Consumer<Boolean> onShutdown) {
-        List<Engine> engines = List.of(new ContainerEngine(spawnerSocket));
+        Map<EngineKind, Engine> engines = Map.of(EngineKind.CONTAINER, new ContainerEngine(spawnerSocket));
         ImageCatalog images = catalog(new ImageStore(plan.images()));
-        Manager manager = new HostManager(plan.settings(), plan.data().managerState(), engines, images);
+        Manager manager = HostManager.open(plan.settings(), plan.data().managerState(), engines, images, Clock.systemUTC());
         Authenticator keys = new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), localKey);
         TinyVmServer server = new TinyVmServer(plan.http(), manager, keys, List.of(), onShutdown);
-        return new Assembly(engines, manager, server);
+        return new Assembly(List.copyOf(engines.values()), manager, server);
     }
 
     /** @throws IOException the port is in use */
@@ -62,7 +66,7 @@ final class Assembly {
         engines.forEach(Engine::close);
     }
 
-    private static ImageCatalog catalog(ImageStore store) {
+    static ImageCatalog catalog(ImageStore store) {
         return new ImageCatalog() {
             @Override
             public Optional<ImageInfo> find(String reference) {
@@ -77,6 +81,6 @@ final class Assembly {
     }
 
     private static ImageCatalog.ImageInfo info(Image image) {
-        return new ImageCatalog.ImageInfo(image.name(), image.name());
+        return new ImageCatalog.ImageInfo(image.name(), image.name(), image.defaultUser());
     }
 }

@@ -85,7 +85,7 @@ public final class DoorFixture implements AutoCloseable {
     }
 
     private static final class HostImage implements ImageCatalog {
-        private static final ImageInfo HOST = new ImageInfo("host", "host");
+        private static final ImageInfo HOST = new ImageInfo("host", "host", "user");
 
         @Override
         public Optional<ImageInfo> find(String reference) {

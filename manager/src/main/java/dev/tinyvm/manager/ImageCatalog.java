@@ -16,6 +16,7 @@ public interface ImageCatalog {
      *
      * @param reference what descriptors call it
      * @param machineImage what {@link dev.tinyvm.engine.MachineSpec#image} calls it
+     * @param defaultUser user inside when the descriptor names none
      */
-    record ImageInfo(String reference, String machineImage) {}
+    record ImageInfo(String reference, String machineImage, String defaultUser) {}
 }

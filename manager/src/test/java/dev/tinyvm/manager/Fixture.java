@@ -36,7 +36,7 @@ import java.util.concurrent.Callable;
 
 /** A manager over a host in memory, which can die and come back. */
 final class Fixture implements AutoCloseable {
-    static final Duration PATIENCE = Duration.ofSeconds(60);
+    static final Duration PATIENCE = Duration.ofSeconds(Integer.getInteger("patience", 60));
     static final Restart NO_RESTART = new Restart(
             Restart.Policy.NEVER, 5, Duration.ofMinutes(1), Duration.ofSeconds(1), Duration.ofMinutes(1), OptionalLong.empty());
 
@@ -56,6 +56,14 @@ final class Fixture implements AutoCloseable {
         this.data = data;
         this.settings = settings;
         this.engine = new FakeEngine(host);
+        host.program("counter", self -> {
+            for (int i = 0; ; i++) {
+                self.out("line " + i + "\n");
+                if (i % 50 == 0) {
+                    self.sleep(Duration.ofMillis(1));
+                }
+            }
+        });
         this.manager = open(engine, Store.Gate.OPEN);
     }
 
@@ -128,6 +136,7 @@ final class Fixture implements AutoCloseable {
     }
 
     List<Event> events() {
+        manager.awaitStored();
         List<Event> events = new ArrayList<>();
         try (EventStream stream = manager.events(0, false)) {
             for (Optional<Event> e = stream.next(PATIENCE); e.isPresent(); e = stream.next(PATIENCE)) {
@@ -211,7 +220,7 @@ final class Fixture implements AutoCloseable {
     }
 
     private static final class Images implements ImageCatalog {
-        private static final ImageInfo HOST = new ImageInfo("host", "host");
+        private static final ImageInfo HOST = new ImageInfo("host", "host", "user");
 
         @Override
         public Optional<ImageInfo> find(String reference) {
