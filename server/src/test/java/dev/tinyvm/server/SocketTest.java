@@ -29,9 +29,7 @@ class SocketTest {
     private static final int BINARY = 2;
     private static final int CLOSE = 8;
     private static final String FOREVER = "{\"command\":[\"sleep\",\"infinity\"],\"stdin\":true}";
-    /** Idle connections are closed quickly here; what is at work must not be. */
-    private static final ServerFixture fixture = new ServerFixture(
-            new ServerSettings("127.0.0.1", 0, List.of(), Duration.ofSeconds(1), Duration.ofSeconds(60)));
+    private static final ServerFixture fixture = new ServerFixture();
 
     @AfterAll
     static void close() {
@@ -73,24 +71,19 @@ class SocketTest {
     }
 
     @Test
-    void aSessionMayBeSilentForLongerThanAnIdleConnection() throws IOException {
-        String vm = fixture.vm("silent");
-        try (RawSocket socket = new RawSocket("/api/v1/vms/" + vm + "/exec")) {
-            socket.send(TEXT, "{\"command\":[\"sleep\",\"3\"]}");
-            assertThat(socket.control().path("type").asString("")).isEqualTo("started");
-            assertThat(socket.control().path("exitCode").asInt(-9)).isZero();
-            assertThat(socket.closeCode()).isEqualTo(1000);
+    void whatIsAtWorkMayBeSilentForLongerThanAnIdleConnection() throws IOException {
+        try (ServerFixture own = new ServerFixture(
+                new ServerSettings("127.0.0.1", 0, List.of(), Duration.ofSeconds(3), Duration.ofSeconds(60)))) {
+            String vm = own.vm("silent");
+            try (RawSocket socket = new RawSocket(own, "/api/v1/vms/" + vm + "/exec")) {
+                socket.send(TEXT, "{\"command\":[\"sleep\",\"6\"]}");
+                var answer = own.post("/api/v1/vms/" + vm + "/exec", "{\"command\":[\"sleep\",\"6\"]}");
+                assertThat(answer.json().path("exitCode").asInt(-9)).isZero();
+                assertThat(socket.control().path("type").asString("")).isEqualTo("started");
+                assertThat(socket.control().path("exitCode").asInt(-9)).isZero();
+                assertThat(socket.closeCode()).isEqualTo(1000);
+            }
         }
-    }
-
-    @Test
-    void aRequestMayBeWorkedOnForLongerThanAnIdleConnection() {
-        String vm = fixture.vm("long");
-        var answer = fixture.post("/api/v1/vms/" + vm + "/exec", "{\"command\":[\"sleep\",\"3\"]}");
-        assertThat(answer.status()).isEqualTo(200);
-        assertThat(answer.json().path("exitCode").asInt(-9)).isZero();
-        assertThat(fixture.get("/api/v1/vms/" + vm + "/wait?timeout=3s").status())
-                .isEqualTo(200);
     }
 
     @ParameterizedTest
