@@ -133,7 +133,8 @@ final class Admission {
     }
 
     synchronized Totals totals() {
-        return new Totals(capacity, (int) Math.min(Integer.MAX_VALUE, cpuMillisPromised), memoryBytesPromised, queue.size());
+        return new Totals(
+                capacity, (int) Math.min(Integer.MAX_VALUE, cpuMillisPromised), memoryBytesPromised, queue.size());
     }
 
     /** Nobody is admitted from the queue any more. */

@@ -158,13 +158,12 @@ final class AgentCodec {
 
     private static Health readHealth(DataInputStream in) throws IOException {
         int kind = in.readByte();
-        Health.Check check =
-                switch (kind) {
-                    case 0 -> new Health.Exec(readList(in));
-                    case 1 -> new Health.Tcp(in.readInt());
-                    case 2 -> new Health.Http(in.readInt(), readText(in));
-                    default -> throw new IOException("health check of kind " + kind);
-                };
+        Health.Check check = switch (kind) {
+            case 0 -> new Health.Exec(readList(in));
+            case 1 -> new Health.Tcp(in.readInt());
+            case 2 -> new Health.Http(in.readInt(), readText(in));
+            default -> throw new IOException("health check of kind " + kind);
+        };
         return new Health(check, readDuration(in), readDuration(in), readDuration(in), in.readInt());
     }
 

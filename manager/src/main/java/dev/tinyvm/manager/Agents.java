@@ -59,7 +59,10 @@ final class Agents {
         turnsOf(name).call(() -> {
             AgentRecord old = agents.get(name);
             put(
-                    new AgentRecord(agent, false, old == null ? Micros.exact(shared.timing().now()) : old.createdAt()),
+                    new AgentRecord(
+                            agent,
+                            false,
+                            old == null ? Micros.exact(shared.timing().now()) : old.createdAt()),
                     old == null ? "agent.created" : "agent.changed");
             addMissing(name);
             startEnded(name);
@@ -70,9 +73,8 @@ final class Agents {
     }
 
     List<AgentStatus> list() {
-        return new TreeMap<>(agents).keySet().stream()
-                .flatMap(name -> find(name).stream())
-                .toList();
+        return new TreeMap<>(agents)
+                .keySet().stream().flatMap(name -> find(name).stream()).toList();
     }
 
     AgentStatus status(String name) {
@@ -139,8 +141,7 @@ final class Agents {
             try {
                 shared.store()
                         .write(List.of(
-                                AgentTable.delete(name),
-                                shared.events().about(name, "agent.removed", "", Map.of())));
+                                AgentTable.delete(name), shared.events().about(name, "agent.removed", "", Map.of())));
             } catch (RuntimeException e) {
                 agents.put(name, old);
                 throw e;
@@ -206,7 +207,8 @@ final class Agents {
         AgentRecord agent = agents.get(name);
         if (agent != null) {
             List<TinyVm> surplus = book.replicas(name).stream()
-                    .filter(vm -> vm.record().ordinal() >= agent.descriptor().spec().replicas())
+                    .filter(vm ->
+                            vm.record().ordinal() >= agent.descriptor().spec().replicas())
                     .toList();
             each(surplus.reversed(), vm -> {
                 vm.stop(Ending.STOPPED_BY_USER);
@@ -281,9 +283,7 @@ final class Agents {
     }
 
     private void put(AgentRecord agent, String event) {
-        shared.store()
-                .write(List.of(
-                        AgentTable.put(agent), shared.events().about(agent.name(), event, "", Map.of())));
+        shared.store().write(List.of(AgentTable.put(agent), shared.events().about(agent.name(), event, "", Map.of())));
         agents.put(agent.name(), agent);
     }
 

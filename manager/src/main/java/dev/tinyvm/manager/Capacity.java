@@ -16,11 +16,13 @@ record Capacity(int cpuMillis, long memoryBytes) {
     }
 
     static Capacity of(ManagerSettings settings, int cores, long totalMemoryBytes) {
-        int cpu = settings.capacityCpuMillis()
-                .orElseGet(() -> (int) Math.min(Integer.MAX_VALUE, (long) (cores * 1_000L * settings.cpuOvercommit())));
+        int cpu = settings.capacityCpuMillis().orElseGet(() ->
+                (int) Math.min(Integer.MAX_VALUE, (long) (cores * 1_000L * settings.cpuOvercommit())));
         long memory = settings.capacityMemoryBytes()
-                .orElseGet(() -> (long) (Math.max(0, totalMemoryBytes - KEPT_FOR_THE_HOST_BYTES) * settings.memoryOvercommit())
-                        / STEP_BYTES * STEP_BYTES);
+                .orElseGet(() ->
+                        (long) (Math.max(0, totalMemoryBytes - KEPT_FOR_THE_HOST_BYTES) * settings.memoryOvercommit())
+                                / STEP_BYTES
+                                * STEP_BYTES);
         return new Capacity(cpu, memory);
     }
 

@@ -44,12 +44,17 @@ final class Cleanup {
             LOG.warn("could not remove the machine of {}: {}", vm.name(), e.getMessage());
             if (wait.equals(FIRST)) {
                 store.submit(List.of(events.about(
-                        vm, "vm.cleanup-delayed", "its machine could not be removed yet: " + e.getMessage(), Map.of())));
+                        vm,
+                        "vm.cleanup-delayed",
+                        "its machine could not be removed yet: " + e.getMessage(),
+                        Map.of())));
             }
             Duration longer = wait.multipliedBy(2);
-            timing.after(wait, () -> Thread.ofVirtual()
-                    .name(vm.id() + "-cleanup")
-                    .start(() -> destroy(vm, machine, gone, longer.compareTo(LONGEST) > 0 ? LONGEST : longer)));
+            timing.after(
+                    wait,
+                    () -> Thread.ofVirtual()
+                            .name(vm.id() + "-cleanup")
+                            .start(() -> destroy(vm, machine, gone, longer.compareTo(LONGEST) > 0 ? LONGEST : longer)));
             return;
         }
         gone.run();

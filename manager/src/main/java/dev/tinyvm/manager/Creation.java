@@ -15,6 +15,9 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
 
 /** Makes Tiny VMs: checks, the idempotency key, the name, admission, and the undoing of all of it when it fails. */
 final class Creation {
@@ -26,6 +29,7 @@ final class Creation {
     private final VmBook book;
     private final IdempotencyTable idempotency;
     private final SecureRandom random = new SecureRandom();
+    private final ConcurrentMap<String, CompletableFuture<Void>> underWay = new ConcurrentHashMap<>();
 
     Creation(Shared shared, VmBook book, IdempotencyTable idempotency) {
         this.shared = shared;
@@ -42,10 +46,30 @@ final class Creation {
         if (key.isEmpty()) {
             return make(request, id, "");
         }
-        Optional<String> earlier = idempotency.claim(key, content(request), id, shared.timing().now());
-        if (earlier.isPresent()) {
-            return earlierOne(key, earlier.get());
+        CompletableFuture<Void> mine = takeTurn(key);
+        try {
+            Optional<String> earlier =
+                    idempotency.claim(key, content(request), id, shared.timing().now());
+            return earlier.isPresent() ? earlierOne(key, earlier.get()) : makeFirst(request, id, key);
+        } finally {
+            underWay.remove(key, mine);
+            mine.complete(null);
         }
+    }
+
+    /** One request a key at a time: the second one finds what the first has made. */
+    private CompletableFuture<Void> takeTurn(String key) {
+        CompletableFuture<Void> mine = new CompletableFuture<>();
+        while (true) {
+            CompletableFuture<Void> other = underWay.putIfAbsent(key, mine);
+            if (other == null) {
+                return mine;
+            }
+            other.join();
+        }
+    }
+
+    private TinyVm makeFirst(CreateRequest request, String id, String key) {
         try {
             return make(request, id, key);
         } catch (RuntimeException e) {
@@ -64,8 +88,7 @@ final class Creation {
         book.add(vm);
         try {
             shared.store()
-                    .write(List.of(
-                            VmTable.put(record), shared.events().about(record, "vm.created", "", Map.of())));
+                    .write(List.of(VmTable.put(record), shared.events().about(record, "vm.created", "", Map.of())));
         } catch (RuntimeException e) {
             book.remove(vm);
             throw e;
@@ -88,7 +111,11 @@ final class Creation {
                 throw new ManagerException(Code.NO_CAPACITY, wait.reason() + ": " + wait.message());
             }
             vm.begin(
-                    admitted, choice, key.isEmpty() ? List.of() : idempotency.store(key, shared.timing().now()));
+                    admitted,
+                    choice,
+                    key.isEmpty()
+                            ? List.of()
+                            : idempotency.store(key, shared.timing().now()));
             return vm;
         } catch (RuntimeException e) {
             vm.remove("vm.create-failed", e.getMessage() == null ? e.toString() : e.getMessage());
@@ -98,16 +125,11 @@ final class Creation {
     }
 
     private TinyVm earlierOne(String key, String id) {
-        TinyVm vm = book.find(id)
+        return book.find(id)
                 .orElseThrow(() -> new ManagerException(
                         Code.GONE,
                         "the Tiny VM " + id + ", made with the idempotency key " + key
                                 + ", has been removed; use a new key for a new one"));
-        vm.awaitFirstTurn();
-        if (vm.gone()) {
-            throw new ManagerException(Code.GONE, "the Tiny VM " + id + " could not be made or has been removed");
-        }
-        return vm;
     }
 
     /** Throws when it can never run here. */
@@ -162,7 +184,8 @@ final class Creation {
         random.nextBytes(bytes);
         char[] id = new char[ID_LENGTH];
         for (int i = 0; i < ID_LENGTH; i++) {
-            // 256 is no multiple of 36: some letters come a little more often, which costs less than one of 82 random bits.
+            // 256 is no multiple of 36: some letters come a little more often, which costs less than one of 82 random
+            // bits.
             id[i] = ID_ALPHABET[(bytes[i] & 0xff) % ID_ALPHABET.length];
         }
         return new String(id);
@@ -173,7 +196,8 @@ final class Creation {
         all.writeBytes(AgentCodec.encode(request.agent()));
         all.writeBytes(AgentCodec.encodeMap(new java.util.TreeMap<>(request.tags())));
         Optional<Instant> at = request.deadline().map(Deadline::at);
-        String rest = request.id() + " " + request.attached() + " " + request.deadline().map(Deadline::action) + " " + at.isPresent();
+        String rest = request.id() + " " + request.attached() + " "
+                + request.deadline().map(Deadline::action) + " " + at.isPresent();
         all.writeBytes(rest.getBytes(StandardCharsets.UTF_8));
         try {
             return MessageDigest.getInstance("SHA-256").digest(all.toByteArray());

@@ -11,8 +11,7 @@ import java.util.Optional;
  * @param reason a word
  * @param message a sentence
  */
-record Ending(
-        boolean failure, String reason, String message, Optional<Integer> exitCode, Optional<Integer> signal) {
+record Ending(boolean failure, String reason, String message, Optional<Integer> exitCode, Optional<Integer> signal) {
     static final String COMPLETED = "Completed";
     static final String ERROR = "Error";
     static final String OOM_KILLED = "OOMKilled";
@@ -41,8 +40,7 @@ record Ending(
                     true, OOM_KILLED, "the main process was killed: it used more memory than it may", code, signal);
         }
         if (exit.signal() != 0) {
-            return new Ending(
-                    true, ERROR, "the main process was ended by signal " + exit.signal(), code, signal);
+            return new Ending(true, ERROR, "the main process was ended by signal " + exit.signal(), code, signal);
         }
         return exit.exitCode() == 0
                 ? new Ending(false, COMPLETED, "the main process completed", code, signal)
@@ -50,12 +48,11 @@ record Ending(
     }
 
     static Ending of(MachineEnd end) {
-        String reason =
-                switch (end.cause()) {
-                    case OOM_KILLED -> OOM_KILLED;
-                    case PROTOCOL_VIOLATION -> PROTOCOL_VIOLATION;
-                    case REQUESTED, GUEST_LOST -> MACHINE_LOST;
-                };
+        String reason = switch (end.cause()) {
+            case OOM_KILLED -> OOM_KILLED;
+            case PROTOCOL_VIOLATION -> PROTOCOL_VIOLATION;
+            case REQUESTED, GUEST_LOST -> MACHINE_LOST;
+        };
         return failed(reason, end.detail());
     }
 

@@ -76,15 +76,15 @@ final class Engines {
                 case Availability.Missing m -> missing.add(kind.word() + ": " + m.reason() + "; " + m.remedy());
             }
         }
-        throw new ManagerException(
-                Code.UNAVAILABLE, "no engine runs on this host: " + String.join(" / ", missing));
+        throw new ManagerException(Code.UNAVAILABLE, "no engine runs on this host: " + String.join(" / ", missing));
     }
 
     /** Asked anew. */
     List<EngineStatus> status() {
         return engines.values().stream()
                 .map(engine -> switch (engine.availability()) {
-                    case Availability.Available a -> new EngineStatus(engine.kind().word(), true, a.detail());
+                    case Availability.Available a ->
+                        new EngineStatus(engine.kind().word(), true, a.detail());
                     case Availability.Missing m ->
                         new EngineStatus(engine.kind().word(), false, m.reason() + "; " + m.remedy());
                 })
@@ -110,18 +110,17 @@ final class Engines {
 
     /** An engine's failure as the manager says it. @param attempt such as {@code could not start researcher-0} */
     static ManagerException translate(String attempt, EngineException e) {
-        Code code =
-                switch (e.code()) {
-                    case NOT_FOUND -> Code.NOT_FOUND;
-                    case GONE, PROTOCOL -> Code.GONE;
-                    case IMAGE -> Code.IMAGE;
-                    case MOUNT -> Code.MOUNT;
-                    case LIMIT -> Code.NO_CAPACITY;
-                    case UNAVAILABLE -> Code.UNAVAILABLE;
-                    case INVALID -> Code.INVALID;
-                    case TIMEOUT -> Code.TIMEOUT;
-                    case FAILED -> Code.FAILED;
-                };
+        Code code = switch (e.code()) {
+            case NOT_FOUND -> Code.NOT_FOUND;
+            case GONE, PROTOCOL -> Code.GONE;
+            case IMAGE -> Code.IMAGE;
+            case MOUNT -> Code.MOUNT;
+            case LIMIT -> Code.NO_CAPACITY;
+            case UNAVAILABLE -> Code.UNAVAILABLE;
+            case INVALID -> Code.INVALID;
+            case TIMEOUT -> Code.TIMEOUT;
+            case FAILED -> Code.FAILED;
+        };
         return new ManagerException(code, attempt.isEmpty() ? message(e) : attempt + ": " + message(e), e);
     }
 

@@ -44,9 +44,9 @@ final class HealthMonitor {
 
     synchronized void start() {
         if (!stopped) {
-            alarm = timing.after(health.interval(), () -> Thread.ofVirtual()
-                    .name(machine.id() + "-health")
-                    .start(this::tryOnce));
+            alarm = timing.after(
+                    health.interval(),
+                    () -> Thread.ofVirtual().name(machine.id() + "-health").start(this::tryOnce));
         }
     }
 

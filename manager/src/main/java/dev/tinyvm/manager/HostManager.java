@@ -126,7 +126,8 @@ public final class HostManager implements Manager {
         shared.store().start();
         new Recovery(shared, book).run(stored);
         book.all().stream()
-                .filter(vm -> !vm.record().agent().isEmpty() && !agents.known(vm.record().agent()))
+                .filter(vm -> !vm.record().agent().isEmpty()
+                        && !agents.known(vm.record().agent()))
                 .forEach(vm -> vm.remove("vm.removed", "its agent was removed"));
         retention.trim();
         agents.reconcileAll();
@@ -360,9 +361,8 @@ public final class HostManager implements Manager {
     @Override
     public HostStatus host() {
         Admission.Totals totals = shared.admission().totals();
-        int live = (int) book.all().stream()
-                .filter(vm -> vm.record().state().live())
-                .count();
+        int live = (int)
+                book.all().stream().filter(vm -> vm.record().state().live()).count();
         return new HostStatus(
                 settings.version(),
                 startedAt,
@@ -395,12 +395,13 @@ public final class HostManager implements Manager {
         for (TinyVm vm : book.all()) {
             VmRecord record = vm.record();
             if (record.attached()) {
-                threads.add(Thread.ofVirtual().start(() -> quietly(
-                        vm, () -> vm.remove("vm.removed", "the session it belonged to is over"))));
+                threads.add(Thread.ofVirtual()
+                        .start(() -> quietly(vm, () -> vm.remove("vm.removed", "the session it belonged to is over"))));
             } else if (stopMachines && !record.state().ended()) {
-                threads.add(Thread.ofVirtual().start(() -> quietly(vm, () -> {
-                    VmStatus unused = vm.stop(Ending.MANAGER_SHUTDOWN);
-                })));
+                threads.add(Thread.ofVirtual()
+                        .start(() -> quietly(vm, () -> {
+                            VmStatus unused = vm.stop(Ending.MANAGER_SHUTDOWN);
+                        })));
             }
         }
         for (Thread thread : threads) {
@@ -433,6 +434,11 @@ public final class HostManager implements Manager {
         }
     }
 
+    /** Returns when all that was submitted so far is on disk and shown. */
+    void awaitStored() {
+        shared.store().write(List.of());
+    }
+
     private void requireOpen() {
         if (stopping) {
             throw new ManagerException(Code.UNAVAILABLE, "the manager is shutting down; try again when it is up");
@@ -447,7 +453,8 @@ public final class HostManager implements Manager {
             if (vm.record().state() != VmState.RUNNING) {
                 throw vm.notNow(attempt);
             }
-            throw Engines.translate("could not " + attempt + " in " + vm.record().name(), e);
+            throw Engines.translate(
+                    "could not " + attempt + " in " + vm.record().name(), e);
         }
     }
 
@@ -462,7 +469,9 @@ public final class HostManager implements Manager {
                 .filter(p -> p.processId() == processId)
                 .findFirst()
                 .orElseThrow(() -> new ManagerException(
-                        Code.NOT_FOUND, "there is no process " + processId + " in " + vm.record().name()));
+                        Code.NOT_FOUND,
+                        "there is no process " + processId + " in "
+                                + vm.record().name()));
         if (process.running() && !vm.signalOpen(processId, signal)) {
             Signals.send(machine, process, signal);
         }

@@ -39,7 +39,8 @@ final class IdempotencyTable {
             if (!MessageDigest.isEqual(found.content(), content)) {
                 throw new ManagerException(
                         ManagerException.Code.CONFLICT,
-                        "the idempotency key " + key + " was used for another request; use a new key for a new Tiny VM");
+                        "the idempotency key " + key
+                                + " was used for another request; use a new key for a new Tiny VM");
             }
             return Optional.of(found.vm());
         }
@@ -64,7 +65,8 @@ final class IdempotencyTable {
         Iterator<Map.Entry<String, Entry>> oldest = entries.entrySet().iterator();
         while (oldest.hasNext()) {
             Map.Entry<String, Entry> candidate = oldest.next();
-            if (entries.size() <= MAX_KEYS && candidate.getValue().at().plus(KEPT).isAfter(now)) {
+            if (entries.size() <= MAX_KEYS
+                    && candidate.getValue().at().plus(KEPT).isAfter(now)) {
                 break;
             }
             oldest.remove();

@@ -91,8 +91,8 @@ final class Keys {
                         Code.NOT_FOUND, "there is no key " + nameOrId + "; `tinyvm key ls` lists them"));
         // Refused at once, even if the disk fails: a key that someone wants gone must not work on.
         byId.remove(key.info().id());
-        store.write(List.of(
-                statements -> statements.run("DELETE FROM keys WHERE id = ?", key.info().id())));
+        store.write(List.of(statements ->
+                statements.run("DELETE FROM keys WHERE id = ?", key.info().id())));
     }
 
     Optional<KeyInfo> authenticate(String secret) {
@@ -108,11 +108,12 @@ final class Keys {
         }
         Instant now = Micros.exact(timing.now());
         boolean due = match.useStoredAt().plus(USE_STORED_EVERY).isBefore(now);
-        KeyInfo used = new KeyInfo(match.info().id(), match.info().name(), match.info().createdAt(), Optional.of(now));
+        KeyInfo used =
+                new KeyInfo(match.info().id(), match.info().name(), match.info().createdAt(), Optional.of(now));
         Key touched = new Key(used, match.hash(), due ? now : match.useStoredAt());
         if (byId.replace(used.id(), match, touched) && due) {
-            store.submit(List.of(statements -> statements.run(
-                    "UPDATE keys SET last_used_at = ? WHERE id = ?", Micros.of(now), used.id())));
+            store.submit(List.of(statements ->
+                    statements.run("UPDATE keys SET last_used_at = ? WHERE id = ?", Micros.of(now), used.id())));
         }
         return Optional.of(used);
     }

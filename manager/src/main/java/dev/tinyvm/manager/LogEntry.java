@@ -74,12 +74,11 @@ record LogEntry(long micros, char stream, String run, long stdoutEnd, long stder
     }
 
     LogLine line() {
-        String name =
-                switch (stream) {
-                    case STDOUT -> "stdout";
-                    case STDERR -> "stderr";
-                    default -> "system";
-                };
+        String name = switch (stream) {
+            case STDOUT -> "stdout";
+            case STDERR -> "stderr";
+            default -> "system";
+        };
         return new LogLine(Micros.toInstant(micros), name, new String(content, StandardCharsets.UTF_8));
     }
 

@@ -86,7 +86,8 @@ final class LogReader implements LogStream {
             while (true) {
                 if (skipped) {
                     skipped = false;
-                    return Optional.of(new LogLine(Instant.now(), "system", "lines were rotated away before they were read"));
+                    return Optional.of(
+                            new LogLine(Instant.now(), "system", "lines were rotated away before they were read"));
                 }
                 Optional<LogEntry> entry = nextEntry();
                 if (entry.isEmpty()) {
@@ -99,7 +100,9 @@ final class LogReader implements LogStream {
         } catch (IOException e) {
             closeFile();
             throw new ManagerException(
-                    ManagerException.Code.FAILED, "could not read the log " + log.directory() + ": " + e.getMessage(), e);
+                    ManagerException.Code.FAILED,
+                    "could not read the log " + log.directory() + ": " + e.getMessage(),
+                    e);
         }
     }
 

@@ -36,8 +36,8 @@ public record ManagerSettings(
     public ManagerSettings {
         volumeHostPaths = List.copyOf(volumeHostPaths);
         if (cpuOvercommit < 1 || memoryOvercommit < 1) {
-            throw new IllegalArgumentException(
-                    "overcommit of CPU " + cpuOvercommit + ", memory " + memoryOvercommit + "; each must be at least 1");
+            throw new IllegalArgumentException("overcommit of CPU " + cpuOvercommit + ", memory " + memoryOvercommit
+                    + "; each must be at least 1");
         }
         if (endedVmsKept < 0 || eventsKept < 1) {
             throw new IllegalArgumentException("endedVmsKept " + endedVmsKept + ", eventsKept " + eventsKept);

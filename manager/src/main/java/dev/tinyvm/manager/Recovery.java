@@ -37,7 +37,8 @@ final class Recovery {
         for (VmRecord record : stored) {
             if (record.attached()) {
                 changes.add(VmTable.delete(record.id()));
-                changes.add(shared.events().about(record, "vm.removed", "the session it belonged to is over", Map.of()));
+                changes.add(
+                        shared.events().about(record, "vm.removed", "the session it belonged to is over", Map.of()));
             } else {
                 kept.add(record);
             }
@@ -60,17 +61,18 @@ final class Recovery {
     }
 
     private void adopt(
-            Engine engine,
-            List<VmRecord> kept,
-            Set<String> known,
-            Map<String, Machine> adopted,
-            List<Change> changes) {
+            Engine engine, List<VmRecord> kept, Set<String> known, Map<String, Machine> adopted, List<Change> changes) {
         if (engine.availability() instanceof Availability.Missing missing) {
-            LOG.warn("the engine {} does not run here: {}; {}", engine.kind().word(), missing.reason(), missing.remedy());
+            LOG.warn(
+                    "the engine {} does not run here: {}; {}",
+                    engine.kind().word(),
+                    missing.reason(),
+                    missing.remedy());
             return;
         }
         List<String> wanted = kept.stream()
-                .filter(r -> r.state().live() && r.placement().engine().equals(engine.kind().word()))
+                .filter(r -> r.state().live()
+                        && r.placement().engine().equals(engine.kind().word()))
                 .map(VmRecord::id)
                 .toList();
         try {
@@ -80,7 +82,11 @@ final class Recovery {
                 if (!known.contains(id)) {
                     LOG.info("removed machine {} which nobody owns", id);
                     changes.add(shared.events()
-                            .about("", "leftover.removed", "a machine without an owner was removed", Map.of("machine", id)));
+                            .about(
+                                    "",
+                                    "leftover.removed",
+                                    "a machine without an owner was removed",
+                                    Map.of("machine", id)));
                 }
             }
         } catch (EngineException e) {

@@ -14,12 +14,11 @@ final class RestartPolicy {
 
     /** @param recent times of the restarts so far, oldest first */
     static Decision decide(Restart restart, boolean failure, List<Instant> recent, Instant now) {
-        boolean again =
-                switch (restart.policy()) {
-                    case NEVER -> false;
-                    case ON_FAILURE -> failure;
-                    case ALWAYS -> true;
-                };
+        boolean again = switch (restart.policy()) {
+            case NEVER -> false;
+            case ON_FAILURE -> failure;
+            case ALWAYS -> true;
+        };
         if (!again || restart.maxRestarts() == 0) {
             return new Decision.Stay();
         }

@@ -20,7 +20,8 @@ final class Retention {
     void trim() {
         List<TinyVm> all = book.all().stream()
                 .filter(Retention::counts)
-                .sorted(Comparator.comparing(vm -> vm.record().phase().endedAt().orElse(vm.record().createdAt())))
+                .sorted(Comparator.comparing(
+                        vm -> vm.record().phase().endedAt().orElse(vm.record().createdAt())))
                 .toList();
         synchronized (this) {
             ended.clear();

@@ -39,7 +39,9 @@ final class SavedList {
         }
         for (TinyVm vm : book.all()) {
             VmRecord record = vm.record();
-            if (record.agent().isEmpty() && !record.attached() && !record.state().ended()) {
+            if (record.agent().isEmpty()
+                    && !record.attached()
+                    && !record.state().ended()) {
                 now.add(new Saved(Kind.VM, record.name(), record.descriptor()));
             }
         }
@@ -71,7 +73,11 @@ final class SavedList {
                 LOG.warn("could not bring {} back: {}", one.name(), e.getMessage());
                 shared.store()
                         .submit(List.of(shared.events()
-                                .about("", "resurrect.failed", one.name() + ": " + e.getMessage(), java.util.Map.of())));
+                                .about(
+                                        "",
+                                        "resurrect.failed",
+                                        one.name() + ": " + e.getMessage(),
+                                        java.util.Map.of())));
             }
         }
         return names(brought);
@@ -97,7 +103,8 @@ final class SavedList {
         TinyVm there = book.find(one.name()).orElse(null);
         if (there == null) {
             Agent agent = new Agent(
-                    new dev.tinyvm.spec.Metadata(one.name(), one.descriptor().metadata().labels()),
+                    new dev.tinyvm.spec.Metadata(
+                            one.name(), one.descriptor().metadata().labels()),
                     one.descriptor().spec());
             creation.create(CreateRequest.of(agent));
             return true;

@@ -9,20 +9,21 @@ import java.util.List;
 /** The tables, and how older databases get them. {@code user_version} counts the steps that were taken; each runs in its own transaction. */
 final class Schema {
     /** Step n brings version n − 1 to n. A step that was released is never changed. Times are microseconds since 1970. */
-    private static final List<List<String>> STEPS = List.of(List.of(
-            "CREATE TABLE agents(name TEXT PRIMARY KEY, descriptor BLOB NOT NULL, stopped INTEGER NOT NULL, created_at INTEGER NOT NULL)",
-            """
+    private static final List<List<String>> STEPS = List.of(
+            List.of(
+                    "CREATE TABLE agents(name TEXT PRIMARY KEY, descriptor BLOB NOT NULL, stopped INTEGER NOT NULL, created_at INTEGER NOT NULL)",
+                    """
             CREATE TABLE vms(id TEXT PRIMARY KEY, creation_order INTEGER NOT NULL, name TEXT NOT NULL, agent TEXT NOT NULL, ordinal INTEGER NOT NULL,
               attached INTEGER NOT NULL, created_at INTEGER NOT NULL, descriptor BLOB NOT NULL, tags BLOB NOT NULL, deadline_at INTEGER, deadline_action TEXT,
               engine TEXT NOT NULL, engine_reason TEXT NOT NULL, generation INTEGER NOT NULL,
               state TEXT NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, started_at INTEGER, ended_at INTEGER, exit_code INTEGER, signal INTEGER,
               restarts INTEGER NOT NULL, ended_run TEXT NOT NULL, recent_restarts TEXT NOT NULL, made_from TEXT NOT NULL)""",
-            """
+                    """
             CREATE TABLE events(sequence INTEGER PRIMARY KEY, at INTEGER NOT NULL, type TEXT NOT NULL, vm_id TEXT NOT NULL, vm_name TEXT NOT NULL,
               agent TEXT NOT NULL, message TEXT NOT NULL, attributes BLOB NOT NULL)""",
-            "CREATE TABLE keys(id TEXT PRIMARY KEY, name TEXT NOT NULL, hash BLOB NOT NULL, created_at INTEGER NOT NULL, last_used_at INTEGER)",
-            "CREATE TABLE saved(position INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, descriptor BLOB NOT NULL)",
-            "CREATE TABLE idempotency(key TEXT PRIMARY KEY, content BLOB NOT NULL, vm TEXT NOT NULL, at INTEGER NOT NULL)"));
+                    "CREATE TABLE keys(id TEXT PRIMARY KEY, name TEXT NOT NULL, hash BLOB NOT NULL, created_at INTEGER NOT NULL, last_used_at INTEGER)",
+                    "CREATE TABLE saved(position INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, descriptor BLOB NOT NULL)",
+                    "CREATE TABLE idempotency(key TEXT PRIMARY KEY, content BLOB NOT NULL, vm TEXT NOT NULL, at INTEGER NOT NULL)"));
 
     static final int VERSION = STEPS.size();
 

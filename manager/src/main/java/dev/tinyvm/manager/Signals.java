@@ -31,8 +31,10 @@ final class Signals {
         try (GuestProcess running = machine.exec(kill)) {
             while (true) {
                 switch (running.next()) {
-                    case Output.Stdout out -> said.append(new String(out.bytes(), java.nio.charset.StandardCharsets.UTF_8));
-                    case Output.Stderr err -> said.append(new String(err.bytes(), java.nio.charset.StandardCharsets.UTF_8));
+                    case Output.Stdout out ->
+                        said.append(new String(out.bytes(), java.nio.charset.StandardCharsets.UTF_8));
+                    case Output.Stderr err ->
+                        said.append(new String(err.bytes(), java.nio.charset.StandardCharsets.UTF_8));
                     case Output.Exited exited -> {
                         machine.forget(running.processId());
                         boolean endedMeanwhile = machine.processes().stream()
@@ -40,7 +42,8 @@ final class Signals {
                         if (exited.shellStatus() != 0 && !endedMeanwhile) {
                             throw new ManagerException(
                                     Code.FAILED,
-                                    "could not signal process " + process.processId() + ": " + said.toString().strip());
+                                    "could not signal process " + process.processId() + ": "
+                                            + said.toString().strip());
                         }
                         return;
                     }

@@ -39,7 +39,9 @@ final class StatsMeter {
                 if (before == null || now - before.atNanos() > OLDEST_NANOS) {
                     Optional<MachineStats> first = read(machine.get());
                     if (first.isPresent()) {
-                        last.put(machine.get(), new Reading(System.nanoTime(), first.get().cpuMicros(), 0));
+                        last.put(
+                                machine.get(),
+                                new Reading(System.nanoTime(), first.get().cpuMicros(), 0));
                         wait = true;
                     }
                 }

@@ -48,7 +48,8 @@ final class TinyVm {
         this.shared = shared;
         this.record = record;
         this.turns = new Turns(record.id());
-        this.log = new VmLog(shared.logs().resolve(record.id()), shared.settings().logs(), shared.timing());
+        this.log =
+                new VmLog(shared.logs().resolve(record.id()), shared.settings().logs(), shared.timing());
         this.run = new VmRun(this, shared, turns, log);
     }
 
@@ -119,17 +120,17 @@ final class TinyVm {
         if (gone) {
             return new ManagerException(Code.GONE, "could not " + attempt + ": " + record.name() + " has been removed");
         }
-        String remedy =
-                switch (record.state()) {
-                    case PAUSED, WAITING -> "; resume it first";
-                    case STOPPED, FAILED -> "; start it first";
-                    case PENDING -> "; it waits for room on this host";
-                    case STARTING -> "; try again when it runs";
-                    case STOPPING, RUNNING -> "";
-                };
+        String remedy = switch (record.state()) {
+            case PAUSED, WAITING -> "; resume it first";
+            case STOPPED, FAILED -> "; start it first";
+            case PENDING -> "; it waits for room on this host";
+            case STARTING -> "; try again when it runs";
+            case STOPPING, RUNNING -> "";
+        };
         return new ManagerException(
                 Code.CONFLICT,
-                "could not " + attempt + ": " + record.name() + " is " + record.state().word() + remedy);
+                "could not " + attempt + ": " + record.name() + " is "
+                        + record.state().word() + remedy);
     }
 
     // Verbs
@@ -251,10 +252,13 @@ final class TinyVm {
                 throw e;
             }
             shared.admission().resize(id(), wanted);
-            tell("vm.resized", "", Map.of(
-                    "cpu", Quantities.formatCpuMillis(wanted.cpuMillis()),
-                    "memory", Quantities.formatBytes(wanted.memoryBytes()),
-                    "pids", Integer.toString(wanted.pids())));
+            tell(
+                    "vm.resized",
+                    "",
+                    Map.of(
+                            "cpu", Quantities.formatCpuMillis(wanted.cpuMillis()),
+                            "memory", Quantities.formatBytes(wanted.memoryBytes()),
+                            "pids", Integer.toString(wanted.pids())));
             return true;
         });
         return status();
@@ -312,11 +316,6 @@ final class TinyVm {
         return true;
     }
 
-    /** Waits until what was under way is done. */
-    void awaitFirstTurn() {
-        turns.call(() -> true);
-    }
-
     /** A stored replica takes its first step: into the queue, or at once to its machine. */
     void enter() {
         turns.call(() -> {
@@ -361,15 +360,16 @@ final class TinyVm {
 
     /** After the manager's start, without a machine. Its capacity and its place in the queue are taken now, the rest happens in its turn. */
     void recoverLater() {
+        turns.post(this::scheduleDeadline);
         if (record.state() == VmState.PENDING) {
+            // Its next turn comes with its capacity; another one here would find a machine that was made meanwhile.
             queue();
-        } else if (record.state().live()) {
+            return;
+        }
+        if (record.state().live()) {
             shared.admission().admitRunning(id(), spec().resources());
         }
-        turns.post(() -> {
-            scheduleDeadline();
-            VmRecovery.recover(this, run, shared, null);
-        });
+        turns.post(() -> VmRecovery.recover(this, run, shared, null));
     }
 
     /** Lets go of it; it goes on. */
@@ -451,8 +451,7 @@ final class TinyVm {
             deadlineAlarm.cancel();
         }
         CompletableFuture<Void> stored = shared.store()
-                .submit(List.of(
-                        VmTable.delete(id()), shared.events().about(record, event, message, Map.of())));
+                .submit(List.of(VmTable.delete(id()), shared.events().about(record, event, message, Map.of())));
         run.destroy(() -> shared.admission().release(id()));
         log.close();
         try {
@@ -476,7 +475,8 @@ final class TinyVm {
 
     private VmRecord fresh(VmState state) {
         return record.withPhase(VmRecord.Phase.of(state))
-                .withHistory(new VmRecord.History(record.history().restarts(), record.history().endedRun(), List.of()));
+                .withHistory(new VmRecord.History(
+                        record.history().restarts(), record.history().endedRun(), List.of()));
     }
 
     private void requireKnown(String attempt) {
@@ -492,7 +492,8 @@ final class TinyVm {
         }
         Optional<Deadline> deadline = record.deadline();
         if (deadline.isPresent() && !gone) {
-            Duration left = Duration.between(shared.timing().now(), deadline.get().at());
+            Duration left =
+                    Duration.between(shared.timing().now(), deadline.get().at());
             deadlineAlarm = shared.timing().after(left, () -> turns.post(() -> meet(deadline.get())));
         }
     }
@@ -524,6 +525,9 @@ final class TinyVm {
 
     private static Resources larger(Resources a, Resources b) {
         return new Resources(
-                Math.max(a.cpuMillis(), b.cpuMillis()), Math.max(a.memoryBytes(), b.memoryBytes()), b.diskBytes(), b.pids());
+                Math.max(a.cpuMillis(), b.cpuMillis()),
+                Math.max(a.memoryBytes(), b.memoryBytes()),
+                b.diskBytes(),
+                b.pids());
     }
 }

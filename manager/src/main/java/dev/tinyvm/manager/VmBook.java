@@ -98,7 +98,11 @@ final class VmBook {
         VmRecord record = vm.record();
         return (query.agent().isEmpty() || query.agent().equals(record.agent()))
                 && (query.states().isEmpty() || query.states().contains(record.state()))
-                && record.descriptor().metadata().labels().entrySet().containsAll(query.labels().entrySet());
+                && record.descriptor()
+                        .metadata()
+                        .labels()
+                        .entrySet()
+                        .containsAll(query.labels().entrySet());
     }
 
     private static long after(String token) {

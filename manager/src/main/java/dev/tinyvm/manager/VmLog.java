@@ -225,7 +225,8 @@ final class VmLog implements AutoCloseable {
     /** A write that failed half-way, for instance on a full disk, leaves no half line. */
     private void cutBack() {
         closeFile();
-        try (RandomAccessFile cut = new RandomAccessFile(LogFiles.path(directory, fileNumber).toFile(), "rw")) {
+        try (RandomAccessFile cut =
+                new RandomAccessFile(LogFiles.path(directory, fileNumber).toFile(), "rw")) {
             cut.setLength(fileBytes);
         } catch (IOException e) {
             opened = false;

@@ -42,36 +42,97 @@ record VmRecord(
 
     VmRecord withDescriptor(Agent changed) {
         return new VmRecord(
-                order, id, name, agent, ordinal, attached, madeFrom, createdAt, changed, tags, deadline, placement, phase, history);
+                order, id, name, agent, ordinal, attached, madeFrom, createdAt, changed, tags, deadline, placement,
+                phase, history);
     }
 
     VmRecord withTags(Map<String, String> changed) {
         return new VmRecord(
-                order, id, name, agent, ordinal, attached, madeFrom, createdAt, descriptor, changed, deadline, placement, phase,
+                order,
+                id,
+                name,
+                agent,
+                ordinal,
+                attached,
+                madeFrom,
+                createdAt,
+                descriptor,
+                changed,
+                deadline,
+                placement,
+                phase,
                 history);
     }
 
     VmRecord withDeadline(Optional<Deadline> changed) {
         return new VmRecord(
-                order, id, name, agent, ordinal, attached, madeFrom, createdAt, descriptor, tags, changed, placement, phase,
+                order,
+                id,
+                name,
+                agent,
+                ordinal,
+                attached,
+                madeFrom,
+                createdAt,
+                descriptor,
+                tags,
+                changed,
+                placement,
+                phase,
                 history);
     }
 
     VmRecord withPlacement(Placement changed) {
         return new VmRecord(
-                order, id, name, agent, ordinal, attached, madeFrom, createdAt, descriptor, tags, deadline, changed, phase,
+                order,
+                id,
+                name,
+                agent,
+                ordinal,
+                attached,
+                madeFrom,
+                createdAt,
+                descriptor,
+                tags,
+                deadline,
+                changed,
+                phase,
                 history);
     }
 
     VmRecord withPhase(Phase changed) {
         return new VmRecord(
-                order, id, name, agent, ordinal, attached, madeFrom, createdAt, descriptor, tags, deadline, placement, changed,
+                order,
+                id,
+                name,
+                agent,
+                ordinal,
+                attached,
+                madeFrom,
+                createdAt,
+                descriptor,
+                tags,
+                deadline,
+                placement,
+                changed,
                 history);
     }
 
     VmRecord withHistory(History changed) {
         return new VmRecord(
-                order, id, name, agent, ordinal, attached, madeFrom, createdAt, descriptor, tags, deadline, placement, phase,
+                order,
+                id,
+                name,
+                agent,
+                ordinal,
+                attached,
+                madeFrom,
+                createdAt,
+                descriptor,
+                tags,
+                deadline,
+                placement,
+                phase,
                 changed);
     }
 
@@ -100,8 +161,7 @@ record VmRecord(
             Optional<Integer> exitCode,
             Optional<Integer> signal) {
         static Phase of(VmState state) {
-            return new Phase(
-                    state, "", "", Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
+            return new Phase(state, "", "", Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
         }
 
         Phase with(VmState changed, String why, String text) {

@@ -14,7 +14,6 @@ import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -58,7 +57,8 @@ final class VmRun {
     }
 
     /** For any thread. */
-    @Nullable Machine machine() {
+    @Nullable
+    Machine machine() {
         return machine;
     }
 
@@ -79,7 +79,8 @@ final class VmRun {
 
     /** The record with which a machine may be made. */
     VmRecord placed(VmRecord record, Engines.Choice choice) {
-        return record.withPlacement(record.placement().next(choice.engine().kind().word(), choice.reason()))
+        return record.withPlacement(
+                        record.placement().next(choice.engine().kind().word(), choice.reason()))
                 .withPhase(record.phase().with(VmState.STARTING, "", ""));
     }
 
@@ -119,11 +120,10 @@ final class VmRun {
             ended(Ending.failed(Ending.START_FAILED, String.valueOf(e.getMessage())));
             return;
         } catch (EngineException e) {
-            boolean hopeless =
-                    switch (e.code()) {
-                        case IMAGE, MOUNT, INVALID -> true;
-                        default -> false;
-                    };
+            boolean hopeless = switch (e.code()) {
+                case IMAGE, MOUNT, INVALID -> true;
+                default -> false;
+            };
             if (hopeless) {
                 finish(VmState.FAILED, Ending.failed(Ending.START_FAILED, Engines.message(e)));
             } else {
@@ -161,8 +161,7 @@ final class VmRun {
                 case NOT_FOUND, INVALID ->
                     finish(
                             VmState.FAILED,
-                            Ending.commandNotStarted(
-                                    e.code() == EngineException.Code.NOT_FOUND, Engines.message(e)));
+                            Ending.commandNotStarted(e.code() == EngineException.Code.NOT_FOUND, Engines.message(e)));
                 default -> ended(Ending.failed(Ending.START_FAILED, Engines.message(e)));
             }
             return;
@@ -185,7 +184,10 @@ final class VmRun {
             Optional<ProcessInfo> newest = in.processes().stream()
                     .filter(p -> p.tag().equals(MAIN_TAG))
                     .max(Comparator.comparingInt(ProcessInfo::processId));
-            if (newest.isEmpty() || run(newest.get().processId()).text().equals(vm.record().history().endedRun())) {
+            if (newest.isEmpty()
+                    || run(newest.get().processId())
+                            .text()
+                            .equals(vm.record().history().endedRun())) {
                 startMain();
                 return;
             }
@@ -196,7 +198,10 @@ final class VmRun {
             main.start();
             running(in);
         } catch (EngineException e) {
-            LOG.warn("could not attach to the main process of {}: {}", vm.record().name(), e.getMessage());
+            LOG.warn(
+                    "could not attach to the main process of {}: {}",
+                    vm.record().name(),
+                    e.getMessage());
             lost(in, Engines.message(e));
         } catch (IOException e) {
             LOG.warn("could not read the log of {}: {}", vm.record().name(), e.getMessage());
@@ -323,7 +328,8 @@ final class VmRun {
         boolean again = record.state() == VmState.RUNNING;
         if (!again) {
             CompletableFuture<Void> unused = vm.storeLater(
-                    record.withPhase(record.phase().with(VmState.RUNNING, "", "").started(now)),
+                    record.withPhase(
+                            record.phase().with(VmState.RUNNING, "", "").started(now)),
                     "vm.started",
                     "",
                     Map.of("engine", record.placement().engine(), "hostPid", Long.toString(in.hostPid())));
@@ -437,7 +443,9 @@ final class VmRun {
             }
         }
         vm.publish(record.withHistory(new VmRecord.History(
-                record.history().restarts(), which.run().text(), record.history().recentRestarts())));
+                record.history().restarts(),
+                which.run().text(),
+                record.history().recentRestarts())));
         Ending own = ownReason;
         ended(own == null ? how : new Ending(true, own.reason(), own.message(), how.exitCode(), how.signal()));
     }
@@ -476,7 +484,8 @@ final class VmRun {
         afterResume = null;
         VmRecord record = vm.record();
         Instant now = Micros.exact(shared.timing().now());
-        switch (RestartPolicy.decide(vm.spec().restart(), end.failure(), record.history().recentRestarts(), now)) {
+        switch (RestartPolicy.decide(
+                vm.spec().restart(), end.failure(), record.history().recentRestarts(), now)) {
             case RestartPolicy.Decision.Stay _ -> finish(end.failure() ? VmState.FAILED : VmState.STOPPED, end);
             case RestartPolicy.Decision.GiveUp loop ->
                 finish(
@@ -542,8 +551,9 @@ final class VmRun {
     /** The end: stored while the machine and its exit status still exist, shown when nothing is left of it. */
     void finish(VmState state, Ending end) {
         VmRecord record = vm.record();
-        VmRecord.Phase phase =
-                record.phase().with(state, end.reason(), end.message()).ended(Micros.exact(shared.timing().now()));
+        VmRecord.Phase phase = record.phase()
+                .with(state, end.reason(), end.message())
+                .ended(Micros.exact(shared.timing().now()));
         if (end.exitCode().isPresent() || end.signal().isPresent()) {
             phase = phase.exited(end.exitCode(), end.signal());
         }
@@ -601,8 +611,7 @@ final class VmRun {
 
         @Override
         public void logStuck(String reason) {
-            turns.post(() -> vm.tell(
-                    "log.stuck", "its log cannot be written, its output waits: " + reason, Map.of()));
+            turns.post(() -> vm.tell("log.stuck", "its log cannot be written, its output waits: " + reason, Map.of()));
         }
     }
 }

@@ -14,8 +14,7 @@ import java.util.stream.Collectors;
 
 /** The table of Tiny VMs. */
 final class VmTable {
-    private static final String PUT =
-            """
+    private static final String PUT = """
             INSERT OR REPLACE INTO vms(id, creation_order, name, agent, ordinal, attached, created_at, descriptor, tags, deadline_at, deadline_action,
               engine, engine_reason, generation, state, reason, message, started_at, ended_at, exit_code, signal, restarts, ended_run, recent_restarts, made_from)
             VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)""";
@@ -92,7 +91,9 @@ final class VmTable {
                         readInt(row, "exit_code"),
                         readInt(row, "signal")),
                 new VmRecord.History(
-                        row.getInt("restarts"), row.getString("ended_run"), readTimes(row.getString("recent_restarts"))));
+                        row.getInt("restarts"),
+                        row.getString("ended_run"),
+                        readTimes(row.getString("recent_restarts"))));
     }
 
     private static Optional<Integer> readInt(ResultSet row, String column) throws SQLException {

@@ -26,7 +26,8 @@ final class VmTransitions {
             STARTING, EnumSet.of(RUNNING, FAILED, STOPPING),
             // To STARTING for a restart; to STOPPED when the main process completed.
             RUNNING, EnumSet.of(PAUSED, STARTING, STOPPING, STOPPED, FAILED),
-            // Its machine may end while it is frozen, hence the same ends as RUNNING; STOPPED is only reached through STOPPING then.
+            // Its machine may end while it is frozen, hence the same ends as RUNNING; STOPPED is only reached through
+            // STOPPING then.
             PAUSED, EnumSet.of(RUNNING, STARTING, STOPPING, FAILED),
             STOPPING, EnumSet.of(STOPPED),
             // Started again: through the queue, or at once when there is room.

@@ -38,7 +38,12 @@ import java.util.concurrent.Callable;
 final class Fixture implements AutoCloseable {
     static final Duration PATIENCE = Duration.ofSeconds(Integer.getInteger("patience", 60));
     static final Restart NO_RESTART = new Restart(
-            Restart.Policy.NEVER, 5, Duration.ofMinutes(1), Duration.ofSeconds(1), Duration.ofMinutes(1), OptionalLong.empty());
+            Restart.Policy.NEVER,
+            5,
+            Duration.ofMinutes(1),
+            Duration.ofSeconds(1),
+            Duration.ofMinutes(1),
+            OptionalLong.empty());
 
     final FakeHost host = new FakeHost();
     final ManualTiming timing = new ManualTiming();
@@ -48,8 +53,10 @@ final class Fixture implements AutoCloseable {
     HostManager manager;
 
     Fixture(Path data) {
-        this(data, ManagerSettings.of(ManagerConfig.DEFAULT, "test")
-                .withCapacity(OptionalInt.of(4_000), OptionalLong.of(1L << 30)));
+        this(
+                data,
+                ManagerSettings.of(ManagerConfig.DEFAULT, "test")
+                        .withCapacity(OptionalInt.of(4_000), OptionalLong.of(1L << 30)));
     }
 
     Fixture(Path data, ManagerSettings settings) {

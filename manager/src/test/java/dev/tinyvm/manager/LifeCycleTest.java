@@ -97,11 +97,14 @@ class LifeCycleTest {
         assertThat(vm.state()).isEqualTo(VmState.FAILED);
         assertThat(vm.reason()).isEqualTo("OOMKilled");
         assertThat(vm.signal()).contains(9);
-        assertThat(manager.awaitEnd(fixture.run("die", "9").id(), Fixture.PATIENCE).reason())
+        assertThat(manager.awaitEnd(fixture.run("die", "9").id(), Fixture.PATIENCE)
+                        .reason())
                 .isEqualTo("Error");
-        assertThat(manager.awaitEnd(fixture.run("oom-machine").id(), Fixture.PATIENCE).reason())
+        assertThat(manager.awaitEnd(fixture.run("oom-machine").id(), Fixture.PATIENCE)
+                        .reason())
                 .isEqualTo("OOMKilled");
-        assertThat(manager.awaitEnd(fixture.run("crash-machine").id(), Fixture.PATIENCE).reason())
+        assertThat(manager.awaitEnd(fixture.run("crash-machine").id(), Fixture.PATIENCE)
+                        .reason())
                 .isEqualTo("MachineLost");
     }
 
@@ -133,8 +136,7 @@ class LifeCycleTest {
         Agent other = Fixture.agent("other", Fixture.NO_RESTART);
         assertCode(
                 Code.CONFLICT,
-                () -> manager.create(
-                        new CreateRequest(other, vm.id(), "", true, false, Map.of(), Optional.empty())),
+                () -> manager.create(new CreateRequest(other, vm.id(), "", true, false, Map.of(), Optional.empty())),
                 vm.id());
         assertCode(
                 Code.INVALID,
@@ -216,7 +218,8 @@ class LifeCycleTest {
     void itCanBeRemovedInEveryState() {
         String running = fixture.run("sleep", "1000").id();
         String paused = manager.pause(fixture.run().id()).id();
-        String ended = manager.awaitEnd(fixture.run("true").id(), Fixture.PATIENCE).id();
+        String ended =
+                manager.awaitEnd(fixture.run("true").id(), Fixture.PATIENCE).id();
         String big = fixture.create(Fixture.agent("big", Fixture.size(4_000, 64), Fixture.NO_RESTART, Optional.empty()))
                 .id();
         assertThat(fixture.state(big)).isEqualTo(VmState.PENDING);
@@ -260,8 +263,7 @@ class LifeCycleTest {
                 "InsufficientCpu");
         assertCode(
                 Code.NEVER_FITS,
-                () -> fixture.create(
-                        Fixture.agent("", Fixture.size(4_100, 64), Fixture.NO_RESTART, Optional.empty())),
+                () -> fixture.create(Fixture.agent("", Fixture.size(4_100, 64), Fixture.NO_RESTART, Optional.empty())),
                 "4.1 cores, and this host promises 4 cores");
         manager.remove(manager.vms(VmQuery.ALL).items().getFirst().id());
         fixture.awaitState(ninth.id(), VmState.RUNNING);
@@ -288,21 +290,21 @@ class LifeCycleTest {
         fixture.create(Fixture.agent("", Fixture.size(2_000, 64), Fixture.NO_RESTART, Optional.empty()));
         assertCode(
                 Code.NO_CAPACITY,
-                () -> manager.resize(vm.id(), new ResizeRequest(Optional.of(2_100), Optional.empty(), Optional.empty())),
+                () -> manager.resize(
+                        vm.id(), new ResizeRequest(Optional.of(2_100), Optional.empty(), Optional.empty())),
                 "0 of 4 are free");
         assertCode(
                 Code.INVALID,
                 () -> manager.resize(vm.id(), new ResizeRequest(Optional.of(150), Optional.empty(), Optional.empty())),
                 "0.1");
-        fixture.host
-                .vm(vm.id())
-                .setStats(new MachineStats(0, 0, 100L << 20, 100L << 20, 0, 1, 0, 0, 0, 0, 0, false));
+        fixture.host.vm(vm.id()).setStats(new MachineStats(0, 0, 100L << 20, 100L << 20, 0, 1, 0, 0, 0, 0, 0, false));
         assertCode(
                 Code.NO_CAPACITY,
                 () -> manager.resize(
                         vm.id(), new ResizeRequest(Optional.empty(), Optional.of(64L << 20), Optional.empty())),
                 "uses");
-        assertThat(manager.vm(vm.id()).descriptor().spec().resources().memoryBytes()).isEqualTo(128L << 20);
+        assertThat(manager.vm(vm.id()).descriptor().spec().resources().memoryBytes())
+                .isEqualTo(128L << 20);
         manager.resize(vm.id(), new ResizeRequest(Optional.of(100), Optional.empty(), Optional.empty()));
         assertThat(manager.host().cpuMillisPromised()).isEqualTo(2_100);
     }
@@ -311,16 +313,14 @@ class LifeCycleTest {
     void deadlinesPauseAndRemove() {
         VmStatus vm = fixture.run("sleep", "1000");
         manager.setDeadline(
-                vm.id(),
-                Optional.of(new Deadline(fixture.timing.now().plusSeconds(60), Deadline.Action.PAUSE)));
+                vm.id(), Optional.of(new Deadline(fixture.timing.now().plusSeconds(60), Deadline.Action.PAUSE)));
         fixture.timing.advance(Duration.ofSeconds(59));
         assertThat(fixture.state(vm.id())).isEqualTo(VmState.RUNNING);
         fixture.timing.advance(Duration.ofSeconds(1));
         fixture.awaitState(vm.id(), VmState.PAUSED);
         assertThat(manager.vm(vm.id()).deadline()).isEmpty();
         manager.setDeadline(
-                vm.id(),
-                Optional.of(new Deadline(fixture.timing.now().plusSeconds(60), Deadline.Action.REMOVE)));
+                vm.id(), Optional.of(new Deadline(fixture.timing.now().plusSeconds(60), Deadline.Action.REMOVE)));
         fixture.timing.advance(Duration.ofSeconds(60));
         Fixture.eventually(() -> manager.vms(VmQuery.ALL).items().isEmpty(), "it is removed");
         assertThat(fixture.host.ids()).isEmpty();
@@ -332,15 +332,15 @@ class LifeCycleTest {
         try (GuestProcess sleep = manager.exec(vm.id(), ExecRequest.of("sleep", "1000"))) {
             assertThat(manager.processes(vm.id())).hasSize(1);
             manager.signal(vm.id(), sleep.processId(), 15);
-            assertThat(sleep.next()).isInstanceOfSatisfying(Output.Exited.class, e -> assertThat(e.signal())
-                    .isEqualTo(15));
+            assertThat(sleep.next())
+                    .isInstanceOfSatisfying(
+                            Output.Exited.class, e -> assertThat(e.signal()).isEqualTo(15));
         }
         assertCode(Code.NOT_FOUND, () -> manager.signal(vm.id(), 99, 15), "99");
         assertCode(
                 Code.INVALID,
                 () -> manager.exec(
-                        vm.id(),
-                        new ExecRequest(List.of("true"), Map.of(), "", "", Optional.empty(), false, "main")),
+                        vm.id(), new ExecRequest(List.of("true"), Map.of(), "", "", Optional.empty(), false, "main")),
                 "main");
     }
 
@@ -374,9 +374,11 @@ class LifeCycleTest {
         Page<VmStatus> second = manager.vms(new VmQuery(Map.of(), List.of(), "", first.nextToken(), 3));
         assertThat(second.items()).extracting(VmStatus::name).containsExactly("vm3", "vm4");
         assertThat(second.nextToken()).isEmpty();
-        assertThat(manager.vms(new VmQuery(Map.of("team", "other"), List.of(), "", "", 3)).items())
+        assertThat(manager.vms(new VmQuery(Map.of("team", "other"), List.of(), "", "", 3))
+                        .items())
                 .isEmpty();
-        assertThat(manager.vms(new VmQuery(Map.of(), List.of(VmState.STOPPED), "", "", 3)).items())
+        assertThat(manager.vms(new VmQuery(Map.of(), List.of(VmState.STOPPED), "", "", 3))
+                        .items())
                 .isEmpty();
         assertCode(Code.INVALID, () -> manager.vms(new VmQuery(Map.of(), List.of(), "", "?", 3)), "token");
     }
@@ -388,13 +390,20 @@ class LifeCycleTest {
         fixture = new Fixture(
                 data.resolve("small"),
                 new ManagerSettings(
-                        s.version(), s.capacityCpuMillis(), s.capacityMemoryBytes(), 16, 2, List.of(), s.logs(), 2, 100));
+                        s.version(),
+                        s.capacityCpuMillis(),
+                        s.capacityMemoryBytes(),
+                        16,
+                        2,
+                        List.of(),
+                        s.logs(),
+                        2,
+                        100));
         for (int i = 0; i < 5; i++) {
             String id = fixture.run("echo", "hi").id();
             fixture.manager.awaitEnd(id, Fixture.PATIENCE);
         }
-        Fixture.eventually(
-                () -> fixture.manager.vms(VmQuery.ALL).items().size() == 2, "three were forgotten");
+        Fixture.eventually(() -> fixture.manager.vms(VmQuery.ALL).items().size() == 2, "three were forgotten");
         Fixture.eventually(
                 () -> {
                     try (var logs = Files.list(fixture.data.resolve("logs"))) {
@@ -421,11 +430,22 @@ class LifeCycleTest {
     void anEngineThatThisHostLacksIsRefusedWithTheRemedy() {
         AgentSpec spec = Fixture.agent("", Fixture.NO_RESTART).spec();
         AgentSpec gvisor = new AgentSpec(
-                spec.image(), EngineChoice.GVISOR, spec.command(), spec.env(), "", "", spec.resources(), spec.volumes(),
-                spec.restart(), spec.health(), spec.stopGracePeriod(), 1);
+                spec.image(),
+                EngineChoice.GVISOR,
+                spec.command(),
+                spec.env(),
+                "",
+                "",
+                spec.resources(),
+                spec.volumes(),
+                spec.restart(),
+                spec.health(),
+                spec.stopGracePeriod(),
+                1);
         assertCode(
                 Code.UNAVAILABLE,
-                () -> fixture.create(new Agent(Fixture.agent("", Fixture.NO_RESTART).metadata(), gvisor)),
+                () -> fixture.create(
+                        new Agent(Fixture.agent("", Fixture.NO_RESTART).metadata(), gvisor)),
                 "engine: auto");
     }
 
@@ -451,9 +471,9 @@ class LifeCycleTest {
 
     private static void assertCode(Code code, ThrowingCallable call, String message) {
         assertThatThrownBy(call)
-                .isInstanceOfSatisfying(ManagerException.class, e -> assertThat(e.code())
-                        .as(e.getMessage())
-                        .isEqualTo(code))
+                .isInstanceOfSatisfying(
+                        ManagerException.class,
+                        e -> assertThat(e.code()).as(e.getMessage()).isEqualTo(code))
                 .hasMessageContaining(message);
     }
 }

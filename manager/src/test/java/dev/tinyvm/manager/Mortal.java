@@ -1,0 +1,119 @@
+package dev.tinyvm.manager;
+
+import dev.tinyvm.engine.Engine;
+import dev.tinyvm.engine.Engine.Adoption;
+import dev.tinyvm.engine.GuestProcess;
+import dev.tinyvm.engine.Machine;
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * {@code kill -9} of a manager: from the moment of its death none of its threads gets anything done, neither on disk nor at a wall. Dies at
+ * a given write of the store, before or after it.
+ */
+final class Mortal implements Store.Gate {
+    private final CountDownLatch death = new CountDownLatch(1);
+    private final int dieAtWrite;
+    private final boolean before;
+    private int writes;
+    private volatile boolean dead;
+
+    Mortal(int dieAtWrite, boolean before) {
+        this.dieAtWrite = dieAtWrite;
+        this.before = before;
+    }
+
+    CountDownLatch death() {
+        return death;
+    }
+
+    synchronized int writes() {
+        return writes;
+    }
+
+    void die() {
+        dead = true;
+        death.countDown();
+    }
+
+    @Override
+    public void beforeCommit() {
+        synchronized (this) {
+            writes++;
+        }
+        if (before && writes() == dieAtWrite) {
+            die();
+        }
+        stopIfDead();
+    }
+
+    @Override
+    public void afterCommit() {
+        if (!before && writes() == dieAtWrite) {
+            die();
+        }
+        stopIfDead();
+    }
+
+    /** The engine as the mortal manager sees it. */
+    Engine wrap(Engine engine) {
+        return proxy(Engine.class, engine);
+    }
+
+    private void stopIfDead() {
+        while (dead) {
+            // Woken by nobody: the thread of a killed process.
+            LockSupport.park(this);
+            if (Thread.interrupted()) {
+                continue;
+            }
+        }
+    }
+
+    private <T> T proxy(Class<T> type, T target) {
+        InvocationHandler handler = (self, method, arguments) -> {
+            switch (method.getName()) {
+                case "hashCode":
+                    return System.identityHashCode(self);
+                case "equals":
+                    return self == arguments[0];
+                default:
+                    break;
+            }
+            stopIfDead();
+            try {
+                Object result = method.invoke(target, arguments);
+                stopIfDead();
+                return wrapResult(result);
+            } catch (InvocationTargetException e) {
+                stopIfDead();
+                throw e.getCause();
+            }
+        };
+        return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, handler));
+    }
+
+    private Object wrapResult(Object result) {
+        return switch (result) {
+            case Machine machine -> proxy(Machine.class, machine);
+            case GuestProcess process -> proxy(GuestProcess.class, process);
+            case Adoption adoption ->
+                new Adoption(
+                        adoption.machines().stream()
+                                .map(m -> proxy(Machine.class, m))
+                                .toList(),
+                        adoption.ended(),
+                        adoption.removed());
+            case CompletableFuture<?> future ->
+                future.thenApply(value -> {
+                    stopIfDead();
+                    return value;
+                });
+            case null, default -> result;
+        };
+    }
+}
