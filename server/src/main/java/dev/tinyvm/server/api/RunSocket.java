@@ -81,7 +81,7 @@ final class RunSocket implements FrameSocket.Body {
     private void attach(FrameSocket socket, VmStatus vm, AgentSpec spec, Optional<WindowSize> terminal, boolean stdin)
             throws IOException, InterruptedException {
         ExecRequest request =
-                new ExecRequest(spec.command(), spec.env(), spec.workingDir(), spec.user(), terminal, stdin, "main");
+                new ExecRequest(spec.command(), spec.env(), spec.workingDir(), spec.user(), terminal, stdin, "run");
         GuestProcess process = ExecRoutes.start(manager, vm.id(), request);
         socket.sendText(g -> {
             g.writeStartObject();

@@ -77,18 +77,19 @@ final class StreamRoutes {
     /** Text is for people: the lines as they were written. NDJSON tells the streams apart. */
     private static void sendLines(Call call, LogStream lines, boolean plain) throws IOException, InterruptedException {
         OutputStream raw = call.stream(200, plain ? "text/plain; charset=utf-8" : "application/x-ndjson");
-        try (BufferedOutputStream out = new BufferedOutputStream(raw, 32 << 10)) {
-            while (true) {
-                Optional<LogLine> line = lines.next(Duration.ofSeconds(1));
-                if (line.isPresent()) {
-                    out.write(
-                            plain
-                                    ? line.get().text().getBytes(StandardCharsets.UTF_8)
-                                    : json(line.get()).bytes());
-                    out.write('\n');
-                } else if (lines.ended()) {
-                    return;
-                }
+        // Closed only when complete: an answer that broke off must not look like a whole one.
+        BufferedOutputStream out = new BufferedOutputStream(raw, 32 << 10);
+        while (true) {
+            Optional<LogLine> line = lines.next(Duration.ofSeconds(1));
+            if (line.isPresent()) {
+                out.write(
+                        plain
+                                ? line.get().text().getBytes(StandardCharsets.UTF_8)
+                                : json(line.get()).bytes());
+                out.write('\n');
+            } else if (lines.ended()) {
+                out.close();
+                return;
             }
         }
     }
