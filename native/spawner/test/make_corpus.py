@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+"""Writes the corpus of the fuzz driver: one file of frames per kind of request, some of them wrong."""
+import os
+import struct
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from spawner import CREATE, DESTROY, FREEZE, KILL, LIST, PING, QUIT, RESIZE, STATS, SUBSCRIBE, THAW, create_payload  # noqa: E402
+from wire import frame, string  # noqa: E402
+
+MOUNTS = [("/srv/data", "/data", 1), ("/srv/data/a", "/a/b", 0)]
+FILES = {
+    "empty-requests": b"".join(frame(kind, 1) for kind in (PING, LIST, SUBSCRIBE, QUIT)),
+    "id-requests": b"".join(frame(kind, 2, string("vm-1")) for kind in (DESTROY, KILL, FREEZE, THAW, STATS)),
+    "create": frame(CREATE, 3, create_payload("vm-1")),
+    "create-mounts": frame(CREATE, 4, create_payload("vm-2", mounts=MOUNTS, read_only=1)),
+    "create-bad-mounts": frame(CREATE, 5, create_payload("vm-3", mounts=[("/a/../b", "/proc/x", 2)])),
+    "create-bad-values": b"".join(frame(CREATE, 6, create_payload("vm", **bad)) for bad in (
+        {"cpu": 1}, {"memory": 1}, {"disk": 1}, {"pids": 0}, {"image": "../x"}, {"user": "--x"}, {"hostname": ""})),
+    "resize": frame(RESIZE, 7, string("vm-1") + struct.pack(">IQI", 500, 64 << 20, 32)),
+    "bad-id": frame(DESTROY, 8, string("../x")),
+    "short": frame(RESIZE, 9, string("vm-1")),
+    "unknown": frame(0x7f, 10, b"x"),
+}
+directory = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
+for name, content in FILES.items():
+    with open(os.path.join(directory, name), "wb") as file:
+        file.write(content)
