@@ -1,2 +1,0 @@
-package dev.tinyvm.app;
-final class HostManager {}
