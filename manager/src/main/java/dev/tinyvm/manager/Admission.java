@@ -91,7 +91,7 @@ final class Admission {
                 return;
             }
             Demand wanted = Demand.of(resources);
-            long moreCpu = wanted.cpuMillis() - old.cpuMillis();
+            int moreCpu = wanted.cpuMillis() - old.cpuMillis();
             long moreMemory = wanted.memoryBytes() - old.memoryBytes();
             if (moreCpu > 0 && moreCpu > freeCpuMillis()) {
                 throw new ManagerException(

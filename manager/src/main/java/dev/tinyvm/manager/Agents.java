@@ -181,7 +181,7 @@ final class Agents {
                 if (!closed) {
                     LOG.warn("could not bring agent {} to what it shall be: {}", name, e.getMessage());
                     shared.store()
-                            .submit(List.of(shared.events()
+                            .submitUnwatched(List.of(shared.events()
                                     .about(name, "agent.trouble", String.valueOf(e.getMessage()), Map.of())));
                 }
             }

@@ -43,7 +43,7 @@ final class Cleanup {
             }
             LOG.warn("could not remove the machine of {}: {}", vm.name(), e.getMessage());
             if (wait.equals(FIRST)) {
-                store.submit(List.of(events.about(
+                store.submitUnwatched(List.of(events.about(
                         vm,
                         "vm.cleanup-delayed",
                         "its machine could not be removed yet: " + e.getMessage(),

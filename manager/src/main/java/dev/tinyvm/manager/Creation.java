@@ -73,7 +73,7 @@ final class Creation {
         try {
             return make(request, id, key);
         } catch (RuntimeException e) {
-            shared.store().submit(idempotency.release(key));
+            shared.store().submitUnwatched(idempotency.release(key));
             throw e;
         }
     }

@@ -306,7 +306,7 @@ public final class HostManager implements Manager {
     @Override
     public void signal(String vm, int processId, int signal) {
         TinyVm found = book.get(vm);
-        boolean unused = inside(found, "signal process " + processId, machine -> {
+        boolean _ = inside(found, "signal process " + processId, machine -> {
             signal(found, machine, processId, signal);
             return true;
         });
@@ -400,7 +400,7 @@ public final class HostManager implements Manager {
             } else if (stopMachines && !record.state().ended()) {
                 threads.add(Thread.ofVirtual()
                         .start(() -> quietly(vm, () -> {
-                            VmStatus unused = vm.stop(Ending.MANAGER_SHUTDOWN);
+                            VmStatus _ = vm.stop(Ending.MANAGER_SHUTDOWN);
                         })));
             }
         }

@@ -112,7 +112,7 @@ final class Keys {
                 new KeyInfo(match.info().id(), match.info().name(), match.info().createdAt(), Optional.of(now));
         Key touched = new Key(used, match.hash(), due ? now : match.useStoredAt());
         if (byId.replace(used.id(), match, touched) && due) {
-            store.submit(List.of(statements ->
+            store.submitUnwatched(List.of(statements ->
                     statements.run("UPDATE keys SET last_used_at = ? WHERE id = ?", Micros.of(now), used.id())));
         }
         return Optional.of(used);

@@ -12,6 +12,7 @@ import java.util.Optional;
  *
  * <p>So the last whole line of the newest file says where to go on after the manager died, and no other place has to be written.
  */
+@SuppressWarnings("ArrayRecordComponent") // Compared by its own equals; not handed out.
 record LogEntry(long micros, char stream, String run, long stdoutEnd, long stderrEnd, byte[] content) {
     static final char STDOUT = 'o';
     static final char STDERR = 'e';

@@ -72,7 +72,7 @@ final class SavedList {
             } catch (ManagerException e) {
                 LOG.warn("could not bring {} back: {}", one.name(), e.getMessage());
                 shared.store()
-                        .submit(List.of(shared.events()
+                        .submitUnwatched(List.of(shared.events()
                                 .about(
                                         "",
                                         "resurrect.failed",

@@ -106,6 +106,11 @@ final class Store implements AutoCloseable {
         return done;
     }
 
+    /** As {@link #submit} for what nobody waits for; a failure is in the log. */
+    void submitUnwatched(List<Change> changes) {
+        CompletableFuture<Void> _ = submit(changes);
+    }
+
     /** Returns when they are on disk. */
     void write(List<Change> changes) {
         await(submit(changes));

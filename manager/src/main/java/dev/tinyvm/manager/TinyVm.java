@@ -400,7 +400,7 @@ final class TinyVm {
     }
 
     void tell(String type, String message, Map<String, String> attributes) {
-        shared.store().submit(List.of(shared.events().about(record, type, message, attributes)));
+        shared.store().submitUnwatched(List.of(shared.events().about(record, type, message, attributes)));
     }
 
     void publish(VmRecord next) {

@@ -75,7 +75,7 @@ final class VmLog implements AutoCloseable {
     synchronized Position append(boolean stderr, long offset, byte[] bytes) throws IOException {
         ByteArrayOutputStream part = stderr ? stderrPart : stdoutPart;
         long known = (stderr ? stderrEnd : stdoutEnd) + part.size();
-        int from = (int) Math.clamp(known - offset, 0, bytes.length);
+        int from = Math.clamp(known - offset, 0, bytes.length);
         char stream = stderr ? LogEntry.STDERR : LogEntry.STDOUT;
         long micros = Micros.of(timing.now());
         long stdoutBefore = stdoutEnd;

@@ -22,6 +22,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The machine of a Tiny VM and the main process in it: starting, watching, restarting, ending. All in turns, except where it says so. */
+@SuppressWarnings("ReferenceEquality") // Which machine or process it is, not how it looks.
 final class VmRun {
     /** Tag of the descriptor's command. */
     static final String MAIN_TAG = "main";
@@ -307,8 +308,7 @@ final class VmRun {
     }
 
     private void watch(Machine watched) {
-        CompletableFuture<Void> unused =
-                watched.ended().thenAccept(end -> turns.post(() -> machineEnded(watched, end)));
+        CompletableFuture<Void> _ = watched.ended().thenAccept(end -> turns.post(() -> machineEnded(watched, end)));
     }
 
     private void follow(Machine in, GuestProcess process) {
@@ -327,7 +327,7 @@ final class VmRun {
         VmRecord record = vm.record();
         boolean again = record.state() == VmState.RUNNING;
         if (!again) {
-            CompletableFuture<Void> unused = vm.storeLater(
+            CompletableFuture<Void> _ = vm.storeLater(
                     record.withPhase(
                             record.phase().with(VmState.RUNNING, "", "").started(now)),
                     "vm.started",
@@ -506,7 +506,7 @@ final class VmRun {
                 + vm.spec().restart().maxRestarts() + " in " + again.delay().toMillis() + " ms";
         healthy = Optional.empty();
         VmRecord.History history = record.history();
-        CompletableFuture<Void> unused = vm.storeLater(
+        CompletableFuture<Void> _ = vm.storeLater(
                 record.withPhase(record.phase()
                                 .with(VmState.STARTING, end.reason(), message)
                                 .exited(end.exitCode(), end.signal()))

@@ -68,21 +68,17 @@ final class Mortal implements Store.Gate {
         while (dead) {
             // Woken by nobody: the thread of a killed process.
             LockSupport.park(this);
-            if (Thread.interrupted()) {
-                continue;
-            }
+            boolean _ = Thread.interrupted();
         }
     }
 
     private <T> T proxy(Class<T> type, T target) {
         InvocationHandler handler = (self, method, arguments) -> {
-            switch (method.getName()) {
-                case "hashCode":
-                    return System.identityHashCode(self);
-                case "equals":
-                    return self == arguments[0];
-                default:
-                    break;
+            if (method.getName().equals("hashCode")) {
+                return System.identityHashCode(self);
+            }
+            if (method.getName().equals("equals")) {
+                return System.identityHashCode(self) == System.identityHashCode(arguments[0]);
             }
             stopIfDead();
             try {
