@@ -84,6 +84,7 @@ static int start_spawner(void) {
         become_spawner(self);
     int result = pid < 0 ? -errno : sys_pidfd_open(pid);
     fd_close(&self);
+    fd_close(&setup->ready); /* answering is the first spawner's part, and nobody after it */
     return result;
 }
 
@@ -99,9 +100,8 @@ static int watch_spawner(int spawner) {
         fd_close(&spawner);
         if (shared->finished != 0)
             return 0;
-        if (setup->ready >= 0 && shared->started == 0)
+        if (shared->started == 0)
             return EXIT_SYSTEM; /* it never served; it has said why */
-        fd_close(&setup->ready);
         if (now_millis() - since < QUICK_DEATH_MILLIS)
             (void)poll(NULL, 0, RESTART_PAUSE_MILLIS); /* no busy loop when something ends it again and again */
         spawner = start_spawner();
