@@ -8,7 +8,13 @@ import { withSandbox } from './support.mjs'
 
 const run = promisify(execFile)
 const cli = join(dirname(createRequire(import.meta.url).resolve('@e2b/cli/package.json')), 'dist/index.js')
-const e2b = (...words) => run(process.execPath, [cli, ...words], { timeout: 120_000 })
+
+/** Its input is closed at once: 'exec' passes on what comes from a pipe. */
+function e2b(...words) {
+  const running = run(process.execPath, [cli, ...words], { timeout: 120_000 })
+  running.child.stdin.end()
+  return running
+}
 
 test('the CLI lists, shows, measures, runs in, pauses, resumes and kills a sandbox', () =>
   withSandbox(async (sandbox) => {

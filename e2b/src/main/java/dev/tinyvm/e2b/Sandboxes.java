@@ -16,6 +16,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.regex.Pattern;
 import tools.jackson.databind.JsonNode;
@@ -40,6 +42,7 @@ public final class Sandboxes {
     private final Manager manager;
     private final E2bSettings settings;
     private final Map<String, Template> templates = new LinkedHashMap<>();
+    private final Set<String> dying = ConcurrentHashMap.newKeySet();
     private final ReentrantLock[] locks = new ReentrantLock[64];
 
     public Sandboxes(Manager manager, E2bSettings settings) {
@@ -109,7 +112,7 @@ public final class Sandboxes {
     /** Empty: there is none, or it has ended. */
     public Optional<Sandbox> find(String fullId) {
         String id = shortId(fullId);
-        if (!ID.matcher(id).matches()) {
+        if (!ID.matcher(id).matches() || dying.contains(id)) {
             return Optional.empty();
         }
         try {
@@ -129,14 +132,23 @@ public final class Sandboxes {
         String token = "";
         do {
             var page = manager.vms(new VmQuery(Map.of(), List.of(), "", token, 1000));
-            page.items().forEach(vm -> sandbox(vm).ifPresent(found::add));
+            page.items().stream()
+                    .filter(vm -> !dying.contains(vm.id()))
+                    .forEach(vm -> sandbox(vm).ifPresent(found::add));
             token = page.nextToken();
         } while (!token.isEmpty());
         return found;
     }
 
+    /** Ends it at once. From now on nobody finds it, so that a client whose stream breaks off sees that it is gone. */
     public void kill(String id) {
-        manager.remove(get(id).id());
+        String known = get(id).id();
+        dying.add(known);
+        try {
+            manager.remove(known);
+        } finally {
+            dying.remove(known);
+        }
     }
 
     /** It ends so long from now, whether that is sooner or later than before. */

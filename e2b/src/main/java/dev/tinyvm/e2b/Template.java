@@ -6,10 +6,12 @@ import dev.tinyvm.spec.EngineChoice;
 import dev.tinyvm.spec.Metadata;
 import dev.tinyvm.spec.Resources;
 import dev.tinyvm.spec.Restart;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 
 /**
  * What sandboxes are made from.
@@ -27,6 +29,11 @@ public record Template(String id, String image, Resources resources, boolean cod
             new Template("base", "host", STANDARD, false),
             new Template("code-interpreter-v1", "host", STANDARD, true),
             new Template("mcp-gateway", "host", STANDARD, false));
+
+    /** E2B's ids of builds are UUIDs; there is one build for ever. */
+    public UUID buildId() {
+        return UUID.nameUUIDFromBytes(id.getBytes(StandardCharsets.UTF_8));
+    }
 
     /** CPUs as E2B counts them, whole ones. */
     public int cpuCount() {

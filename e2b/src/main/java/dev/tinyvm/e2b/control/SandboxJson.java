@@ -93,7 +93,7 @@ final class SandboxJson {
     static void template(JsonGenerator g, Template template, Instant since) {
         g.writeStartObject();
         g.writeStringProperty("templateID", template.id());
-        g.writeStringProperty("buildID", template.id());
+        g.writeStringProperty("buildID", template.buildId().toString());
         g.writeStringProperty("buildStatus", "ready");
         g.writeNumberProperty("buildCount", 1);
         strings(g, "aliases", List.of(template.id()));

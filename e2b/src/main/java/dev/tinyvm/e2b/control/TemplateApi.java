@@ -84,7 +84,7 @@ final class TemplateApi {
             g.writeStartArray();
             g.writeStartObject();
             g.writeStringProperty("tag", "default");
-            g.writeStringProperty("buildID", template.id());
+            g.writeStringProperty("buildID", template.buildId().toString());
             g.writeStringProperty("createdAt", since.toString());
             g.writeEndObject();
             g.writeEndArray();

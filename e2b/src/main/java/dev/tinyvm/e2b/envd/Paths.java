@@ -53,13 +53,20 @@ final class Paths {
         for (String path : missing) {
             try {
                 files.makeDirectory(ROOT, path, DIRECTORY_MODE, false);
-                files.chown(path, user.owner());
+                give(files, path, user);
             } catch (GuestFileException e) {
                 if (e.errno() != Errno.EEXIST) {
                     throw e;
                 }
                 // Somebody else made it in this moment.
             }
+        }
+    }
+
+    /** What root has just made becomes the user's. */
+    static void give(GuestFiles files, String path, Users.User user) {
+        if (user.uid() != 0) {
+            files.chown(path, user.owner());
         }
     }
 

@@ -93,7 +93,7 @@ final class Uploads {
             out.abort();
             throw stored(e);
         }
-        files.chown(destination, user.owner());
+        Paths.give(files, destination, user);
         for (String source : sources) {
             files.remove(Paths.ROOT, source, false);
         }
@@ -147,7 +147,7 @@ final class Uploads {
             out.abort();
             throw stored(e);
         }
-        files.chown(path, user.owner());
+        Paths.give(files, path, user);
         if (!words.isEmpty() || there.isPresent()) {
             metadata.replace(session, path, words);
         }
