@@ -11,6 +11,7 @@ import dev.tinyvm.server.http.JsonBody;
 import dev.tinyvm.server.http.JsonRequest;
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -254,7 +255,7 @@ public final class EnvdApi implements AutoCloseable {
 
     /** Forgets the sandboxes that have ended meanwhile. */
     private void sweep() {
-        for (Map.Entry<String, Session> entry : sessions.entrySet()) {
+        for (Map.Entry<String, Session> entry : List.copyOf(sessions.entrySet())) {
             if (sandboxes.find(entry.getKey()).isEmpty() && sessions.remove(entry.getKey(), entry.getValue())) {
                 entry.getValue().close();
             }
