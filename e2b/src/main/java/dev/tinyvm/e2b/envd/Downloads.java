@@ -102,7 +102,7 @@ final class Downloads {
         }
         boolean gzip = (wanted.contains("gzip") || wanted.contains("*")) && !refused.contains("gzip");
         boolean identity = !refused.contains("identity") && !(refused.contains("*") && !wanted.contains("identity"));
-        if (gzip && (wanted.size() == 1 && wanted.contains("gzip") || !identity)) {
+        if (gzip && ((wanted.size() == 1 && wanted.contains("gzip")) || !identity)) {
             return "gzip";
         }
         if (identity) {
