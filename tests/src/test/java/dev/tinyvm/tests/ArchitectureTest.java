@@ -97,7 +97,7 @@ class ArchitectureTest {
     void foreignLibrariesStayInTheirRoom() {
         noClasses()
                 .that()
-                .resideOutsideOfPackage("dev.tinyvm.server..")
+                .resideOutsideOfPackages("dev.tinyvm.server..", "dev.tinyvm.e2b..")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("org.eclipse.jetty..")

@@ -5,15 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.tinyvm.sdk.TinyVmException;
 import dev.tinyvm.sdk.VmFilter;
 import dev.tinyvm.sdk.VmInfo;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -22,14 +19,17 @@ import org.junit.jupiter.api.Test;
  */
 @NeedsWalls
 class FaultTest {
+    /** A spawner's block of uids is 2^28 long, and its number names its cgroups: spec/spawner-protocol.md. */
+    private static final int BLOCK_BITS = 28;
+
     private static final int ROUNDS = Integer.getInteger("rounds", 6);
     private static final long SEED = Long.getLong("seed", System.nanoTime());
 
     @Test
     void killedAtRandomMomentsNothingIsLostAndNothingLeaks() throws Exception {
         Random random = new Random(SEED);
-        Set<String> before = RunTest.traces();
         Product product = Product.start();
+        String block = "tinyvm-" + (product.managerUid() >> BLOCK_BITS);
         try {
             List<VmInfo> steady = new ArrayList<>();
             for (int i = 0; i < 3; i++) {
@@ -84,8 +84,17 @@ class FaultTest {
             product.close();
         }
         Product.eventually(
-                () -> "seed " + SEED + ": nothing is left: " + RunTest.traces() + " against " + before,
-                () -> RunTest.traces().equals(before));
+                () -> "seed " + SEED + ": nothing is left of " + traces(product, block),
+                () -> traces(product, block).isEmpty());
+    }
+
+    /** What is left of this product on the host: its uid block names its cgroups, its data directory is in every command line and loop file. */
+    private static List<String> traces(Product product, String block) {
+        String data = product.data().toString();
+        List<String> traces = new ArrayList<>(Host.processesNaming(data));
+        traces.addAll(Host.cgroupsNamed(block));
+        traces.addAll(Host.loopsOver(data));
+        return traces;
     }
 
     private static void check(Product product, List<VmInfo> steady, List<Long> pids, String when)
@@ -144,26 +153,13 @@ class FaultTest {
                 .toList();
     }
 
-    /** Supervisor first, then the spawner itself: the processes whose command line names this data directory's run directory. */
-    private static List<Long> spawners(Product product) throws Exception {
-        List<Long> found = new ArrayList<>();
-        try (Stream<Path> processes = Files.list(Path.of("/proc"))) {
-            for (Path process : processes
-                    .filter(p -> p.getFileName().toString().matches("\\d+"))
-                    .toList()) {
-                try {
-                    String line = Files.readString(process.resolve("cmdline")).replace('\0', ' ');
-                    if (line.contains("tinyvm-spawner")
-                            && line.contains(product.data().toString())) {
-                        found.add(Long.parseLong(process.getFileName().toString()));
-                    }
-                } catch (java.io.IOException e) {
-                    // It ended while we looked.
-                }
-            }
-        }
-        found.sort(Long::compare);
-        return found;
+    /** Supervisor first, then the spawner itself. */
+    private static List<Long> spawners(Product product) {
+        return Host.processesNaming(product.data().toString()).stream()
+                .filter(p -> p.contains("tinyvm-spawner"))
+                .map(p -> Long.parseLong(p.substring(0, p.indexOf(' '))))
+                .sorted()
+                .toList();
     }
 
     private static void killHard(long pid) {

@@ -131,7 +131,7 @@ class LimitsTest {
                 "  command: [sh, -c, \"yes 0123456789012345678901234567890123456789012345678901234567890123 | head -c 400000000; echo the end; sleep 1000\"]\n");
         Product.eventually(() -> "the last line of the flood is in the log", () -> logged(vm, "the end"));
         long bytes;
-        try (Stream<Path> files = Files.walk(product.data().resolve("logs"))) {
+        try (Stream<Path> files = Files.walk(product.data().resolve("manager/logs"))) {
             bytes = files.filter(Files::isRegularFile)
                     .mapToLong(f -> f.toFile().length())
                     .sum();

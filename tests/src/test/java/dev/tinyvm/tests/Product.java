@@ -97,7 +97,17 @@ final class Product implements AutoCloseable {
 
     /** Pid of the manager's JVM: the process that holds this data directory's port. */
     long managerPid() throws IOException {
-        return Long.parseLong(Files.readString(data.resolve("manager.pid")).trim());
+        return Long.parseLong(Files.readString(data.resolve("lock")).trim());
+    }
+
+    /** The uid that the manager gave root up for. */
+    int managerUid() throws IOException {
+        Matcher uid = Pattern.compile("(?m)^Uid:\\s+(\\d+)")
+                .matcher(Files.readString(Path.of("/proc", Long.toString(managerPid()), "status")));
+        if (!uid.find()) {
+            throw new AssertionError("no uid of process " + managerPid());
+        }
+        return Integer.parseInt(uid.group(1));
     }
 
     /** Starts a manager again on the same data, after it was killed. */
@@ -144,7 +154,7 @@ final class Product implements AutoCloseable {
     }
 
     private String key() throws IOException {
-        return Files.readString(data.resolve("cli.key")).trim();
+        return Files.readString(data.resolve("manager/cli.key")).trim();
     }
 
     private TinyVmClient up() throws IOException, InterruptedException {

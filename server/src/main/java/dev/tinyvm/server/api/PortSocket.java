@@ -1,12 +1,12 @@
 package dev.tinyvm.server.api;
 
 import dev.tinyvm.engine.GuestConnection;
+import dev.tinyvm.server.http.FrameSocket;
+import dev.tinyvm.server.http.FrameSocket.Binary;
+import dev.tinyvm.server.http.FrameSocket.Closed;
+import dev.tinyvm.server.http.FrameSocket.Text;
 import dev.tinyvm.server.http.HttpError;
 import dev.tinyvm.server.http.JsonRequest;
-import dev.tinyvm.server.socket.FrameSocket;
-import dev.tinyvm.server.socket.FrameSocket.Binary;
-import dev.tinyvm.server.socket.FrameSocket.Closed;
-import dev.tinyvm.server.socket.FrameSocket.Text;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;

@@ -1,6 +1,5 @@
 package dev.tinyvm.server.http;
 
-import dev.tinyvm.server.socket.FrameSocket;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;

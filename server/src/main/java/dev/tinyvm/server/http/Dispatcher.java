@@ -1,6 +1,5 @@
 package dev.tinyvm.server.http;
 
-import dev.tinyvm.server.socket.FrameSocket;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;

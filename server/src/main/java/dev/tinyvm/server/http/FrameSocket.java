@@ -1,7 +1,5 @@
-package dev.tinyvm.server.socket;
+package dev.tinyvm.server.http;
 
-import dev.tinyvm.server.http.JsonBody;
-import dev.tinyvm.server.http.Limits;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
