@@ -34,6 +34,8 @@ static void adopt_one(const char *id) {
     }
     if (wall->pidfd < 0)
         wall->pid = 0;
+    else
+        server_watch(WATCH_PID, slot, wall->pidfd, EPOLLIN);
     if (!running) {
         wall_clean(slot);
         return;
@@ -42,7 +44,6 @@ static void adopt_one(const char *id) {
     if (wall->pidfd < 0)
         return;
     wall->state = WALL_RUNNING;
-    server_watch(WATCH_PID, slot, wall->pidfd, EPOLLIN);
     wall->oom = cgroup_watch_oom(slot, &wall->oom_events);
     if (wall->oom >= 0)
         server_watch(WATCH_OOM, slot, wall->oom, wall->oom_events);

@@ -51,6 +51,8 @@ int client_add(int fd) {
 
 void client_drop(uint32_t index) {
     struct client *client = &clients[index];
+    if (client->fd >= 0)
+        epoll_ctl(epoll, EPOLL_CTL_DEL, client->fd, NULL); /* a child may hold a copy for a moment */
     fd_close(&client->fd);
     free(client->in);
     free(client->out);

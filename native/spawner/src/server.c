@@ -41,6 +41,12 @@ void server_watch(enum watch kind, uint32_t slot, int fd, uint32_t events) {
     watch((uint64_t)kind, slot, fd, events);
 }
 
+void server_unwatch(int *fd) {
+    if (*fd >= 0)
+        epoll_ctl(epoll, EPOLL_CTL_DEL, *fd, NULL);
+    fd_close(fd);
+}
+
 /* ---- answers that wait ---- */
 
 int server_wait(enum waiting_kind kind, uint32_t client, uint32_t stream, const char *id, int64_t deadline) {
@@ -166,7 +172,7 @@ static void read_client(uint32_t index) {
 /* ---- the rest of the loop ---- */
 
 static void supervisor_ended(void) {
-    fd_close(&supervisor);
+    server_unwatch(&supervisor);
     while (waitpid(setup->shared->supervisor, NULL, WNOHANG) < 0 && errno == EINTR)
         ;
     supervisor = setup->new_supervisor();

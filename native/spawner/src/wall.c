@@ -1,28 +1,24 @@
-/* See wall.h: the table and the life of a wall. */
+/* See wall.h: the table, and the life of a wall once it is started (wall_make.c starts it). */
 #include "wall.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/sched.h>
-#include <sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cgroup.h"
 #include "child.h"
 #include "layer.h"
-#include "userns.h"
 
 enum {
     CACHED_USER_NAMESPACES = 64, /* slots below this keep theirs for the next wall */
-    BLANK_FAILURES_MAX = 3,      /* in a row; then none are made until a CREATE succeeds */
+    START_MILLIS = 60000,        /* a set-up that takes longer is given up */
     RETRY_MILLIS = 2,
     RETRY_SLOW_MILLIS = 100,
     OOM_COUNT_MILLIS = 5000,
@@ -32,13 +28,12 @@ enum {
 static struct wall walls[SLOTS]; /* slot 0 is the manager's */
 static const struct host *host;
 static uint32_t end;
-static uint32_t blank_failures;
 
 void walls_init(const struct host *with) {
     memset(walls, 0, sizeof walls);
     host = with;
     end = 1;
-    blank_failures = 0;
+    walls_note_blank(true);
     for (uint32_t slot = 0; slot < SLOTS; slot++)
         walls[slot].pidfd = walls[slot].control = walls[slot].oom = walls[slot].userns = -1;
 }
@@ -51,6 +46,10 @@ struct wall *wall_reserve(uint32_t slot) {
     if (slot >= end)
         end = slot + 1;
     return &walls[slot];
+}
+
+const struct host *walls_host(void) {
+    return host;
 }
 
 uint32_t walls_end(void) {
@@ -78,7 +77,7 @@ uint32_t wall_find(const char *id, bool *cleaning) {
     return 0;
 }
 
-static uint32_t free_slot(void) {
+uint32_t walls_free_slot(void) {
     for (uint32_t slot = 1; slot < SLOTS; slot++)
         if (walls[slot].state == WALL_FREE) {
             if (slot >= end)
@@ -88,205 +87,22 @@ static uint32_t free_slot(void) {
     return 0;
 }
 
-/* ---- making ---- */
-
-/* A step of the spawner's own part: named, and made to fail by tests. */
-static int step(const char *name, int result, struct fault *fault) {
-    return result == 0 && test_fails(name) ? fault_set(fault, EIO, name, "made to fail by a test") : result;
-}
-
-static int make_parts(uint32_t slot, struct fault *fault) {
-    struct wall *wall = &walls[slot];
-    if (wall->userns < 0)
-        wall->userns = userns_for_slot(wall_base(slot));
-    if (wall->userns < 0) {
-        int error = -wall->userns;
-        wall->userns = -1;
-        return fault_set(fault, error, "make-user-namespace", "cannot make a user namespace");
-    }
-    int result = step("make-cgroup", cgroup_make(slot, fault), fault);
-    return result == 0 ? step("make-layer", layer_make(slot, fault), fault) : result;
-}
-
-static int clone_child(uint32_t slot, const char *image, struct fault *fault) {
-    struct wall *wall = &walls[slot];
-    int pair[2], pidfd = -1;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return fault_set(fault, errno, "make-control", "cannot make a socket pair");
-    static struct child_plan plan;
-    plan = (struct child_plan){.slot = slot, .base = wall_base(slot), .host_image = strcmp(image, "host") == 0,
-                               .btrfs = layers_are_btrfs(), .userns = wall->userns, .control = pair[1],
-                               .guest = host->guest, .host_dirs = &host->host_dirs, .masks = &host->masks};
-    snprintf(plan.image, sizeof plan.image, "%s", image);
-    int cgroup = cgroup_clone_fd(slot);
-    plan.join_cgroup = cgroup == -ENOTSUP;
-    struct clone_args arguments = {.flags = CLONE_NEWPID | CLONE_PIDFD, .exit_signal = SIGCHLD,
-                                   .pidfd = (unsigned long long)(uintptr_t)&pidfd};
-    if (cgroup >= 0) {
-        arguments.flags |= CLONE_INTO_CGROUP;
-        arguments.cgroup = (unsigned long long)cgroup;
-    }
-    long pid = cgroup < 0 && cgroup != -ENOTSUP ? (errno = -cgroup, -1) : syscall(SYS_clone3, &arguments, sizeof arguments);
-    int error = errno;
-    if (pid == 0)
-        child_run(&plan);
-    fd_close(&cgroup);
-    fd_close(&pair[1]);
-    if (pid < 0) {
-        fd_close(&pair[0]);
-        return fault_set(fault, error, "clone", "cannot start the wall's first process");
-    }
-    wall->pid = (pid_t)pid;
-    wall->pidfd = pidfd;
-    wall->control = pair[0];
-    fcntl(pair[0], F_SETFL, O_NONBLOCK);
-    server_watch(WATCH_PID, slot, pidfd, EPOLLIN);
-    server_watch(WATCH_CONTROL, slot, pair[0], EPOLLIN);
-    int result = process_start_time(wall->pid, &wall->start_time);
-    return result == 0 ? 0 : fault_set(fault, -result, "read-start-time", "cannot read the first process's start time");
-}
-
-/* A wall in BUILDING for this image, or a negative errno; the slot is then being cleaned. */
-static int build(const char *image, const char *id, uint32_t *out, struct fault *fault) {
-    test_read_failing_step();
-    uint32_t slot = free_slot();
-    if (slot == 0)
-        return fault_set(fault, EUSERS, "pick-uids", "all %d uid ranges are in use", SLOTS - 1);
-    struct wall *wall = &walls[slot];
-    int userns = wall->userns;
-    *wall = (struct wall){.state = WALL_BUILDING, .pidfd = -1, .control = -1, .oom = -1, .userns = userns};
-    snprintf(wall->id, sizeof wall->id, "%s", id);
-    *out = slot;
-    int result = make_parts(slot, fault);
-    return result == 0 ? step("clone", clone_child(slot, image, fault), fault) : result;
-}
-
-static int send_request(uint32_t slot, const struct request *request, const int *fds, struct fault *fault) {
-    static struct activation message;
-    message = (struct activation){.read_only_root = request->read_only_root, .disk_bytes = request->disk_bytes,
-                                  .mount_count = request->mount_count};
-    memcpy(message.hostname, request->hostname, sizeof message.hostname);
-    memcpy(message.user, request->user, sizeof message.user);
-    for (uint32_t i = 0; i < request->mount_count; i++)
-        memcpy(message.mounts[i].target, request->mounts[i].target, sizeof message.mounts[i].target);
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int) * (MAX_MOUNTS + 1))];
-    } ancillary;
-    memset(&ancillary, 0, sizeof ancillary);
-    size_t count = request->mount_count + 1U;
-    struct iovec part = {&message, offsetof(struct activation, mounts) + request->mount_count * sizeof message.mounts[0]};
-    struct msghdr outer = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &ancillary, .msg_controllen = CMSG_SPACE(sizeof(int) * count)};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&outer);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int) * count);
-    memcpy(CMSG_DATA(header), fds, sizeof(int) * count);
-    if (sendmsg(walls[slot].control, &outer, MSG_NOSIGNAL) < 0)
-        return fault_set(fault, errno, "send-request", "cannot reach the wall's first process");
-    return 0;
-}
-
-/* Everything between a built wall and its activation. */
-static int configure(uint32_t slot, const struct request *request, struct fault *fault) {
-    struct wall *wall = &walls[slot];
-    int fds[MAX_MOUNTS + 1];
-    uint32_t open_volumes = 0;
-    wall->disk_bytes = request->disk_bytes;
-    int result = wall_write_state(slot, wall, false);
-    if (result < 0)
-        return fault_set(fault, -result, "write-state", "cannot write the wall's state file");
-    result = step("limit-cgroup", cgroup_limit(slot, &request->limits, fault), fault);
-    if (result == 0)
-        result = step("limit-layer", layer_limit(slot, request->disk_bytes, fault), fault);
-    if (result < 0)
-        return result;
-    fds[0] = wall_listen(wall->id, claim_uid(host->block, 0), fault);
-    result = fds[0] < 0 ? fds[0] : 0;
-    for (; result == 0 && open_volumes < request->mount_count; open_volumes++) {
-        fds[open_volumes + 1] = volume_open(host, request, open_volumes, wall_base(slot), fault);
-        if (fds[open_volumes + 1] < 0) {
-            result = fds[open_volumes + 1];
-            break;
-        }
-    }
-    result = step("bind-socket", result, fault);
-    if (result == 0)
-        result = step("send-request", send_request(slot, request, fds, fault), fault);
-    for (uint32_t i = 0; i < open_volumes; i++)
-        fd_close(&fds[i + 1]);
-    fd_close(&fds[0]);
-    return result;
-}
-
-static uint32_t find_blank(enum wall_state state) {
-    for (uint32_t slot = 1; slot < end; slot++)
-        if (walls[slot].state == state && walls[slot].id[0] == 0)
-            return slot;
-    return 0;
-}
-
-static void control_ready(uint32_t slot);
-
-int wall_create(const struct request *request, struct fault *fault) {
-    uint32_t slot = 0;
-    int result = 0;
-    if (strcmp(request->image, "host") == 0) {
-        slot = find_blank(WALL_BLANK);
-        slot = slot == 0 ? find_blank(WALL_BUILDING) : slot; /* it takes the request when it is ready */
-    }
-    if (slot != 0)
-        snprintf(walls[slot].id, sizeof walls[slot].id, "%s", request->id);
-    else
-        result = build(request->image, request->id, &slot, fault);
-    if (slot == 0)
-        return result;
-    walls[slot].state = WALL_STARTING;
-    if (result == 0)
-        result = configure(slot, request, fault);
-    if (result < 0) {
-        /* What the child says is the cause; that it could not be reached is only the consequence. */
-        walls[slot].fault = *fault;
-        if (walls[slot].control >= 0)
-            control_ready(slot);
-        wall_clean(slot); /* the answer comes from server_cleaned, when nothing is left */
-    }
-    return (int)slot;
-}
-
-bool walls_refill(void) {
-    uint32_t blanks = 0;
-    if (host->config->blanks == 0 || blank_failures >= BLANK_FAILURES_MAX)
-        return false;
-    for (uint32_t slot = 1; slot < end; slot++)
-        blanks += walls[slot].id[0] == 0 && (walls[slot].state == WALL_BLANK || walls[slot].state == WALL_BUILDING);
-    if (blanks >= host->config->blanks)
-        return false;
-    struct fault fault = {0};
-    uint32_t slot = 0;
-    if (build("host", "", &slot, &fault) == 0)
-        return true;
-    blank_failures++;
-    if (slot != 0)
-        wall_clean(slot);
-    return false;
-}
-
 /* ---- events ---- */
 
 static void control_closed(uint32_t slot) {
     struct wall *wall = &walls[slot];
-    fd_close(&wall->control);
+    server_unwatch(&wall->control);
     if (wall->state == WALL_CLEANING)
         return;
     if (!wall->exec_seen) {
-        blank_failures += wall->state == WALL_BUILDING || wall->state == WALL_BLANK;
+        if (wall->state == WALL_BUILDING || wall->state == WALL_BLANK)
+            walls_note_blank(false);
         if (wall->fault.error == 0)
             fault_set(&wall->fault, ECHILD, "set-up", "the wall's first process died during its set-up");
         wall_clean(slot);
         return;
     }
-    blank_failures = 0;
+    walls_note_blank(true);
     wall->state = WALL_RUNNING;
     wall->oom = cgroup_watch_oom(slot, &wall->oom_events);
     if (wall->oom >= 0)
@@ -302,7 +118,7 @@ static void control_closed(uint32_t slot) {
     server_started(slot);
 }
 
-static void control_ready(uint32_t slot) {
+void wall_read_reports(uint32_t slot) {
     struct wall *wall = &walls[slot];
     struct report report;
     while (wall->control >= 0) {
@@ -322,6 +138,8 @@ static void control_ready(uint32_t slot) {
         if (report.kind == REPORT_FAILED) {
             wall->exec_seen = false;
             wall->fault = report.fault;
+            control_closed(slot);
+            return;
         }
     }
 }
@@ -346,7 +164,7 @@ static void oom_ready(uint32_t slot) {
         while (read(wall->oom, drained, sizeof drained) > 0)
             ;
     else if (pread(wall->oom, drained, sizeof drained, 0) < 0)
-        fd_close(&wall->oom);
+        server_unwatch(&wall->oom);
     wall->oom_deadline = now_millis() + OOM_COUNT_MILLIS; /* v1 tells before it kills and counts */
     report_oom(slot);
 }
@@ -371,17 +189,20 @@ static void process_ended(uint32_t slot) {
         return;
     /* The set-up's own report, when there is one, is read first. */
     if (wall->control >= 0)
-        control_ready(slot);
+        wall_read_reports(slot);
     if (wall->pidfd < 0)
         return;
+    struct pollfd exited = {.fd = wall->pidfd, .events = POLLIN};
+    if (poll(&exited, 1, 0) != 1)
+        return;
     int status = exit_status(wall);
-    fd_close(&wall->pidfd);
+    server_unwatch(&wall->pidfd);
     wall->pid = 0;
     switch (wall->state) {
     case WALL_RUNNING:
         report_oom(slot);
         wall->state = WALL_ENDED;
-        fd_close(&wall->oom);
+        server_unwatch(&wall->oom);
         server_ended(wall->id, status, wall->oom_reported);
         break;
     case WALL_CLEANING: finish_cleaning(slot); break;
@@ -398,7 +219,7 @@ void wall_event(enum watch kind, uint32_t slot) {
         return;
     switch (kind) {
     case WATCH_PID: process_ended(slot); break;
-    case WATCH_CONTROL: control_ready(slot); break;
+    case WATCH_CONTROL: wall_read_reports(slot); break;
     case WATCH_OOM: oom_ready(slot); break;
     }
 }
@@ -420,9 +241,9 @@ void wall_clean(uint32_t slot) {
     if (wall->id[0] != 0 && (wall->state == WALL_RUNNING || wall->state == WALL_ENDED))
         wall_write_state(slot, wall, false);
     wall->state = WALL_CLEANING;
-    wall->cleaning_since = now_millis();
-    fd_close(&wall->control);
-    fd_close(&wall->oom);
+    wall->since = now_millis();
+    server_unwatch(&wall->control);
+    server_unwatch(&wall->oom);
     if (wall->pidfd >= 0)
         wall_kill(slot);
     else
@@ -455,7 +276,16 @@ int walls_retry(void) {
         if (walls[slot].state == WALL_CLEANING && walls[slot].pidfd < 0)
             finish_cleaning(slot);
         if (walls[slot].state == WALL_CLEANING) {
-            int next = walls[slot].pidfd >= 0 || now - walls[slot].cleaning_since > 1000 ? RETRY_SLOW_MILLIS : RETRY_MILLIS;
+            int next = walls[slot].pidfd >= 0 || now - walls[slot].since > 1000 ? RETRY_SLOW_MILLIS : RETRY_MILLIS;
+            wait = wait < 0 || next < wait ? next : wait;
+        }
+        if (walls[slot].state == WALL_STARTING || walls[slot].state == WALL_BUILDING) {
+            int64_t left = walls[slot].since + START_MILLIS - now;
+            if (left <= 0) {
+                fault_set(&walls[slot].fault, ETIMEDOUT, "set-up", "the wall was not ready within %d s", START_MILLIS / 1000);
+                wall_clean(slot);
+            }
+            int next = left <= 0 ? RETRY_SLOW_MILLIS : (int)left;
             wait = wait < 0 || next < wait ? next : wait;
         }
         if (walls[slot].oom_deadline != 0) {

@@ -30,7 +30,7 @@ struct wall {
     uint64_t disk_bytes;
     uint64_t oom_reported;
     int64_t oom_deadline; /* milliseconds: until then the count may still follow the notice; 0 when none is awaited */
-    int64_t cleaning_since; /* milliseconds; 0 when not cleaning */
+    int64_t since; /* milliseconds: when building, starting or cleaning began */
     bool exec_seen;
     bool adopted;
     struct fault fault; /* why a CREATE failed */
@@ -49,6 +49,11 @@ enum watch { WATCH_PID, WATCH_CONTROL, WATCH_OOM };
 
 /* Implemented by server.c. */
 void server_watch(enum watch kind, uint32_t slot, int fd, uint32_t events);
+/*
+ * Stops watching and closes. Closing alone would not do: a child that is still setting itself up holds a copy of every
+ * descriptor, so the kernel would go on reporting events, and they would be taken for those of the slot's next wall.
+ */
+void server_unwatch(int *fd);
 void server_started(uint32_t slot);
 void server_cleaned(uint32_t slot, const char *id, const struct fault *fault);
 void server_ended(const char *id, int wait_status, uint64_t oom_kills);
@@ -79,6 +84,13 @@ bool walls_refill(void);
 void wall_event(enum watch kind, uint32_t slot);
 /* Goes on with walls whose removal had to wait; returns the milliseconds until it should be called again, -1 never. */
 int walls_retry(void);
+
+/* Between wall.c and wall_make.c. */
+const struct host *walls_host(void);
+uint32_t walls_free_slot(void); /* 0: none */
+void wall_read_reports(uint32_t slot);
+/* Whether making a blank wall went well; after some failures in a row no more are tried. */
+void walls_note_blank(bool good);
 
 /* wall_files.c: the socket, the state file, the activation message. */
 int wall_listen(const char *id, uid_t owner, struct fault *fault);

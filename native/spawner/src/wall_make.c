@@ -1,0 +1,207 @@
+/* See wall.h: making walls, blank or for a request. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cgroup.h"
+#include "child.h"
+#include "layer.h"
+#include "userns.h"
+#include "wall.h"
+
+enum { BLANK_FAILURES_MAX = 3 }; /* in a row; then none are made until a CREATE succeeds */
+
+static uint32_t blank_failures;
+
+void walls_note_blank(bool good) {
+    blank_failures = good ? 0 : blank_failures + 1;
+}
+
+/* A step of the spawner's own part: named, and made to fail by tests. */
+static int step(const char *name, int result, struct fault *fault) {
+    return result == 0 && test_fails(name) ? fault_set(fault, EIO, name, "made to fail by a test") : result;
+}
+
+static int make_parts(uint32_t slot, struct fault *fault) {
+    struct wall *wall = wall_at(slot);
+    if (wall->userns < 0)
+        wall->userns = userns_for_slot(wall_base(slot));
+    if (wall->userns < 0) {
+        int error = -wall->userns;
+        wall->userns = -1;
+        return fault_set(fault, error, "make-user-namespace", "cannot make a user namespace");
+    }
+    int result = step("make-cgroup", cgroup_make(slot, fault), fault);
+    return result == 0 ? step("make-layer", layer_make(slot, fault), fault) : result;
+}
+
+static int clone_child(uint32_t slot, const char *image, struct fault *fault) {
+    struct wall *wall = wall_at(slot);
+    int pair[2], pidfd = -1;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return fault_set(fault, errno, "make-control", "cannot make a socket pair");
+    static struct child_plan plan;
+    plan = (struct child_plan){.slot = slot, .base = wall_base(slot), .host_image = strcmp(image, "host") == 0,
+                               .btrfs = layers_are_btrfs(), .userns = wall->userns, .control = pair[1],
+                               .guest = walls_host()->guest, .host_dirs = &walls_host()->host_dirs, .masks = &walls_host()->masks};
+    snprintf(plan.image, sizeof plan.image, "%s", image);
+    int cgroup = cgroup_clone_fd(slot);
+    plan.join_cgroup = cgroup == -ENOTSUP;
+    struct clone_args arguments = {.flags = CLONE_NEWPID | CLONE_PIDFD, .exit_signal = SIGCHLD,
+                                   .pidfd = (unsigned long long)(uintptr_t)&pidfd};
+    if (cgroup >= 0) {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = (unsigned long long)cgroup;
+    }
+    long pid = cgroup < 0 && cgroup != -ENOTSUP ? (errno = -cgroup, -1) : syscall(SYS_clone3, &arguments, sizeof arguments);
+    int error = errno;
+    if (pid == 0)
+        child_run(&plan);
+    fd_close(&cgroup);
+    fd_close(&pair[1]);
+    if (pid < 0) {
+        fd_close(&pair[0]);
+        return fault_set(fault, error, "clone", "cannot start the wall's first process");
+    }
+    wall->pid = (pid_t)pid;
+    wall->pidfd = pidfd;
+    wall->control = pair[0];
+    fcntl(pair[0], F_SETFL, O_NONBLOCK);
+    server_watch(WATCH_PID, slot, pidfd, EPOLLIN);
+    server_watch(WATCH_CONTROL, slot, pair[0], EPOLLIN);
+    int result = process_start_time(wall->pid, &wall->start_time);
+    return result == 0 ? 0 : fault_set(fault, -result, "read-start-time", "cannot read the first process's start time");
+}
+
+/* A wall in BUILDING for this image, or a negative errno; the slot is then being cleaned. */
+static int build(const char *image, const char *id, uint32_t *out, struct fault *fault) {
+    test_read_failing_step();
+    uint32_t slot = walls_free_slot();
+    if (slot == 0)
+        return fault_set(fault, EUSERS, "pick-uids", "all %d uid ranges are in use", SLOTS - 1);
+    struct wall *wall = wall_at(slot);
+    int userns = wall->userns;
+    *wall = (struct wall){.state = WALL_BUILDING, .since = now_millis(), .pidfd = -1, .control = -1, .oom = -1, .userns = userns};
+    snprintf(wall->id, sizeof wall->id, "%s", id);
+    *out = slot;
+    int result = make_parts(slot, fault);
+    return result == 0 ? step("clone", clone_child(slot, image, fault), fault) : result;
+}
+
+static int send_request(uint32_t slot, const struct request *request, const int *fds, struct fault *fault) {
+    static struct activation message;
+    message = (struct activation){.read_only_root = request->read_only_root, .disk_bytes = request->disk_bytes,
+                                  .mount_count = request->mount_count};
+    memcpy(message.hostname, request->hostname, sizeof message.hostname);
+    memcpy(message.user, request->user, sizeof message.user);
+    for (uint32_t i = 0; i < request->mount_count; i++)
+        memcpy(message.mounts[i].target, request->mounts[i].target, sizeof message.mounts[i].target);
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int) * (MAX_MOUNTS + 1))];
+    } ancillary;
+    memset(&ancillary, 0, sizeof ancillary);
+    size_t count = request->mount_count + 1U;
+    struct iovec part = {&message, offsetof(struct activation, mounts) + request->mount_count * sizeof message.mounts[0]};
+    struct msghdr outer = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &ancillary, .msg_controllen = CMSG_SPACE(sizeof(int) * count)};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&outer);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int) * count);
+    memcpy(CMSG_DATA(header), fds, sizeof(int) * count);
+    if (sendmsg(wall_at(slot)->control, &outer, MSG_NOSIGNAL) < 0)
+        return fault_set(fault, errno, "send-request", "cannot reach the wall's first process");
+    return 0;
+}
+
+/* Everything between a built wall and its activation. */
+static int configure(uint32_t slot, const struct request *request, struct fault *fault) {
+    struct wall *wall = wall_at(slot);
+    int fds[MAX_MOUNTS + 1];
+    uint32_t open_volumes = 0;
+    wall->disk_bytes = request->disk_bytes;
+    int result = wall_write_state(slot, wall, false);
+    if (result < 0)
+        return fault_set(fault, -result, "write-state", "cannot write the wall's state file");
+    result = step("limit-cgroup", cgroup_limit(slot, &request->limits, fault), fault);
+    if (result == 0)
+        result = step("limit-layer", layer_limit(slot, request->disk_bytes, fault), fault);
+    if (result < 0)
+        return result;
+    fds[0] = wall_listen(wall->id, claim_uid(walls_host()->block, 0), fault);
+    result = fds[0] < 0 ? fds[0] : 0;
+    for (; result == 0 && open_volumes < request->mount_count; open_volumes++) {
+        fds[open_volumes + 1] = volume_open(walls_host(), request, open_volumes, wall_base(slot), fault);
+        if (fds[open_volumes + 1] < 0) {
+            result = fds[open_volumes + 1];
+            break;
+        }
+    }
+    result = step("bind-socket", result, fault);
+    if (result == 0)
+        result = step("send-request", send_request(slot, request, fds, fault), fault);
+    for (uint32_t i = 0; i < open_volumes; i++)
+        fd_close(&fds[i + 1]);
+    fd_close(&fds[0]);
+    return result;
+}
+
+static uint32_t find_blank(enum wall_state state) {
+    for (uint32_t slot = 1; slot < walls_end(); slot++)
+        if (wall_at(slot)->state == state && wall_at(slot)->id[0] == 0)
+            return slot;
+    return 0;
+}
+
+int wall_create(const struct request *request, struct fault *fault) {
+    uint32_t slot = 0;
+    int result = 0;
+    if (strcmp(request->image, "host") == 0) {
+        slot = find_blank(WALL_BLANK);
+        slot = slot == 0 ? find_blank(WALL_BUILDING) : slot; /* it takes the request when it is ready */
+    }
+    if (slot != 0)
+        snprintf(wall_at(slot)->id, sizeof wall_at(slot)->id, "%s", request->id);
+    else
+        result = build(request->image, request->id, &slot, fault);
+    if (slot == 0)
+        return result;
+    wall_at(slot)->state = WALL_STARTING;
+    wall_at(slot)->since = now_millis();
+    if (result == 0)
+        result = configure(slot, request, fault);
+    if (result < 0) {
+        /* What the child says is the cause; that it could not be reached is only the consequence. */
+        wall_at(slot)->fault = *fault;
+        if (wall_at(slot)->control >= 0)
+            wall_read_reports(slot);
+        wall_clean(slot); /* the answer comes from server_cleaned, when nothing is left */
+    }
+    return (int)slot;
+}
+
+bool walls_refill(void) {
+    uint32_t blanks = 0;
+    if (walls_host()->config->blanks == 0 || blank_failures >= BLANK_FAILURES_MAX)
+        return false;
+    for (uint32_t slot = 1; slot < walls_end(); slot++)
+        blanks += wall_at(slot)->id[0] == 0 && (wall_at(slot)->state == WALL_BLANK || wall_at(slot)->state == WALL_BUILDING);
+    if (blanks >= walls_host()->config->blanks)
+        return false;
+    struct fault fault = {0};
+    uint32_t slot = 0;
+    if (build("host", "", &slot, &fault) == 0)
+        return true;
+    blank_failures++;
+    if (slot != 0)
+        wall_clean(slot);
+    return false;
+}
