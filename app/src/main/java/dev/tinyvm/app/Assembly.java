@@ -34,8 +34,10 @@ final class Assembly {
     static Assembly of(LocalManager.Plan plan, Path spawnerSocket, String localKey, Consumer<Boolean> onShutdown) {
         Map<EngineKind, Engine> engines = Map.of(EngineKind.CONTAINER, new ContainerEngine(spawnerSocket));
         ImageCatalog images = catalog(new ImageStore(plan.images()));
-        Manager manager = HostManager.open(plan.settings(), plan.data().managerState(), engines, images, Clock.systemUTC());
-        Authenticator keys = new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), localKey);
+        Manager manager =
+                HostManager.open(plan.settings(), plan.data().managerState(), engines, images, Clock.systemUTC());
+        Authenticator keys =
+                new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), localKey);
         TinyVmServer server = new TinyVmServer(plan.http(), manager, keys, List.of(), onShutdown);
         return new Assembly(List.copyOf(engines.values()), manager, server);
     }

@@ -40,27 +40,46 @@ final class BenchCommands {
                 "Without a name: the list of benchmarks."
             },
             footerHeading = "%nExamples:%n",
-            footer = {"  sudo tinyvm bench start", "  sudo tinyvm bench density --n 1000 --json", "  sudo tinyvm bench churn --clients 4"})
+            footer = {
+                "  sudo tinyvm bench start",
+                "  sudo tinyvm bench density --n 1000 --json",
+                "  sudo tinyvm bench churn --clients 4"
+            })
     static final class Bench implements Callable<Integer> {
         @Mixin
         final ManagerConnection manager = new ManagerConnection();
 
-        @Parameters(arity = "0..1", paramLabel = "NAME", description = "start, create, exec, freeze, churn, density, leak or ready.")
-        @Nullable String name;
+        @Parameters(
+                arity = "0..1",
+                paramLabel = "NAME",
+                description = "start, create, exec, freeze, churn, density, leak or ready.")
+        @Nullable
+        String name;
 
-        @Option(names = "--n", paramLabel = "N", description = "How many (default: as many as the benchmark does by itself).")
+        @Option(
+                names = "--n",
+                paramLabel = "N",
+                description = "How many (default: as many as the benchmark does by itself).")
         int n;
 
-        @Option(names = "--clients", paramLabel = "C", description = "Clients at once, for churn and leak (default: 2).")
+        @Option(
+                names = "--clients",
+                paramLabel = "C",
+                description = "Clients at once, for churn and leak (default: 2).")
         int clients;
 
-        @Option(names = {"-q", "--quiet"}, description = "Print no progress.")
+        @Option(
+                names = {"-q", "--quiet"},
+                description = "Print no progress.")
         boolean quiet;
 
         @Option(names = "--json", description = "Print JSON.")
         boolean json;
 
-        @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+        @Option(
+                names = {"-h", "--help"},
+                usageHelp = true,
+                description = "Show this help.")
         boolean help;
 
         private final Shell shell;
@@ -76,11 +95,12 @@ final class BenchCommands {
                 return ExitCode.OK;
             }
             if (n < 0 || n > 1_000_000 || clients < 0 || clients > 256) {
-                throw new CliException(ExitCode.USAGE, "--n is at most 1000000, --clients at most 256, and neither is negative");
+                throw new CliException(
+                        ExitCode.USAGE, "--n is at most 1000000, --clients at most 256, and neither is negative");
             }
             BenchPlan plan = new BenchPlan(n, clients, command(name));
             if (name.equals(Ready.WORD)) {
-                LocalManager.requireRoot();
+                LocalManager.requireRoot(ExitCode.FAILED);
                 show(Ready.run(Installation.find().entry(), plan, this::progress));
                 return ExitCode.OK;
             }
@@ -89,7 +109,7 @@ final class BenchCommands {
             if (named) {
                 show(benchmark.run(runningTarget(), plan, this::progress));
             } else {
-                LocalManager.requireRoot();
+                LocalManager.requireRoot(ExitCode.FAILED);
                 progress("starting a manager for this benchmark");
                 try (BenchManager own = BenchManager.start(Installation.find())) {
                     show(benchmark.run(own.target(), plan, this::progress));
@@ -102,9 +122,12 @@ final class BenchCommands {
             ManagerConnection.Address address =
                     manager.find(shell).orElseThrow(() -> new CliException(ExitCode.FAILED, "no manager runs there"));
             Optional<Path> data = manager.directories(shell).stream()
-                    .filter(d -> RunningManager.read(d).filter(r -> r.url().equals(address.url())).isPresent())
+                    .filter(d -> RunningManager.read(d)
+                            .filter(r -> r.url().equals(address.url()))
+                            .isPresent())
                     .findFirst();
-            long pid = data.flatMap(RunningManager::read).map(RunningManager::pid).orElse(0L);
+            long pid =
+                    data.flatMap(RunningManager::read).map(RunningManager::pid).orElse(0L);
             return new BenchTarget(
                     address.url(),
                     address.key(),
@@ -120,7 +143,8 @@ final class BenchCommands {
                 }
                 known.add(benchmark.word());
             }
-            throw new CliException(ExitCode.USAGE, "there is no benchmark '" + name + "'", "There are: " + String.join(", ", known));
+            throw new CliException(
+                    ExitCode.USAGE, "there is no benchmark '" + name + "'", "There are: " + String.join(", ", known));
         }
 
         private void list() {
@@ -133,7 +157,8 @@ final class BenchCommands {
         }
 
         private String command(String bench) {
-            return "./tinyvm bench " + bench + (n > 0 ? " --n " + n : "") + (clients > 0 ? " --clients " + clients : "") + " --json";
+            return "./tinyvm bench " + bench + (n > 0 ? " --n " + n : "") + (clients > 0 ? " --clients " + clients : "")
+                    + " --json";
         }
 
         private void progress(String words) {

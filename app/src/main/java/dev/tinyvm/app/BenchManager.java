@@ -32,10 +32,17 @@ final class BenchManager implements AutoCloseable {
         Path data = Files.createTempDirectory(Path.of("/var/tmp"), "tinyvm-bench-");
         call(installation, "up", "--detach", "--port", "0", "--data", data.toString(), "--capacity", CAPACITY);
         RunningManager running = RunningManager.read(data)
-                .orElseThrow(() -> new CliException(ExitCode.FAILED, "the manager of the benchmark is ready and has no address in " + data));
+                .orElseThrow(() -> new CliException(
+                        ExitCode.FAILED, "the manager of the benchmark is ready and has no address in " + data));
         String key = Files.readString(data.resolve(RunningManager.KEY_FILE)).strip();
         return new BenchManager(
-                installation, data, new BenchTarget(running.url(), key, running.pid(), DataDirectory.runDirectory(data).toString()));
+                installation,
+                data,
+                new BenchTarget(
+                        running.url(),
+                        key,
+                        running.pid(),
+                        DataDirectory.runDirectory(data).toString()));
     }
 
     BenchTarget target() {
@@ -57,7 +64,8 @@ final class BenchManager implements AutoCloseable {
             }
 
             @Override
-            public FileVisitResult postVisitDirectory(Path directory, @org.jspecify.annotations.Nullable IOException failure) throws IOException {
+            public FileVisitResult postVisitDirectory(
+                    Path directory, @org.jspecify.annotations.Nullable IOException failure) throws IOException {
                 Files.delete(directory);
                 return FileVisitResult.CONTINUE;
             }
@@ -66,7 +74,8 @@ final class BenchManager implements AutoCloseable {
     }
 
     private static void call(Installation installation, String... arguments) throws IOException, InterruptedException {
-        List<String> command = new java.util.ArrayList<>(List.of(installation.entry().toString()));
+        List<String> command =
+                new java.util.ArrayList<>(List.of(installation.entry().toString()));
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         builder.environment().put("TINYVM_BUILD", "never");

@@ -62,23 +62,32 @@ final class DataDirectory implements AutoCloseable {
             }
             Files.setPosixFilePermissions(path.resolve("images"), PosixFilePermissions.fromString("rwxr-xr-x"));
             Files.setPosixFilePermissions(path.resolve("pool"), PosixFilePermissions.fromString("rwx------"));
-            FileChannel channel = FileChannel.open(path.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+            FileChannel channel = FileChannel.open(
+                    path.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
             FileLock lock = tryLock(channel);
             if (lock == null) {
                 String pid = read(channel);
                 channel.close();
                 throw new CliException(
                         ExitCode.FAILED,
-                        "another manager runs with the data directory " + path + (pid.isEmpty() ? "" : " (process " + pid + ")"),
+                        "another manager runs with the data directory " + path
+                                + (pid.isEmpty() ? "" : " (process " + pid + ")"),
                         "Stop it with: tinyvm --data " + path + " down   or choose another directory with --data");
             }
-            channel.truncate(0).write(ByteBuffer.wrap(Long.toString(ProcessHandle.current().pid()).getBytes(StandardCharsets.US_ASCII)));
+            channel.truncate(0)
+                    .write(ByteBuffer.wrap(
+                            Long.toString(ProcessHandle.current().pid()).getBytes(StandardCharsets.US_ASCII)));
             return new DataDirectory(path, channel, lock);
         } catch (AccessDeniedException e) {
             throw new CliException(
-                    ExitCode.FAILED, "the data directory " + path + " cannot be used: permission denied", "Choose another with --data, or use sudo");
+                    ExitCode.FAILED,
+                    "the data directory " + path + " cannot be used: permission denied",
+                    "Choose another with --data, or use sudo");
         } catch (IOException e) {
-            throw new CliException(ExitCode.FAILED, "the data directory " + path + " cannot be used: " + e.getMessage(), "Choose another with --data");
+            throw new CliException(
+                    ExitCode.FAILED,
+                    "the data directory " + path + " cannot be used: " + e.getMessage(),
+                    "Choose another with --data");
         }
     }
 
@@ -120,7 +129,8 @@ final class DataDirectory implements AutoCloseable {
     static Path runDirectory(Path data) {
         Path path = data.toAbsolutePath().normalize();
         try {
-            byte[] hash = MessageDigest.getInstance("SHA-256").digest(path.toString().getBytes(StandardCharsets.UTF_8));
+            byte[] hash =
+                    MessageDigest.getInstance("SHA-256").digest(path.toString().getBytes(StandardCharsets.UTF_8));
             return Path.of("/run/tinyvm", HexFormat.of().formatHex(hash).substring(0, RUN_NAME_CHARACTERS));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("this JDK has no SHA-256", e);
@@ -142,7 +152,8 @@ final class DataDirectory implements AutoCloseable {
             }
 
             @Override
-            public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes) throws IOException {
+            public FileVisitResult preVisitDirectory(Path directory, BasicFileAttributes attributes)
+                    throws IOException {
                 return give(directory);
             }
 

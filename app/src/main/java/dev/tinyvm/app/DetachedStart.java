@@ -27,10 +27,14 @@ final class DetachedStart {
         try {
             Files.createDirectories(data);
         } catch (IOException e) {
-            throw new CliException(ExitCode.FAILED, "the data directory " + data + " cannot be made: " + e.getMessage(), "Choose another with --data");
+            throw new CliException(
+                    ExitCode.FAILED,
+                    "the data directory " + data + " cannot be made: " + e.getMessage(),
+                    "Choose another with --data");
         }
         Files.deleteIfExists(log);
-        List<String> command = new ArrayList<>(List.of("setsid", installation.entry().toString()));
+        List<String> command =
+                new ArrayList<>(List.of("setsid", installation.entry().toString()));
         command.addAll(arguments);
         ProcessBuilder builder = new ProcessBuilder(command)
                 .directory(Path.of("/").toFile())

@@ -26,7 +26,10 @@ final class DoctorCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Print JSON.")
     boolean json;
 
-    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help.")
     boolean help;
 
     private final Shell shell;
@@ -52,15 +55,25 @@ final class DoctorCommand implements Callable<Integer> {
     }
 
     private void print(List<Finding> checks, List<EngineFinding> engines) {
-        Table table = new Table(shell.style()).left("CHECK").left("FOR").left("").left("FOUND").left("HOW TO GET IT");
+        Table table = new Table(shell.style())
+                .left("CHECK")
+                .left("FOR")
+                .left("")
+                .left("FOUND")
+                .left("HOW TO GET IT");
         for (Finding f : checks) {
-            Cell mark = f.ok() ? new Cell("ok", Look.GREEN) : f.required() ? new Cell("missing", Look.RED) : new Cell("absent", Look.YELLOW);
+            Cell mark = f.ok()
+                    ? new Cell("ok", Look.GREEN)
+                    : f.required() ? new Cell("missing", Look.RED) : new Cell("absent", Look.YELLOW);
             table.row(f.name(), f.need(), mark, f.detail(), f.remedy());
         }
         table.lines().forEach(shell.out()::println);
         shell.out().println();
         Table walls = new Table(shell.style()).left("ENGINE").left("").left("");
-        engines.forEach(e -> walls.row(e.engine(), e.available() ? new Cell("available", Look.GREEN) : new Cell("not available", Look.YELLOW), e.detail()));
+        engines.forEach(e -> walls.row(
+                e.engine(),
+                e.available() ? new Cell("available", Look.GREEN) : new Cell("not available", Look.YELLOW),
+                e.detail()));
         walls.lines().forEach(shell.out()::println);
     }
 }

@@ -1,6 +1,7 @@
 package dev.tinyvm.app;
 
 import dev.tinyvm.cli.Cli;
+import dev.tinyvm.cli.ExitCode;
 import dev.tinyvm.cli.ManagerConnection.Address;
 import dev.tinyvm.cli.PrivateManagers;
 import dev.tinyvm.cli.RunningManager;
@@ -31,7 +32,7 @@ final class EphemeralManagers implements PrivateManagers {
 
     @Override
     public PrivateManager start(Shell shell) throws Exception {
-        LocalManager.requireRoot();
+        LocalManager.requireRoot(ExitCode.NOT_RUN);
         Installation installation = Installation.find();
         Path directory = Files.createTempDirectory(PARENT, "tinyvm-run-");
         DataDirectory data = DataDirectory.open(directory);
@@ -57,7 +58,8 @@ final class EphemeralManagers implements PrivateManagers {
                             RunningManager.defaultData(shell).resolve("images"),
                             run,
                             ManagerSettings.of(ManagerConfig.DEFAULT, Cli.VERSION),
-                            ServerSettings.DEFAULT.withPort(0)),
+                            ServerSettings.DEFAULT.withPort(0),
+                            false),
                     keep -> {});
             Ephemeral ephemeral = new Ephemeral(manager, watcher, new Address(manager.url(), manager.localKey()));
             Runtime.getRuntime().addShutdownHook(new Thread(ephemeral::close, "private-manager-stop"));

@@ -28,7 +28,8 @@ final class HostCheck {
     static List<Finding> all() {
         List<Finding> found = new ArrayList<>();
         boolean root = Privileges.isRoot();
-        found.add(new Finding("root", "container", root, true, root ? "yes" : "no", root ? "" : "run with sudo: sudo tinyvm doctor"));
+        found.add(new Finding(
+                "root", "container", root, true, root ? "yes" : "no", root ? "" : "run with sudo: sudo tinyvm doctor"));
         found.add(kernel());
         found.add(cgroups());
         for (String namespace : List.of("user", "mnt", "pid", "net", "ipc", "uts", "cgroup")) {
@@ -37,8 +38,15 @@ final class HostCheck {
                 found.add(userNamespaces(namespace, there));
             }
         }
-        boolean overlay = read(Path.of("/proc/filesystems")).contains("overlay") || Files.isDirectory(Path.of("/sys/module/overlay"));
-        found.add(new Finding("overlayfs", "container", overlay, true, overlay ? "yes" : "not in this kernel", overlay ? "" : "sudo modprobe overlay"));
+        boolean overlay = read(Path.of("/proc/filesystems")).contains("overlay")
+                || Files.isDirectory(Path.of("/sys/module/overlay"));
+        found.add(new Finding(
+                "overlayfs",
+                "container",
+                overlay,
+                true,
+                overlay ? "yes" : "not in this kernel",
+                overlay ? "" : "sudo modprobe overlay"));
         boolean btrfs = read(Path.of("/proc/filesystems")).contains("btrfs");
         String mkfs = onPath("mkfs.btrfs");
         boolean layers = btrfs && !mkfs.isEmpty();
@@ -47,20 +55,50 @@ final class HostCheck {
                 "container",
                 layers,
                 false,
-                layers ? "btrfs (" + mkfs + ")" : "writable layers will live in memory (tmpfs): " + (btrfs ? "mkfs.btrfs is missing" : "this kernel has no btrfs"),
-                layers ? "" : btrfs ? "sudo apt-get install btrfs-progs" : "sudo modprobe btrfs && sudo apt-get install btrfs-progs"));
+                layers
+                        ? "btrfs (" + mkfs + ")"
+                        : "writable layers will live in memory (tmpfs): "
+                                + (btrfs ? "mkfs.btrfs is missing" : "this kernel has no btrfs"),
+                layers
+                        ? ""
+                        : btrfs
+                                ? "sudo apt-get install btrfs-progs"
+                                : "sudo modprobe btrfs && sudo apt-get install btrfs-progs"));
         boolean seccomp = read(Path.of("/proc/self/status")).contains("Seccomp:");
-        found.add(new Finding("seccomp", "container", seccomp, true, seccomp ? "yes" : "not in this kernel", seccomp ? "" : "use a kernel with CONFIG_SECCOMP_FILTER"));
+        found.add(new Finding(
+                "seccomp",
+                "container",
+                seccomp,
+                true,
+                seccomp ? "yes" : "not in this kernel",
+                seccomp ? "" : "use a kernel with CONFIG_SECCOMP_FILTER"));
         String modules = read(Path.of("/sys/kernel/security/lsm"));
         boolean landlock = modules.contains("landlock");
         found.add(new Finding(
-                "landlock", "container", landlock, false, landlock ? "yes" : modules.isEmpty() ? "not to be seen (securityfs)" : "not enabled", landlock ? "" : "boot with lsm=landlock,… (a second lock; all works without)"));
-        found.add(tool("JDK 25", "build", "", Runtime.version().feature() >= 25, System.getProperty("java.home", "") + " (" + Runtime.version() + ")", "sudo apt-get install openjdk-25-jdk-headless"));
+                "landlock",
+                "container",
+                landlock,
+                false,
+                landlock ? "yes" : modules.isEmpty() ? "not to be seen (securityfs)" : "not enabled",
+                landlock ? "" : "boot with lsm=landlock,… (a second lock; all works without)"));
+        found.add(tool(
+                "JDK 25",
+                "build",
+                "",
+                Runtime.version().feature() >= 25,
+                System.getProperty("java.home", "") + " (" + Runtime.version() + ")",
+                "sudo apt-get install openjdk-25-jdk-headless"));
         found.add(tool("cc", "build", "gcc libc6-dev"));
         found.add(tool("make", "build", "make"));
         found.add(tool("mvn", "build", "maven"));
         boolean kvm = Files.isReadable(Path.of("/dev/kvm")) && Files.isWritable(Path.of("/dev/kvm"));
-        found.add(new Finding("/dev/kvm", "microvm", kvm, false, kvm ? "yes" : "not usable", kvm ? "" : "a machine with virtualization, and membership of group kvm"));
+        found.add(new Finding(
+                "/dev/kvm",
+                "microvm",
+                kvm,
+                false,
+                kvm ? "yes" : "not usable",
+                kvm ? "" : "a machine with virtualization, and membership of group kvm"));
         found.add(tool("qemu-system-x86_64", "microvm", "qemu-system-x86"));
         found.add(tool("runsc", "gvisor", "runsc"));
         return found;
@@ -74,7 +112,10 @@ final class HostCheck {
                 .toList();
         String later = "not in this version";
         return List.of(
-                new EngineFinding("container", missing.isEmpty(), missing.isEmpty() ? "ready" : "missing: " + String.join(", ", missing)),
+                new EngineFinding(
+                        "container",
+                        missing.isEmpty(),
+                        missing.isEmpty() ? "ready" : "missing: " + String.join(", ", missing)),
                 new EngineFinding("wasm", false, later),
                 new EngineFinding("gvisor", false, later),
                 new EngineFinding("microvm", false, later));
@@ -85,8 +126,14 @@ final class HostCheck {
         String[] parts = release.split("[.-]");
         int major = number(parts, 0);
         int minor = number(parts, 1);
-        boolean ok = major > 5 || major == 5 && minor >= 19;
-        return new Finding("kernel", "container", ok, true, "Linux " + release, ok ? "" : "Linux 5.19 or newer (idmapped overlay layers)");
+        boolean ok = major > 5 || (major == 5 && minor >= 19);
+        return new Finding(
+                "kernel",
+                "container",
+                ok,
+                true,
+                "Linux " + release,
+                ok ? "" : "Linux 5.19 or newer (idmapped overlay layers)");
     }
 
     private static Finding cgroups() {
@@ -97,10 +144,21 @@ final class HostCheck {
             List<String> missing = new ArrayList<>(List.of("cpu", "memory", "pids"));
             missing.removeAll(List.of(controllers.split(" ")));
             return new Finding(
-                    "cgroups", "container", missing.isEmpty(), true, "v2: " + controllers, missing.isEmpty() ? "" : "enable " + missing + " in the parent's cgroup.subtree_control");
+                    "cgroups",
+                    "container",
+                    missing.isEmpty(),
+                    true,
+                    "v2: " + controllers,
+                    missing.isEmpty() ? "" : "enable " + missing + " in the parent's cgroup.subtree_control");
         }
         String mode = Files.exists(CGROUPS.resolve("unified")) ? "hybrid, controllers on v1" : "v1";
-        return new Finding("cgroups", "container", v1, true, v1 ? mode : "none are mounted at " + CGROUPS, v1 ? "" : "mount -t cgroup2 none " + CGROUPS);
+        return new Finding(
+                "cgroups",
+                "container",
+                v1,
+                true,
+                v1 ? mode : "none are mounted at " + CGROUPS,
+                v1 ? "" : "mount -t cgroup2 none " + CGROUPS);
     }
 
     private static Finding userNamespaces(String name, boolean there) {
@@ -111,16 +169,25 @@ final class HostCheck {
                 "container",
                 ok,
                 true,
-                ok ? "all, at most " + limit + " user namespaces" : there ? "user namespaces are switched off" : "not in this kernel",
+                ok
+                        ? "all, at most " + limit + " user namespaces"
+                        : there ? "user namespaces are switched off" : "not in this kernel",
                 ok ? "" : "sudo sysctl user.max_user_namespaces=15000");
     }
 
     private static Finding tool(String program, String need, String debianPackage) {
         String path = onPath(program);
-        return tool(program, need, debianPackage, !path.isEmpty(), path.isEmpty() ? "not on PATH" : path, "sudo apt-get install " + debianPackage);
+        return tool(
+                program,
+                need,
+                debianPackage,
+                !path.isEmpty(),
+                path.isEmpty() ? "not on PATH" : path,
+                "sudo apt-get install " + debianPackage);
     }
 
-    private static Finding tool(String name, String need, String debianPackage, boolean ok, String detail, String remedy) {
+    private static Finding tool(
+            String name, String need, String debianPackage, boolean ok, String detail, String remedy) {
         return new Finding(name, need, ok, need.equals("build") && !debianPackage.isEmpty(), detail, ok ? "" : remedy);
     }
 

@@ -49,7 +49,10 @@ final class ImageCommand implements Runnable {
     @SuppressWarnings("NullAway.Init") // picocli sets it
     CommandSpec spec;
 
-    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help.")
     boolean help;
 
     static CommandLine line(Shell shell) {
@@ -62,7 +65,8 @@ final class ImageCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "which? image ls, image inspect NAME, image import NAME SOURCE, image rm NAME");
+        throw new ParameterException(
+                spec.commandLine(), "which? image ls, image inspect NAME, image import NAME SOURCE, image rm NAME");
     }
 
     /** What all have: the store of the chosen data directory. */
@@ -70,7 +74,10 @@ final class ImageCommand implements Runnable {
         @Mixin
         final ManagerConnection manager = new ManagerConnection();
 
-        @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+        @Option(
+                names = {"-h", "--help"},
+                usageHelp = true,
+                description = "Show this help.")
         boolean help;
 
         final Shell shell;
@@ -88,16 +95,24 @@ final class ImageCommand implements Runnable {
                 run(new ImageStore(data.resolve("images")));
                 return ExitCode.OK;
             } catch (ImageException e) {
-                String[] hints = e.code() == ImageException.Code.PERMISSION && !Privileges.isRoot() ? new String[] {"Try again with sudo"} : new String[0];
+                String[] hints = e.code() == ImageException.Code.PERMISSION && !Privileges.isRoot()
+                        ? new String[] {"Try again with sudo"}
+                        : new String[0];
                 throw new CliException(ExitCode.FAILED, String.valueOf(e.getMessage()), hints);
             }
         }
     }
 
     /** {@code tinyvm image ls}. */
-    @Command(name = "ls", description = "List images.", footerHeading = "%nExamples:%n", footer = "  tinyvm image ls --json")
+    @Command(
+            name = "ls",
+            description = "List images.",
+            footerHeading = "%nExamples:%n",
+            footer = "  tinyvm image ls --json")
     static final class Ls extends OnStore {
-        @Option(names = {"-q", "--quiet"}, description = "Print names alone.")
+        @Option(
+                names = {"-q", "--quiet"},
+                description = "Print names alone.")
         boolean quiet;
 
         @Option(names = "--json", description = "Print JSON.")
@@ -115,7 +130,12 @@ final class ImageCommand implements Runnable {
             } else if (quiet) {
                 images.forEach(i -> shell.out().println(i.name()));
             } else {
-                Table table = new Table(shell.style()).left("NAME").right("SIZE").right("AGE").left("USER").left("DIGEST");
+                Table table = new Table(shell.style())
+                        .left("NAME")
+                        .right("SIZE")
+                        .right("AGE")
+                        .left("USER")
+                        .left("DIGEST");
                 Instant now = Instant.now();
                 images.forEach(i -> table.row(
                         i.name(),
@@ -129,7 +149,11 @@ final class ImageCommand implements Runnable {
     }
 
     /** {@code tinyvm image inspect}. */
-    @Command(name = "inspect", description = "Print all that is known of an image, as JSON.", footerHeading = "%nExamples:%n", footer = "  tinyvm image inspect host")
+    @Command(
+            name = "inspect",
+            description = "Print all that is known of an image, as JSON.",
+            footerHeading = "%nExamples:%n",
+            footer = "  tinyvm image inspect host")
     static final class Inspect extends OnStore {
         @Parameters(paramLabel = "NAME", description = "Of the image.")
         String name = "";
@@ -150,9 +174,13 @@ final class ImageCommand implements Runnable {
     /** {@code tinyvm image import}. */
     @Command(
             name = "import",
-            description = "Make an image from a root file system: a directory, or a tar archive (plain or gzip). Needs root.",
+            description =
+                    "Make an image from a root file system: a directory, or a tar archive (plain or gzip). Needs root.",
             footerHeading = "%nExamples:%n",
-            footer = {"  sudo tinyvm image import debian rootfs.tar.gz", "  sudo tinyvm image import --user user --env LANG=C.UTF-8 tools ./tree"})
+            footer = {
+                "  sudo tinyvm image import debian rootfs.tar.gz",
+                "  sudo tinyvm image import --user user --env LANG=C.UTF-8 tools ./tree"
+            })
     static final class Import extends OnStore {
         @Parameters(index = "0", paramLabel = "NAME", description = "What it will be called.")
         String name = "";
@@ -166,10 +194,17 @@ final class ImageCommand implements Runnable {
         @Option(names = "--workdir", paramLabel = "DIR", description = "Directory of commands that name none.")
         String workingDir = "";
 
-        @Option(names = {"-e", "--env"}, paramLabel = "NAME=value", description = "Environment of every command.")
+        @Option(
+                names = {"-e", "--env"},
+                paramLabel = "NAME=value",
+                description = "Environment of every command.")
         Map<String, String> env = new LinkedHashMap<>();
 
-        @Option(names = "--command", paramLabel = "WORD", split = ",", description = "Program and arguments when a descriptor names none, separated by commas.")
+        @Option(
+                names = "--command",
+                paramLabel = "WORD",
+                split = ",",
+                description = "Program and arguments when a descriptor names none, separated by commas.")
         List<String> command = new ArrayList<>();
 
         @Option(names = "--json", description = "Print JSON.")
@@ -186,15 +221,31 @@ final class ImageCommand implements Runnable {
                 JsonOutput.print(shell.out(), result);
                 return;
             }
-            shell.out().println(result.image().name() + "  " + Quantity.bytes(result.image().sizeBytes()) + "  " + result.image().digest());
+            shell.out()
+                    .println(result.image().name() + "  "
+                            + Quantity.bytes(result.image().sizeBytes()) + "  "
+                            + result.image().digest());
             if (!result.leftOut().isEmpty()) {
-                shell.err().println("left out " + result.leftOut().size() + ": " + String.join(", ", result.leftOut().subList(0, Math.min(10, result.leftOut().size()))));
+                shell.err()
+                        .println("left out " + result.leftOut().size() + ": "
+                                + String.join(
+                                        ", ",
+                                        result.leftOut()
+                                                .subList(
+                                                        0,
+                                                        Math.min(
+                                                                10,
+                                                                result.leftOut().size()))));
             }
         }
     }
 
     /** {@code tinyvm image rm}. */
-    @Command(name = "rm", description = "Remove an image that no Tiny VM uses. Needs root.", footerHeading = "%nExamples:%n", footer = "  sudo tinyvm image rm debian")
+    @Command(
+            name = "rm",
+            description = "Remove an image that no Tiny VM uses. Needs root.",
+            footerHeading = "%nExamples:%n",
+            footer = "  sudo tinyvm image rm debian")
     static final class Remove extends OnStore {
         @Parameters(paramLabel = "NAME", description = "Of the image.")
         String name = "";
@@ -208,7 +259,9 @@ final class ImageCommand implements Runnable {
             Set<String> inUse = manager.openIfRunning(shell)
                     .map(client -> {
                         try (TinyVmClient open = client) {
-                            return open.vms(VmFilter.ALL).stream().map(VmInfo::image).collect(Collectors.toSet());
+                            return open.vms(VmFilter.ALL).stream()
+                                    .map(VmInfo::image)
+                                    .collect(Collectors.toSet());
                         }
                     })
                     .orElse(Set.of());

@@ -16,12 +16,16 @@ record Installation(Path entry, Path programs) {
         String entry = System.getProperty("tinyvm.entry", "");
         String home = System.getProperty("tinyvm.home", "");
         if (entry.isEmpty() || home.isEmpty()) {
-            throw new CliException(ExitCode.FAILED, "the program was not started through ./tinyvm, so its C programs are not known", "Start it as ./tinyvm");
+            throw new CliException(
+                    ExitCode.FAILED,
+                    "the program was not started through ./tinyvm, so its C programs are not known",
+                    "Start it as ./tinyvm");
         }
         Installation found = new Installation(Path.of(entry), Path.of(home, "bin"));
         for (Path program : new Path[] {found.guest(), found.spawner()}) {
             if (!Files.isExecutable(program)) {
-                throw new CliException(ExitCode.FAILED, program + " is missing or not executable", "Build it: " + entry + " build");
+                throw new CliException(
+                        ExitCode.FAILED, program + " is missing or not executable", "Build it: " + entry + " build");
             }
         }
         return found;

@@ -2,7 +2,6 @@ package dev.tinyvm.app;
 
 import dev.tinyvm.cli.Cli;
 import dev.tinyvm.cli.CliException;
-import dev.tinyvm.cli.ExitCode;
 import dev.tinyvm.cli.RunningManager;
 import dev.tinyvm.manager.ManagerSettings;
 import dev.tinyvm.server.ServerSettings;
@@ -35,9 +34,16 @@ final class LocalManager {
      *
      * @param images root's directory of images
      * @param run directory for sockets
+     * @param foreground whether warnings belong on stderr
      * @param settings capacity, volumes, logs
      */
-    record Plan(DataDirectory data, Path images, Path run, ManagerSettings settings, ServerSettings http) {}
+    record Plan(
+            DataDirectory data,
+            Path images,
+            Path run,
+            ManagerSettings settings,
+            ServerSettings http,
+            boolean foreground) {}
 
     /**
      * Starts it.
@@ -45,18 +51,22 @@ final class LocalManager {
      * @param onShutdown told, on a thread of its own, when a client asks the manager to stop, and whether Tiny VMs go on then
      */
     static LocalManager start(Plan plan, Consumer<Boolean> onShutdown) throws IOException {
-        requireRoot();
         Installation installation = Installation.find();
         DataDirectory data = plan.data();
         SpawnerProcess spawner = SpawnerProcess.find(
-                installation, plan.run(), plan.images(), plan.settings().volumeHostPaths(), data.spawnerLog(), data.pool());
+                installation,
+                plan.run(),
+                plan.images(),
+                plan.settings().volumeHostPaths(),
+                data.spawnerLog(),
+                data.pool());
         data.giveTo(spawner.managerUid());
         protectFromMemoryPressure();
         Privileges.privateFilesOnly();
         Privileges.become(spawner.managerUid());
         // From here on this process is nobody in particular.
 
-        Logging.toFile(data.managerLog());
+        Logging.toFile(data.managerLog(), plan.foreground());
         LOG.info(
                 "manager {} starts, process {}, spawner {} at {}",
                 Cli.VERSION,
@@ -77,10 +87,11 @@ final class LocalManager {
         return manager;
     }
 
-    static void requireRoot() {
+    /** @param exitCode of the command that cannot go on */
+    static void requireRoot(int exitCode) {
         if (!Privileges.isRoot()) {
             throw new CliException(
-                    ExitCode.NOT_RUN,
+                    exitCode,
                     "Tiny VMs behind the container wall need root to be made: namespaces, cgroups and mounts belong to the kernel's administrator",
                     "With root: sudo tinyvm up   (only the small spawner keeps root; the manager gives it up at once)",
                     "Without root these work: tinyvm doctor, help, version, completion, and every command against a manager elsewhere (--url, TINYVM_URL)");

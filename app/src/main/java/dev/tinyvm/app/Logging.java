@@ -32,14 +32,14 @@ public final class Logging extends ContextAwareBase implements Configurator {
         return ExecutionStatus.DO_NOT_INVOKE_NEXT_IF_ANY;
     }
 
-    /** Logs to that file from now on. */
-    static void toFile(Path file) {
+    /** Logs to that file from now on. @param alsoWarn whether warnings go to stderr as well */
+    static void toFile(Path file, boolean alsoWarn) {
         LoggerContext logging = (LoggerContext) LoggerFactory.getILoggerFactory();
         Logger root = logging.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
         root.detachAndStopAllAppenders();
         root.setLevel(Level.INFO);
         logging.getLogger("org.eclipse.jetty").setLevel(Level.WARN);
-        root.addAppender(console(logging, Level.WARN));
+        root.addAppender(console(logging, alsoWarn ? Level.WARN : Level.OFF));
 
         RollingFileAppender<ILoggingEvent> appender = new RollingFileAppender<>();
         appender.setContext(logging);

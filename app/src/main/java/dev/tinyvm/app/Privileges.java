@@ -65,7 +65,8 @@ final class Privileges {
             throw new IllegalStateException("capabilities are left after the change to uid " + id + ": " + left);
         }
         if (!field("Uid:").matches("Uid:(\\s+" + id + "){4}") || !field("Gid:").matches("Gid:(\\s+" + id + "){4}")) {
-            throw new IllegalStateException("the change to uid " + id + " is not complete: " + field("Uid:") + ", " + field("Gid:"));
+            throw new IllegalStateException(
+                    "the change to uid " + id + " is not complete: " + field("Uid:") + ", " + field("Gid:"));
         }
     }
 
@@ -105,7 +106,8 @@ final class Privileges {
         try (Arena arena = Arena.ofConfined()) {
             MethodHandle handle = LINKER.downcallHandle(
                     LINKER.defaultLookup().findOrThrow(name),
-                    FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT),
+                    FunctionDescriptor.of(
+                            ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT),
                     Linker.Option.captureCallState("errno"));
             MemorySegment state = arena.allocate(CALL_STATE);
             int result;

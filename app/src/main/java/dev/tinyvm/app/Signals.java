@@ -15,24 +15,26 @@ final class Signals {
         try {
             Class<?> signal = Class.forName("sun.misc.Signal");
             Class<?> handler = Class.forName("sun.misc.SignalHandler");
-            Object proxy = Proxy.newProxyInstance(handler.getClassLoader(), new Class<?>[] {handler}, (self, method, arguments) -> {
-                switch (method.getName()) {
-                    case "handle" -> action.run();
-                    case "hashCode" -> {
-                        return System.identityHashCode(self);
-                    }
-                    case "equals" -> {
-                        return self == arguments[0];
-                    }
-                    default -> {
-                        return "handler of " + name;
-                    }
-                }
-                return null;
-            });
-            signal.getMethod("handle", signal, handler).invoke(null, signal.getConstructor(String.class).newInstance(name), proxy);
+            Object proxy = Proxy.newProxyInstance(
+                    handler.getClassLoader(), new Class<?>[] {handler}, (self, method, arguments) -> {
+                        switch (method.getName()) {
+                            case "handle" -> action.run();
+                            case "hashCode" -> {
+                                return System.identityHashCode(self);
+                            }
+                            case "equals" -> {
+                                return System.identityHashCode(self) == System.identityHashCode(arguments[0]);
+                            }
+                            default -> {
+                                return "handler of " + name;
+                            }
+                        }
+                        return null;
+                    });
+            signal.getMethod("handle", signal, handler)
+                    .invoke(null, signal.getConstructor(String.class).newInstance(name), proxy);
         } catch (InvocationTargetException e) {
-            throw new IllegalStateException("SIG" + name + " cannot be handled: " + e.getCause().getMessage(), e);
+            throw new IllegalStateException("SIG" + name + " cannot be handled: " + e.getMessage(), e);
         } catch (ReflectiveOperationException e) {
             throw new IllegalStateException("this JVM has no sun.misc.Signal", e);
         }

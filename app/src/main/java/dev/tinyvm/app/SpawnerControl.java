@@ -59,7 +59,7 @@ final class SpawnerControl {
         } catch (TimeoutException e) {
             throw new IOException("the spawner at " + socket + " did not answer within " + seconds + " s", e);
         } catch (ExecutionException e) {
-            throw new IOException("the spawner at " + socket + " did not answer: " + e.getCause().getMessage(), e);
+            throw new IOException("the spawner at " + socket + " did not answer: " + e.getMessage(), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted while waiting for the spawner", e);
@@ -68,7 +68,12 @@ final class SpawnerControl {
 
     private static ByteBuffer exchange(SocketChannel channel, int type) throws IOException {
         ByteBuffer request = ByteBuffer.allocate(HEADER_BYTES);
-        request.putInt(0).put((byte) type).put((byte) 0).putShort((short) 0).putInt(1).flip();
+        request.putInt(0)
+                .put((byte) type)
+                .put((byte) 0)
+                .putShort((short) 0)
+                .putInt(1)
+                .flip();
         while (request.hasRemaining()) {
             channel.write(request);
         }
@@ -90,6 +95,8 @@ final class SpawnerControl {
     }
 
     private static String describe(byte[] error) {
-        return new String(error, StandardCharsets.UTF_8).replaceAll("[^\\x20-\\x7e]+", " ").strip();
+        return new String(error, StandardCharsets.UTF_8)
+                .replaceAll("[^\\x20-\\x7e]+", " ")
+                .strip();
     }
 }

@@ -38,7 +38,9 @@ record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
      * @param log where its messages go
      * @param pool file for writable layers
      */
-    static SpawnerProcess find(Installation installation, Path run, Path images, List<String> volumes, Path log, Path pool) throws IOException {
+    static SpawnerProcess find(
+            Installation installation, Path run, Path images, List<String> volumes, Path log, Path pool)
+            throws IOException {
         Path socket = run.resolve("spawner.sock");
         Optional<SpawnerProcess> existing = existing(socket);
         return existing.isPresent() ? existing.get() : start(installation, run, images, volumes, log, pool);
@@ -49,14 +51,17 @@ record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
             return Optional.empty();
         }
         try {
-            return Optional.of(new SpawnerProcess(socket, SpawnerControl.ping(socket).managerUid(), true));
+            return Optional.of(
+                    new SpawnerProcess(socket, SpawnerControl.ping(socket).managerUid(), true));
         } catch (IOException nobodyAnswers) {
             // What a killed spawner left; the new one takes its Tiny VMs over.
             return Optional.empty();
         }
     }
 
-    private static SpawnerProcess start(Installation installation, Path run, Path images, List<String> volumes, Path log, Path pool) throws IOException {
+    private static SpawnerProcess start(
+            Installation installation, Path run, Path images, List<String> volumes, Path log, Path pool)
+            throws IOException {
         Files.createDirectories(run);
         Files.setPosixFilePermissions(run, PosixFilePermissions.fromString("rwxr-xr-x"));
         List<String> command = new ArrayList<>(List.of(
@@ -84,7 +89,8 @@ record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
         if (!ready.matches()) {
             throw new CliException(
                     ExitCode.FAILED,
-                    "the spawner did not start" + (process.isAlive() ? "" : " (exit " + process.exitValue() + ")") + ": " + lastLines(log),
+                    "the spawner did not start" + (process.isAlive() ? "" : " (exit " + process.exitValue() + ")")
+                            + ": " + lastLines(log),
                     "What this host lacks: tinyvm doctor");
         }
         return new SpawnerProcess(run.resolve("spawner.sock"), Integer.parseInt(ready.group(1)), false);
@@ -109,7 +115,7 @@ record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
             process.destroyForcibly();
             return "";
         } catch (ExecutionException e) {
-            throw new IOException("what the spawner says cannot be read: " + e.getCause().getMessage(), e);
+            throw new IOException("what the spawner says cannot be read: " + e.getMessage(), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted while waiting for the spawner", e);

@@ -38,15 +38,19 @@ public final class Train {
         Path directory = Files.createTempDirectory("tinyvm-train-");
         try {
             Path descriptor = directory.resolve("agent.yaml");
-            Files.writeString(descriptor, "apiVersion: tinyvm.dev/v1\nkind: Agent\nmetadata: {name: train}\nspec: {image: host, command: [sleep, '1']}\n");
+            Files.writeString(
+                    descriptor,
+                    "apiVersion: tinyvm.dev/v1\nkind: Agent\nmetadata: {name: train}\nspec: {image: host, command: [sleep, '1']}\n");
             try (Manager manager = HostManager.open(
                     ManagerSettings.of(ManagerConfig.DEFAULT, Cli.VERSION),
                     directory.resolve("manager"),
                     Map.of(EngineKind.CONTAINER, new NoEngine()),
                     Assembly.catalog(new ImageStore(directory.resolve("images"))),
                     Clock.systemUTC())) {
-                Authenticator keys = new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), KEY);
-                try (TinyVmServer server = new TinyVmServer(ServerSettings.DEFAULT.withPort(0), manager, keys, List.of(), keep -> {})) {
+                Authenticator keys =
+                        new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), KEY);
+                try (TinyVmServer server =
+                        new TinyVmServer(ServerSettings.DEFAULT.withPort(0), manager, keys, List.of(), keep -> {})) {
                     server.start();
                     useCommands(server.url(), descriptor.toString());
                 }
@@ -95,7 +99,11 @@ public final class Train {
     private static void command(String url, String... args) {
         PrintStream nowhere = new PrintStream(new ByteArrayOutputStream(), true, StandardCharsets.UTF_8);
         Shell shell = new Shell(
-                new ByteArrayInputStream(new byte[0]), nowhere, nowhere, Map.of("TINYVM_URL", url, "TINYVM_API_KEY", KEY), "");
+                new ByteArrayInputStream(new byte[0]),
+                nowhere,
+                nowhere,
+                Map.of("TINYVM_URL", url, "TINYVM_API_KEY", KEY),
+                "");
         int code = new Cli(shell, List.of(new HostCommands(), new ClientCommands())).run(args);
         assert code >= 0;
     }

@@ -38,7 +38,9 @@ import picocli.CommandLine.Option;
             "  sudo tinyvm up --port 0 --data /srv/tinyvm --config tinyvm.yaml"
         })
 final class UpCommand implements Callable<Integer> {
-    @Option(names = {"-d", "--detach"}, description = "Return as soon as the manager is ready; it goes on in the background.")
+    @Option(
+            names = {"-d", "--detach"},
+            description = "Return as soon as the manager is ready; it goes on in the background.")
     boolean detach;
 
     @Option(names = "--port", paramLabel = "N", description = "Port to listen on; 0: any free one (default: 7070).")
@@ -50,22 +52,41 @@ final class UpCommand implements Callable<Integer> {
     @Option(
             names = "--host-name",
             paramLabel = "NAME",
-            description = "A name that clients may call this host by, beside localhost and IP addresses; may be repeated.")
+            description =
+                    "A name that clients may call this host by, beside localhost and IP addresses; may be repeated.")
     List<String> hostNames = new ArrayList<>();
 
-    @Option(names = "--data", paramLabel = "DIR", description = "Data directory (default: $TINYVM_DATA, else /var/lib/tinyvm).")
-    @Nullable Path data;
+    @Option(
+            names = "--data",
+            paramLabel = "DIR",
+            description = "Data directory (default: $TINYVM_DATA, else /var/lib/tinyvm).")
+    @Nullable
+    Path data;
 
-    @Option(names = "--config", paramLabel = "FILE", description = "Configuration (default: tinyvm.yaml in the data directory).")
-    @Nullable Path config;
+    @Option(
+            names = "--config",
+            paramLabel = "FILE",
+            description = "Configuration (default: tinyvm.yaml in the data directory).")
+    @Nullable
+    Path config;
 
-    @Option(names = "--capacity", paramLabel = "cpu=N,memory=SIZE", split = ",", description = "What may be promised to Tiny VMs in all; wins over the configuration.")
+    @Option(
+            names = "--capacity",
+            paramLabel = "cpu=N,memory=SIZE",
+            split = ",",
+            description = "What may be promised to Tiny VMs in all; wins over the configuration.")
     Map<String, String> capacity = new LinkedHashMap<>();
 
-    @Option(names = "--announce", hidden = true, description = "Print the ready line for the process that detached this one.")
+    @Option(
+            names = "--announce",
+            hidden = true,
+            description = "Print the ready line for the process that detached this one.")
     boolean announce;
 
-    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help.")
     boolean help;
 
     private final Shell shell;
@@ -84,7 +105,7 @@ final class UpCommand implements Callable<Integer> {
         if (config != null && !Files.isRegularFile(config)) {
             throw new CliException(ExitCode.USAGE, config + ": there is no such configuration file");
         }
-        LocalManager.requireRoot();
+        LocalManager.requireRoot(ExitCode.FAILED);
         ManagerConfig read = ManagerConfigReader.readFile(file);
         ManagerSettings settings = withCapacity(ManagerSettings.of(read, Cli.VERSION), capacity);
         if (detach) {
@@ -105,9 +126,12 @@ final class UpCommand implements Callable<Integer> {
         Signals.on("TERM", () -> stopMachines.complete(false));
         DataDirectory locked = DataDirectory.open(directory);
         LocalManager manager = LocalManager.start(
-                new LocalManager.Plan(locked, locked.images(), locked.runDirectory(), settings, http), keep -> stopMachines.complete(!keep));
+                new LocalManager.Plan(locked, locked.images(), locked.runDirectory(), settings, http, true),
+                keep -> stopMachines.complete(!keep));
         Runtime.getRuntime().addShutdownHook(new Thread(() -> manager.stop(false), "manager-stop"));
-        shell.out().println("TinyVM " + Cli.VERSION + " ready at " + manager.url() + " (data " + directory + ", " + manager.description() + ")");
+        shell.out()
+                .println("TinyVM " + Cli.VERSION + " ready at " + manager.url() + " (data " + directory + ", "
+                        + manager.description() + ")");
         shell.out().flush();
         if (!announce && shell.stderrIsTerminal()) {
             shell.err().println("Ctrl-C stops it and its Tiny VMs.");
@@ -118,7 +142,8 @@ final class UpCommand implements Callable<Integer> {
 
     private Path dataDirectory() {
         String environment = shell.variable("TINYVM_DATA").strip();
-        Path chosen = data != null ? data : environment.isEmpty() ? RunningManager.defaultData(shell) : Path.of(environment);
+        Path chosen =
+                data != null ? data : environment.isEmpty() ? RunningManager.defaultData(shell) : Path.of(environment);
         return chosen.toAbsolutePath().normalize();
     }
 
@@ -143,7 +168,9 @@ final class UpCommand implements Callable<Integer> {
                 switch (part.getKey()) {
                     case "cpu" -> cpuMillis = OptionalInt.of(Quantities.parseCpuMillis(part.getValue()));
                     case "memory" -> memoryBytes = OptionalLong.of(Quantities.parseBytes(part.getValue()));
-                    default -> throw new IllegalArgumentException("there is no '" + part.getKey() + "'; write cpu=4,memory=8Gi");
+                    default ->
+                        throw new IllegalArgumentException(
+                                "there is no '" + part.getKey() + "'; write cpu=4,memory=8Gi");
                 }
             } catch (IllegalArgumentException e) {
                 throw new CliException(ExitCode.USAGE, "--capacity: " + e.getMessage());

@@ -31,7 +31,9 @@ public record BenchResult(String bench, int n, Map<String, Object> figures, Stri
         Arrays.sort(sorted);
         for (int p : new int[] {50, 90, 99}) {
             String name = "p" + p + "Millis";
-            into.put(prefix.isEmpty() ? name : prefix + Character.toUpperCase(name.charAt(0)) + name.substring(1), millis(percentile(sorted, p)));
+            into.put(
+                    prefix.isEmpty() ? name : prefix + Character.toUpperCase(name.charAt(0)) + name.substring(1),
+                    millis(percentile(sorted, p)));
         }
     }
 

@@ -61,7 +61,9 @@ public enum Benchmark {
                     }
                 }
                 Map<String, Object> figures = new LinkedHashMap<>();
-                long[] all = java.util.stream.LongStream.concat(java.util.Arrays.stream(freezes), java.util.Arrays.stream(thaws)).toArray();
+                long[] all = java.util.stream.LongStream.concat(
+                                java.util.Arrays.stream(freezes), java.util.Arrays.stream(thaws))
+                        .toArray();
                 BenchResult.percentiles(figures, "", all);
                 BenchResult.percentiles(figures, "freeze", freezes);
                 BenchResult.percentiles(figures, "thaw", thaws);
@@ -92,7 +94,10 @@ public enum Benchmark {
             return Density.measure(target, plan.count(usual), progress);
         }
     },
-    LEAK("leak", "Create and destroy many, and count what stays: descriptors, threads, memory, cgroups, mounts", 10_000) {
+    LEAK(
+            "leak",
+            "Create and destroy many, and count what stays: descriptors, threads, memory, cgroups, mounts",
+            10_000) {
         @Override
         Map<String, Object> measure(BenchTarget target, BenchPlan plan, Consumer<String> progress) throws IOException {
             return Leak.measure(target, plan.count(usual), plan.clients(2), progress);
@@ -128,10 +133,12 @@ public enum Benchmark {
      * @throws IOException the manager refused or went away
      */
     public BenchResult run(BenchTarget target, BenchPlan plan, Consumer<String> progress) throws IOException {
-        return new BenchResult(word, plan.count(usual), measure(target, plan, progress), Machine.line(), plan.command());
+        return new BenchResult(
+                word, plan.count(usual), measure(target, plan, progress), Machine.line(), plan.command());
     }
 
-    abstract Map<String, Object> measure(BenchTarget target, BenchPlan plan, Consumer<String> progress) throws IOException;
+    abstract Map<String, Object> measure(BenchTarget target, BenchPlan plan, Consumer<String> progress)
+            throws IOException;
 
     /** Something to time. */
     interface Step {
@@ -154,7 +161,7 @@ public enum Benchmark {
                 if (i >= 0) {
                     times[i] = System.nanoTime() - start;
                 }
-                vms.close();
+                vms.removeAll();
             }
             Map<String, Object> figures = new LinkedHashMap<>();
             BenchResult.percentiles(figures, "", times);
@@ -167,7 +174,8 @@ public enum Benchmark {
     }
 
     /** Creates and removes as many as there are places for times; each time is that of the create. */
-    static void timedChurn(BenchTarget target, long[] times, int clients, Consumer<String> progress) throws IOException {
+    static void timedChurn(BenchTarget target, long[] times, int clients, Consumer<String> progress)
+            throws IOException {
         AtomicInteger next = new AtomicInteger();
         List<Future<?>> running = new ArrayList<>();
         try (ExecutorService threads = Executors.newFixedThreadPool(clients)) {
@@ -192,7 +200,8 @@ public enum Benchmark {
                 one.get();
             }
         } catch (ExecutionException e) {
-            throw new IOException(e.getCause().getMessage(), e);
+            Throwable cause = e.getCause();
+            throw new IOException(cause == null ? e.getMessage() : cause.getMessage(), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted", e);

@@ -19,7 +19,7 @@ final class Density {
             for (int i = 0; i < Benchmark.WARM_UP; i++) {
                 vms.echo(vms.create());
             }
-            vms.close();
+            vms.removeAll();
             long before = settled();
             long[] times = new long[n];
             for (int i = 0; i < n; i++) {

@@ -22,9 +22,16 @@ final class Leak {
             counts.put("managerRssBytes", Machine.rssBytes(target.pid()));
             List<Long> spawners = Machine.processes("tinyvm-spawner", target.runDirectory());
             counts.put("spawnerProcesses", (long) spawners.size());
-            counts.put("spawnerDescriptors", spawners.stream().mapToLong(Machine::descriptors).sum());
-            counts.put("spawnerMounts", spawners.stream().mapToLong(pid -> Machine.mounts(Long.toString(pid))).sum());
-            counts.put("guestProcesses", (long) Machine.processes("tinyvm-guest").size());
+            counts.put(
+                    "spawnerDescriptors",
+                    spawners.stream().mapToLong(Machine::descriptors).sum());
+            counts.put(
+                    "spawnerMounts",
+                    spawners.stream()
+                            .mapToLong(pid -> Machine.mounts(Long.toString(pid)))
+                            .sum());
+            counts.put(
+                    "guestProcesses", (long) Machine.processes("tinyvm-guest").size());
             counts.put("hostCgroups", Machine.cgroups());
             counts.put("hostMounts", Machine.mounts("self"));
             return new Census(counts);
@@ -38,7 +45,8 @@ final class Leak {
         }
     }
 
-    static Map<String, Object> measure(BenchTarget target, int n, int clients, Consumer<String> progress) throws IOException {
+    static Map<String, Object> measure(BenchTarget target, int n, int clients, Consumer<String> progress)
+            throws IOException {
         if (target.pid() == 0 || Machine.descriptors(target.pid()) < 0) {
             throw new IOException("leak looks at the manager's process: it needs root, and a manager on this machine");
         }
@@ -58,7 +66,8 @@ final class Leak {
     }
 
     /** Waits until the counts are as before, or do not change any more; what is given back lazily gets its time. */
-    private static Census settle(BenchTarget target, @org.jspecify.annotations.Nullable Census like) throws IOException {
+    private static Census settle(BenchTarget target, @org.jspecify.annotations.Nullable Census like)
+            throws IOException {
         try {
             Census last = Census.take(target);
             for (int i = 0; i < SETTLE_LOOKS; i++) {

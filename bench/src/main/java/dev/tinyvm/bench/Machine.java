@@ -17,8 +17,8 @@ final class Machine {
         String model = field(Path.of("/proc/cpuinfo"), "model name");
         String kernel = read(Path.of("/proc/sys/kernel/osrelease"));
         long gib = Math.round(kib(Path.of("/proc/meminfo"), "MemTotal") / 1048576.0);
-        return Runtime.getRuntime().availableProcessors() + " cores" + (model.isEmpty() ? "" : " of " + model) + ", " + gib + " GiB, Linux "
-                + kernel + ", JDK " + Runtime.version().feature();
+        return Runtime.getRuntime().availableProcessors() + " cores" + (model.isEmpty() ? "" : " of " + model) + ", "
+                + gib + " GiB, Linux " + kernel + ", JDK " + Runtime.version().feature();
     }
 
     static long memAvailableBytes() {
@@ -90,7 +90,8 @@ final class Machine {
 
     private static String read(Path file) {
         try {
-            return Files.readString(file, java.nio.charset.StandardCharsets.ISO_8859_1).strip();
+            return Files.readString(file, java.nio.charset.StandardCharsets.ISO_8859_1)
+                    .strip();
         } catch (IOException e) {
             return "";
         }

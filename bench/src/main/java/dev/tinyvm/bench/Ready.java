@@ -20,7 +20,8 @@ public final class Ready {
     private Ready() {}
 
     /** @param entry the {@code tinyvm} script */
-    public static BenchResult run(Path entry, BenchPlan plan, Consumer<String> progress) throws IOException, InterruptedException {
+    public static BenchResult run(Path entry, BenchPlan plan, Consumer<String> progress)
+            throws IOException, InterruptedException {
         int n = plan.count(USUAL);
         long[] times = new long[n];
         for (int i = -1; i < n; i++) {
@@ -43,7 +44,8 @@ public final class Ready {
     }
 
     private static void call(Path entry, String... arguments) throws IOException, InterruptedException {
-        List<String> command = Stream.concat(Stream.of(entry.toString()), Stream.of(arguments)).toList();
+        List<String> command =
+                Stream.concat(Stream.of(entry.toString()), Stream.of(arguments)).toList();
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
         process.getOutputStream().close();
         String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();

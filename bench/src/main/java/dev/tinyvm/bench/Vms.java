@@ -27,7 +27,8 @@ final class Vms implements AutoCloseable {
         String id = answer.field("id");
         ids.addLast(id);
         if (answer.status() == 202) {
-            throw new IOException("the host is full: Tiny VM " + id + " waits for room; give the manager more with up --capacity");
+            throw new IOException(
+                    "the host is full: Tiny VM " + id + " waits for room; give the manager more with up --capacity");
         }
         return id;
     }
@@ -57,10 +58,15 @@ final class Vms implements AutoCloseable {
         return ids.size();
     }
 
-    @Override
-    public void close() throws IOException {
+    /** Removes those that are left. */
+    void removeAll() throws IOException {
         while (!ids.isEmpty()) {
             remove(ids.getLast());
         }
+    }
+
+    @Override
+    public void close() throws IOException {
+        removeAll();
     }
 }

@@ -33,7 +33,9 @@ final class Wire implements AutoCloseable {
         this.socket = new Socket();
         socket.setTcpNoDelay(true);
         socket.setSoTimeout(TIMEOUT_MILLIS);
-        socket.connect(new InetSocketAddress(address.getHost(), address.getPort() < 0 ? 80 : address.getPort()), TIMEOUT_MILLIS);
+        socket.connect(
+                new InetSocketAddress(address.getHost(), address.getPort() < 0 ? 80 : address.getPort()),
+                TIMEOUT_MILLIS);
         this.in = new BufferedInputStream(socket.getInputStream(), 16 << 10);
         this.out = socket.getOutputStream();
     }
@@ -46,7 +48,8 @@ final class Wire implements AutoCloseable {
             int open = at < 0 ? -1 : body.indexOf('"', body.indexOf(':', at));
             int close = open < 0 ? -1 : body.indexOf('"', open + 1);
             if (close < 0) {
-                throw new IOException("the answer has no field " + name + ": " + body.substring(0, Math.min(300, body.length())));
+                throw new IOException(
+                        "the answer has no field " + name + ": " + body.substring(0, Math.min(300, body.length())));
             }
             return body.substring(open + 1, close);
         }
@@ -56,7 +59,8 @@ final class Wire implements AutoCloseable {
     Answer call(String method, String path, String json) throws IOException {
         byte[] body = json.getBytes(StandardCharsets.UTF_8);
         String head = method + " " + path + " HTTP/1.1\r\nHost: " + host + "\r\nAuthorization: Bearer " + key
-                + (body.length > 0 ? "\r\nContent-Type: application/json" : "") + "\r\nContent-Length: " + body.length + "\r\n\r\n";
+                + (body.length > 0 ? "\r\nContent-Type: application/json" : "") + "\r\nContent-Length: " + body.length
+                + "\r\n\r\n";
         byte[] headBytes = head.getBytes(StandardCharsets.US_ASCII);
         byte[] all = new byte[headBytes.length + body.length];
         System.arraycopy(headBytes, 0, all, 0, headBytes.length);
@@ -80,7 +84,8 @@ final class Wire implements AutoCloseable {
         for (String header = line(); !header.isEmpty(); header = line()) {
             String lower = header.toLowerCase(Locale.ROOT);
             if (lower.startsWith("content-length:")) {
-                length = Integer.parseInt(lower.substring("content-length:".length()).strip());
+                length = Integer.parseInt(
+                        lower.substring("content-length:".length()).strip());
             } else if (lower.startsWith("transfer-encoding:") && lower.contains("chunked")) {
                 chunked = true;
             }

@@ -67,7 +67,9 @@ public final class Cli {
             default -> {}
         }
         Object command = make(name);
-        return command == null ? unknown(name) : commandLine(name, command, rest).execute(rest.toArray(String[]::new));
+        return command == null
+                ? unknown(name)
+                : commandLine(name, command, rest).execute(rest.toArray(String[]::new));
     }
 
     private static boolean isConnectionOption(String argument) {
@@ -92,15 +94,15 @@ public final class Cli {
         line.setCommandName("tinyvm " + name);
         line.setOut(new PrintWriter(shell.out(), true, StandardCharsets.UTF_8));
         line.setErr(new PrintWriter(shell.err(), true, StandardCharsets.UTF_8));
-        line.setColorScheme(
-                CommandLine.Help.defaultColorScheme(shell.style().colours() ? Ansi.ON : Ansi.OFF));
+        line.setColorScheme(CommandLine.Help.defaultColorScheme(shell.style().colours() ? Ansi.ON : Ansi.OFF));
         line.setUsageHelpAutoWidth(false);
         line.setUsageHelpWidth(100);
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setParameterExceptionHandler((e, args) -> usageError(e));
         line.setExecutionExceptionHandler((e, where, parsed) -> failure(e, command));
         if (command instanceof TakesCommand && !arguments.contains("--")) {
-            // Without -- all behind the first plain word belongs to the command inside; with it options may stand anywhere before.
+            // Without -- all behind the first plain word belongs to the command inside; with it options may stand
+            // anywhere before.
             line.setStopAtPositional(true);
         }
         return line;
@@ -155,13 +157,15 @@ public final class Cli {
     private int usageError(ParameterException e) {
         CommandLine line = e.getCommandLine();
         String message = e.getMessage() == null ? "the arguments are wrong" : e.getMessage();
-        if (e instanceof UnmatchedArgumentException unmatched && !unmatched.getUnmatched().isEmpty()) {
+        if (e instanceof UnmatchedArgumentException unmatched
+                && !unmatched.getUnmatched().isEmpty()) {
             String word = unmatched.getUnmatched().getFirst();
             List<String> known = new ArrayList<>(line.getSubcommands().keySet());
             line.getCommandSpec().options().forEach(o -> known.addAll(List.of(o.names())));
             complain((word.startsWith("-") ? "there is no option " : "there is no place for ") + word + " in '"
                     + line.getCommandSpec().qualifiedName() + "'");
-            NearestName.of(word.replaceFirst("=.*", ""), known).ifPresent(n -> shell.err().println("Did you mean: " + n));
+            NearestName.of(word.replaceFirst("=.*", ""), known)
+                    .ifPresent(n -> shell.err().println("Did you mean: " + n));
         } else {
             complain(message);
         }
@@ -171,55 +175,58 @@ public final class Cli {
 
     private int failure(Exception e, Object command) {
         int failed = command instanceof TakesCommand ? ExitCode.NOT_RUN : ExitCode.FAILED;
-        switch (e) {
+        return switch (e) {
             case CliException known -> {
                 complain(String.valueOf(known.getMessage()));
                 known.hints().forEach(shell.err()::println);
-                return known.exitCode();
+                yield known.exitCode();
             }
             case TinyVmException refused -> {
                 complain(refused.message());
                 refused.problems()
                         .forEach(p -> shell.err()
-                                .println("  " + Printable.line((p.line() > 0 ? p.line() + ": " : "") + p.path() + ": " + p.message())));
+                                .println("  "
+                                        + Printable.line((p.line() > 0 ? p.line() + ": " : "") + p.path() + ": "
+                                                + p.message())));
                 if (!refused.hint().isEmpty()) {
                     shell.err().println(Printable.line(refused.hint()));
                 }
                 if (refused.status() >= 500 && !refused.requestId().isEmpty()) {
                     shell.err().println("The manager's log has more under request " + refused.requestId());
                 }
-                return command instanceof TakesCommand ? TakesCommand.exitCode(refused) : failed;
+                yield command instanceof TakesCommand ? TakesCommand.exitCode(refused) : failed;
             }
             case DescriptorException broken -> {
                 complain(broken.sourceName() + " is not a valid descriptor:");
                 broken.problems()
                         .forEach(p -> shell.err()
-                                .println(Printable.line(broken.sourceName() + (p.line() > 0 ? ":" + p.line() : "") + ": "
-                                        + (p.path().isEmpty() ? "" : p.path() + ": ") + p.message())));
-                return ExitCode.USAGE;
+                                .println(Printable.line(broken.sourceName() + (p.line() > 0 ? ":" + p.line() : "")
+                                        + ": " + (p.path().isEmpty() ? "" : p.path() + ": ") + p.message())));
+                yield ExitCode.USAGE;
             }
             case TinyVmConnectionException lost -> {
                 complain(String.valueOf(lost.getMessage()));
                 if (lost.refused()) {
                     shell.err().println(ManagerConnection.HOW_TO_START);
                 }
-                return failed;
+                yield failed;
             }
             case InterruptedException interrupted -> {
-                return 130;
+                yield 130;
             }
             default -> {
-                complain(e instanceof java.io.IOException || e.getMessage() != null
-                        ? describe(e)
-                        : "internal error: " + e.getClass().getSimpleName());
+                complain(
+                        e instanceof java.io.IOException || e.getMessage() != null
+                                ? describe(e)
+                                : "internal error: " + e.getClass().getSimpleName());
                 if (!shell.variable("TINYVM_DEBUG").isEmpty()) {
                     e.printStackTrace(shell.err());
                 } else if (!(e instanceof java.io.IOException)) {
                     shell.err().println("TINYVM_DEBUG=1 shows where it happened");
                 }
-                return failed;
+                yield failed;
             }
-        }
+        };
     }
 
     private static String describe(Exception e) {

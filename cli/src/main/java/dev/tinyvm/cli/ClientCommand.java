@@ -10,7 +10,10 @@ abstract class ClientCommand implements Callable<Integer> {
     @Mixin
     final ManagerConnection manager = new ManagerConnection();
 
-    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help.")
     boolean help;
 
     final Shell shell;

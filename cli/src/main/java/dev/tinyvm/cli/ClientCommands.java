@@ -60,10 +60,11 @@ public final class ClientCommands implements CommandSource {
             case "monit" -> new MonitCommand(shell);
             case "events" -> new EventsCommand(shell);
             case "version" -> new VersionCommand(shell);
-            case "key" -> new CommandLine(new KeyCommand())
-                    .addSubcommand(new KeyCommand.Create(shell))
-                    .addSubcommand(new KeyCommand.Ls(shell))
-                    .addSubcommand(new KeyCommand.Revoke(shell));
+            case "key" ->
+                new CommandLine(new KeyCommand())
+                        .addSubcommand(new KeyCommand.Create(shell))
+                        .addSubcommand(new KeyCommand.Ls(shell))
+                        .addSubcommand(new KeyCommand.Revoke(shell));
             default -> null;
         };
     }

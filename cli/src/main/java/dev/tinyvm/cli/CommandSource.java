@@ -9,7 +9,8 @@ public interface CommandSource {
     List<Entry> entries();
 
     /** A fresh picocli command object; null for a name that is not of this source. */
-    @Nullable Object make(String name, Shell shell);
+    @Nullable
+    Object make(String name, Shell shell);
 
     /** @param group heading in the help @param summary a line for the help */
     record Entry(String name, String group, String summary) {}

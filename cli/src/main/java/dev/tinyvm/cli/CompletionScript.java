@@ -39,11 +39,18 @@ final class CompletionScript {
                 line.getCommandSpec().options().stream()
                         .filter(o -> !o.hidden())
                         .forEach(o -> words.addAll(List.of(o.names())));
-                cases.append("    ").append(entry.name()).append(") words='").append(String.join(" ", words)).append("' ;;\n");
+                cases.append("    ")
+                        .append(entry.name())
+                        .append(") words='")
+                        .append(String.join(" ", words))
+                        .append("' ;;\n");
             }
         }
-        String zsh = which.equals("zsh") ? "autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n" : "";
-        return zsh + """
+        String zsh = which.equals("zsh")
+                ? "autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n"
+                : "";
+        return zsh
+                + """
                 # Completion of tinyvm for bash, and for zsh through bashcompinit.
                 _tinyvm() {
                   local current=${COMP_WORDS[COMP_CWORD]} words=
@@ -65,7 +72,9 @@ final class CompletionScript {
                   COMPREPLY=($(compgen -W "$words" -- "$current"))
                 }
                 complete -o default -F _tinyvm tinyvm
-                """
-                .formatted(String.join(" ", names), String.join(" ", names), cases.toString().lines().map(l -> l + "\n").collect(Collectors.joining()));
+                """.formatted(
+                                String.join(" ", names),
+                                String.join(" ", names),
+                                cases.toString().lines().map(l -> l + "\n").collect(Collectors.joining()));
     }
 }

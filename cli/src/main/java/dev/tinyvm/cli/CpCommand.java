@@ -34,10 +34,15 @@ final class CpCommand extends ClientCommand {
     @Parameters(index = "1", paramLabel = "TO", description = "NAME:PATH, or a path here.")
     String to = "";
 
-    @Option(names = {"-u", "--user"}, paramLabel = "USER", description = "With the rights of this user inside (default: the image's).")
+    @Option(
+            names = {"-u", "--user"},
+            paramLabel = "USER",
+            description = "With the rights of this user inside (default: the image's).")
     String user = "";
 
-    @Option(names = {"-q", "--quiet"}, description = "Print nothing but errors.")
+    @Option(
+            names = {"-q", "--quiet"},
+            description = "Print nothing but errors.")
     boolean quiet;
 
     CpCommand(Shell shell) {
@@ -51,7 +56,9 @@ final class CpCommand extends ClientCommand {
         if (source.isPresent() == target.isPresent()) {
             throw new CliException(
                     ExitCode.USAGE,
-                    source.isPresent() ? "from one Tiny VM to another goes in two steps, over here" : "one of the two must be inside a Tiny VM: NAME:PATH");
+                    source.isPresent()
+                            ? "from one Tiny VM to another goes in two steps, over here"
+                            : "one of the two must be inside a Tiny VM: NAME:PATH");
         }
         FileCopy copy;
         if (target.isPresent()) {
@@ -111,7 +118,7 @@ final class CpCommand extends ClientCommand {
         static Optional<Place> parse(String text) {
             int colon = text.indexOf(':');
             int slash = text.indexOf('/');
-            if (colon <= 0 || slash >= 0 && slash < colon) {
+            if (colon <= 0 || (slash >= 0 && slash < colon)) {
                 return Optional.empty();
             }
             String path = text.substring(colon + 1);

@@ -13,7 +13,10 @@ import picocli.CommandLine.Option;
             "With --keep the Tiny VMs go on; the next 'tinyvm up' with the same data takes them over."
         },
         footerHeading = "%nExamples:%n",
-        footer = {"  sudo tinyvm down", "  sudo tinyvm down --keep && sudo tinyvm up --detach   # a new version, nothing stops"})
+        footer = {
+            "  sudo tinyvm down",
+            "  sudo tinyvm down --keep && sudo tinyvm up --detach   # a new version, nothing stops"
+        })
 final class DownCommand extends ClientCommand {
     private static final long WAIT_MILLIS = 120_000;
     private static final long LOOK_MILLIS = 20;

@@ -19,7 +19,9 @@ final class EventsCommand extends ClientCommand {
     @Parameters(arity = "0..1", paramLabel = "NAME", description = "Only of this agent or Tiny VM.")
     String name = "";
 
-    @Option(names = {"-f", "--follow"}, description = "Go on as new ones happen.")
+    @Option(
+            names = {"-f", "--follow"},
+            description = "Go on as new ones happen.")
     boolean follow;
 
     @Option(names = "--after", paramLabel = "SEQUENCE", description = "Only after this event (the number in --json).")
@@ -34,8 +36,10 @@ final class EventsCommand extends ClientCommand {
 
     @Override
     int run(TinyVmClient client) {
-        Predicate<VmEvent> wanted =
-                e -> name.isEmpty() || e.vmId().equals(name) || e.vmName().equals(name) || e.agent().equals(name);
+        Predicate<VmEvent> wanted = e -> name.isEmpty()
+                || e.vmId().equals(name)
+                || e.vmName().equals(name)
+                || e.agent().equals(name);
         try (ItemStream<VmEvent> events = client.events(after, follow)) {
             while (events.hasNext()) {
                 VmEvent event = events.next();
@@ -48,7 +52,8 @@ final class EventsCommand extends ClientCommand {
                     String who = event.vmName().isEmpty() ? event.agent() : event.vmName();
                     shell.out()
                             .println(Printable.line(event.at().toString()) + "  "
-                                    + shell.style().paint(Look.CYAN, Printable.line(event.type())) + "  " + Printable.line(who)
+                                    + shell.style().paint(Look.CYAN, Printable.line(event.type())) + "  "
+                                    + Printable.line(who)
                                     + (event.message().isEmpty() ? "" : "  " + Printable.line(event.message())));
                 }
                 if (shell.out().checkError()) {

@@ -23,28 +23,46 @@ import picocli.CommandLine.Parameters;
             "  tinyvm exec -u root -w / researcher-0 -- id"
         })
 final class ExecInVmCommand extends ClientCommand implements TakesCommand {
-    @Parameters(index = "0", paramLabel = "NAME", description = "A Tiny VM by id or name, or an agent (its first Tiny VM).")
+    @Parameters(
+            index = "0",
+            paramLabel = "NAME",
+            description = "A Tiny VM by id or name, or an agent (its first Tiny VM).")
     String name = "";
 
     @Parameters(index = "1..*", arity = "0..*", paramLabel = "-- CMD", description = "Program and arguments.")
     List<String> command = new ArrayList<>();
 
-    @Option(names = {"-i", "--interactive"}, description = "Send standard input.")
+    @Option(
+            names = {"-i", "--interactive"},
+            description = "Send standard input.")
     boolean interactive;
 
-    @Option(names = {"-t", "--tty"}, description = "Give the command a terminal.")
+    @Option(
+            names = {"-t", "--tty"},
+            description = "Give the command a terminal.")
     boolean tty;
 
-    @Option(names = {"-d", "--detach"}, description = "Start it and print its process id, do not wait.")
+    @Option(
+            names = {"-d", "--detach"},
+            description = "Start it and print its process id, do not wait.")
     boolean detach;
 
-    @Option(names = {"-e", "--env"}, paramLabel = "NAME=value", description = "Environment; NAME alone takes the value from here.")
+    @Option(
+            names = {"-e", "--env"},
+            paramLabel = "NAME=value",
+            description = "Environment; NAME alone takes the value from here.")
     List<String> env = new ArrayList<>();
 
-    @Option(names = {"-w", "--workdir"}, paramLabel = "DIR", description = "Directory inside (default: the user's home).")
+    @Option(
+            names = {"-w", "--workdir"},
+            paramLabel = "DIR",
+            description = "Directory inside (default: the user's home).")
     String workingDir = "";
 
-    @Option(names = {"-u", "--user"}, paramLabel = "USER", description = "User inside (default: the image's).")
+    @Option(
+            names = {"-u", "--user"},
+            paramLabel = "USER",
+            description = "User inside (default: the image's).")
     String user = "";
 
     ExecInVmCommand(Shell shell) {

@@ -14,7 +14,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermission;
-import java.util.EnumSet;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Set;
 import java.util.function.Consumer;
 
@@ -43,7 +43,9 @@ final class FileCopy {
     }
 
     String summary() {
-        return fileCount + (fileCount == 1 ? " file, " : " files, ") + Quantity.bytes(byteCount)
+        return fileCount
+                + (fileCount == 1 ? " file, " : " files, ")
+                + Quantity.bytes(byteCount)
                 + (skipped == 0 ? "" : ", left out: " + skipped);
     }
 
@@ -80,7 +82,8 @@ final class FileCopy {
 
     private void download(String type, int mode, String from, Path to) throws IOException {
         if (Files.isSymbolicLink(to)) {
-            throw new FileSystemException(to.toString(), null, "is a link; it is not followed when files come out of a Tiny VM");
+            throw new FileSystemException(
+                    to.toString(), null, "is a link; it is not followed when files come out of a Tiny VM");
         }
         switch (type) {
             case "directory" -> {
@@ -93,9 +96,16 @@ final class FileCopy {
                         continue;
                     }
                     if (name.equals("..") || name.indexOf('/') >= 0 || name.indexOf('\0') >= 0) {
-                        throw new CliException(ExitCode.FAILED, "the Tiny VM lists a file with the impossible name " + Printable.line(name) + ": nothing more is copied");
+                        throw new CliException(
+                                ExitCode.FAILED,
+                                "the Tiny VM lists a file with the impossible name " + Printable.line(name)
+                                        + ": nothing more is copied");
                     }
-                    download(child.type(), child.mode(), (from.endsWith("/") ? from : from + "/") + name, to.resolve(name));
+                    download(
+                            child.type(),
+                            child.mode(),
+                            (from.endsWith("/") ? from : from + "/") + name,
+                            to.resolve(name));
                 }
                 Files.setPosixFilePermissions(to, permissions(mode | 0700));
             }
@@ -147,20 +157,14 @@ final class FileCopy {
     }
 
     private static int mode(Path file) throws IOException {
-        int mode = 0;
-        for (PosixFilePermission permission : Files.getPosixFilePermissions(file)) {
-            mode |= 0400 >> permission.ordinal();
-        }
-        return mode;
+        return (Integer) Files.getAttribute(file, "unix:mode") & 0777;
     }
 
     private static Set<PosixFilePermission> permissions(int mode) {
-        Set<PosixFilePermission> set = EnumSet.noneOf(PosixFilePermission.class);
-        for (PosixFilePermission permission : PosixFilePermission.values()) {
-            if ((mode & 0400 >> permission.ordinal()) != 0) {
-                set.add(permission);
-            }
+        StringBuilder text = new StringBuilder(9);
+        for (int bit = 8; bit >= 0; bit--) {
+            text.append((mode >> bit & 1) == 0 ? '-' : "xwr".charAt(bit % 3));
         }
-        return set;
+        return PosixFilePermissions.fromString(text.toString());
     }
 }

@@ -89,9 +89,13 @@ final class ForegroundProcess implements AutoCloseable {
                 }
                 case ExecSession.Exited exited -> {
                     close();
-                    if (!exited.reason().isEmpty() && exited.shellStatus() != 0 && !exited.reason().equals("Error")) {
-                        shell.err().println("tinyvm: " + Printable.line(exited.reason()
-                                + (exited.message().isEmpty() ? "" : ": " + exited.message())));
+                    if (!exited.reason().isEmpty()
+                            && exited.shellStatus() != 0
+                            && !exited.reason().equals("Error")) {
+                        shell.err()
+                                .println("tinyvm: "
+                                        + Printable.line(exited.reason()
+                                                + (exited.message().isEmpty() ? "" : ": " + exited.message())));
                     }
                     return exited.shellStatus();
                 }
@@ -107,7 +111,8 @@ final class ForegroundProcess implements AutoCloseable {
             }
             session.closeStdin();
         } catch (IOException | TinyVmConnectionException | TinyVmException e) {
-            // Input that cannot be read has ended; a session that is gone is noticed by the thread that reads its output.
+            // Input that cannot be read has ended; a session that is gone is noticed by the thread that reads its
+            // output.
             return;
         }
     }

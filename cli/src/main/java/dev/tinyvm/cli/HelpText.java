@@ -19,7 +19,8 @@ final class HelpText {
 
     String overview() {
         Map<String, List<CommandSource.Entry>> groups = new LinkedHashMap<>();
-        for (String group : List.of("First steps", "Agents and Tiny VMs", "Inside a Tiny VM", "Watching", "This host", "This program")) {
+        for (String group : List.of(
+                "First steps", "Agents and Tiny VMs", "Inside a Tiny VM", "Watching", "This host", "This program")) {
             groups.put(group, new ArrayList<>());
         }
         for (CommandSource source : sources) {
@@ -33,7 +34,8 @@ final class HelpText {
         program.add(new CommandSource.Entry("test", "", "Run all tests of a source checkout"));
         program.add(new CommandSource.Entry("build", "", "Build a source checkout without starting anything"));
 
-        StringBuilder text = new StringBuilder("TinyVM runs thousands of isolated Tiny VMs for agents on one Linux machine.\n\n");
+        StringBuilder text =
+                new StringBuilder("TinyVM runs thousands of isolated Tiny VMs for agents on one Linux machine.\n\n");
         text.append("Usage: tinyvm [--url URL | --data DIR] COMMAND [ARGUMENTS]\n");
         groups.forEach((group, entries) -> {
             if (entries.isEmpty()) {

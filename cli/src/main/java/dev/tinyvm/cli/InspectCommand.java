@@ -9,7 +9,8 @@ import picocli.CommandLine.Parameters;
 
 /** {@code tinyvm inspect}. */
 @Command(
-        description = "Print all that is known of agents and Tiny VMs, as JSON: one object for one name, an array for several.",
+        description =
+                "Print all that is known of agents and Tiny VMs, as JSON: one object for one name, an array for several.",
         footerHeading = "%nExamples:%n",
         footer = {"  tinyvm inspect researcher", "  tinyvm inspect researcher-0 | jq .descriptor.spec.resources"})
 final class InspectCommand extends ClientCommand {
@@ -27,10 +28,11 @@ final class InspectCommand extends ClientCommand {
     int run(TinyVmClient client) {
         List<Object> found = new ArrayList<>();
         for (String name : names) {
-            found.add(switch (Target.find(client, name)) {
-                case Target.OfAgent(var agent) -> agent;
-                case Target.OfVm(var vm) -> vm;
-            });
+            found.add(
+                    switch (Target.find(client, name)) {
+                        case Target.OfAgent(var agent) -> agent;
+                        case Target.OfVm(var vm) -> vm;
+                    });
         }
         JsonOutput.print(shell.out(), found.size() == 1 ? found.getFirst() : found);
         return ExitCode.OK;

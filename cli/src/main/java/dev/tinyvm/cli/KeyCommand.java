@@ -18,13 +18,20 @@ import picocli.CommandLine.Spec;
 @Command(
         description = "Make, list and revoke API keys. Only their hashes are stored.",
         footerHeading = "%nExamples:%n",
-        footer = {"  export TINYVM_API_KEY=$(sudo tinyvm key create laptop)", "  tinyvm key ls", "  tinyvm key revoke laptop"})
+        footer = {
+            "  export TINYVM_API_KEY=$(sudo tinyvm key create laptop)",
+            "  tinyvm key ls",
+            "  tinyvm key revoke laptop"
+        })
 final class KeyCommand implements Runnable {
     @Spec
     @SuppressWarnings("NullAway.Init") // picocli sets it
     CommandSpec spec;
 
-    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help.")
     boolean help;
 
     @Override
@@ -68,7 +75,9 @@ final class KeyCommand implements Runnable {
             footerHeading = "%nExamples:%n",
             footer = {"  tinyvm key ls"})
     static final class Ls extends ClientCommand {
-        @Option(names = {"-q", "--quiet"}, description = "Print ids alone.")
+        @Option(
+                names = {"-q", "--quiet"},
+                description = "Print ids alone.")
         boolean quiet;
 
         @Option(names = "--json", description = "Print JSON.")
@@ -86,13 +95,19 @@ final class KeyCommand implements Runnable {
             } else if (quiet) {
                 keys.forEach(k -> shell.out().println(k.id()));
             } else {
-                Table table = new Table(shell.style()).left("NAME").left("ID").right("AGE").left("LAST USED");
+                Table table = new Table(shell.style())
+                        .left("NAME")
+                        .left("ID")
+                        .right("AGE")
+                        .left("LAST USED");
                 Instant now = Instant.now();
                 keys.forEach(k -> table.row(
                         k.name(),
                         k.id(),
                         Quantity.duration(Duration.between(k.createdAt(), now)),
-                        k.lastUsedAt().map(at -> Quantity.duration(Duration.between(at, now)) + " ago").orElse("never")));
+                        k.lastUsedAt()
+                                .map(at -> Quantity.duration(Duration.between(at, now)) + " ago")
+                                .orElse("never")));
                 table.lines().forEach(shell.out()::println);
             }
             return ExitCode.OK;

@@ -13,7 +13,9 @@ abstract class LifecycleCommand extends ClientCommand {
     @Parameters(arity = "1..*", paramLabel = "NAME", description = "Agents, or Tiny VMs by id or name.")
     List<String> names = new ArrayList<>();
 
-    @Option(names = {"-q", "--quiet"}, description = "Print nothing but errors.")
+    @Option(
+            names = {"-q", "--quiet"},
+            description = "Print nothing but errors.")
     boolean quiet;
 
     LifecycleCommand(Shell shell) {
@@ -44,7 +46,8 @@ abstract class LifecycleCommand extends ClientCommand {
 
     /** {@code tinyvm stop}. */
     @Command(
-            description = "Stop agents (they stay known, with all their replicas) or single Tiny VMs: SIGTERM, then SIGKILL after the grace period.",
+            description =
+                    "Stop agents (they stay known, with all their replicas) or single Tiny VMs: SIGTERM, then SIGKILL after the grace period.",
             footerHeading = "%nExamples:%n",
             footer = {"  tinyvm stop researcher", "  tinyvm stop researcher-3"})
     static final class Stop extends LifecycleCommand {

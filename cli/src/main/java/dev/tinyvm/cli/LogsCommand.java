@@ -28,7 +28,11 @@ import picocli.CommandLine.Parameters;
             "Lines of an agent with several replicas are merged by time, each behind its Tiny VM's name."
         },
         footerHeading = "%nExamples:%n",
-        footer = {"  tinyvm logs researcher", "  tinyvm logs -f --tail 20 researcher-0", "  tinyvm logs --since 10m -t researcher"})
+        footer = {
+            "  tinyvm logs researcher",
+            "  tinyvm logs -f --tail 20 researcher-0",
+            "  tinyvm logs --since 10m -t researcher"
+        })
 final class LogsCommand extends ClientCommand {
     /** Lines on their way to the printer while following. */
     private static final int QUEUE_LINES = 4096;
@@ -36,16 +40,28 @@ final class LogsCommand extends ClientCommand {
     @Parameters(paramLabel = "NAME", description = "An agent, or a Tiny VM by id or name.")
     String name = "";
 
-    @Option(names = {"-f", "--follow"}, description = "Go on as new lines come.")
+    @Option(
+            names = {"-f", "--follow"},
+            description = "Go on as new lines come.")
     boolean follow;
 
-    @Option(names = {"-n", "--tail"}, paramLabel = "N", description = "Only the last N lines of each Tiny VM.")
-    @Nullable Integer tail;
+    @Option(
+            names = {"-n", "--tail"},
+            paramLabel = "N",
+            description = "Only the last N lines of each Tiny VM.")
+    @Nullable
+    Integer tail;
 
-    @Option(names = "--since", paramLabel = "TIME", description = "Only from then on: 10m (ago), or 2026-01-31T12:00:00Z.")
-    @Nullable String since;
+    @Option(
+            names = "--since",
+            paramLabel = "TIME",
+            description = "Only from then on: 10m (ago), or 2026-01-31T12:00:00Z.")
+    @Nullable
+    String since;
 
-    @Option(names = {"-t", "--timestamps"}, description = "Print the time before each line.")
+    @Option(
+            names = {"-t", "--timestamps"},
+            description = "Print the time before each line.")
     boolean timestamps;
 
     @Option(names = "--json", description = "Print one JSON object a line.")
@@ -61,7 +77,8 @@ final class LogsCommand extends ClientCommand {
         if (tail != null && tail < 0) {
             throw new CliException(ExitCode.USAGE, "--tail " + tail + " is negative");
         }
-        LogFilter filter = new LogFilter(tail == null ? -1 : tail, since == null ? Optional.empty() : Optional.of(instant(since)), follow);
+        LogFilter filter = new LogFilter(
+                tail == null ? -1 : tail, since == null ? Optional.empty() : Optional.of(instant(since)), follow);
         List<Source> sources = new ArrayList<>();
         try {
             for (VmInfo vm : vms) {
@@ -143,7 +160,9 @@ final class LogsCommand extends ClientCommand {
         Style style = plain ? shell.style() : shell.errorStyle();
         String line = (vm.isEmpty() ? "" : style.paint(Style.Look.CYAN, vm) + " | ")
                 + (timestamps ? entry.at() + " " : "")
-                + (entry.stream().equals("system") ? style.paint(Style.Look.DIM, "[tinyvm] " + entry.text()) : entry.text());
+                + (entry.stream().equals("system")
+                        ? style.paint(Style.Look.DIM, "[tinyvm] " + entry.text())
+                        : entry.text());
         (plain ? shell.out() : shell.err()).println(line);
     }
 
@@ -161,7 +180,8 @@ final class LogsCommand extends ClientCommand {
     private record Head(LogEntry entry, Source source) {}
 
     /** A line, or without one the end or the failure of a source. */
-    private record Arrival(String name, @Nullable LogEntry entry, @Nullable RuntimeException failure) {}
+    private record Arrival(
+            String name, @Nullable LogEntry entry, @Nullable RuntimeException failure) {}
 
     /** As printed by {@code --json}. */
     record JsonLine(String vm, Instant at, String stream, String text) {}

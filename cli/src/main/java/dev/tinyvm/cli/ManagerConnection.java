@@ -16,16 +16,22 @@ import picocli.CommandLine.Option;
  * the default data directory, root's last. The key is {@code TINYVM_API_KEY}, else the local key beside the manager's data.
  */
 public final class ManagerConnection {
-    static final String HOW_TO_START = "Start a manager with: sudo tinyvm up --detach   (or name one: --url URL, TINYVM_URL)";
+    static final String HOW_TO_START =
+            "Start a manager with: sudo tinyvm up --detach   (or name one: --url URL, TINYVM_URL)";
 
     @Option(
             names = "--url",
             paramLabel = "URL",
             description = "The manager's address (default: $TINYVM_URL, else the manager of this machine).")
-    @Nullable String url;
+    @Nullable
+    String url;
 
-    @Option(names = "--data", paramLabel = "DIR", description = "Talk to the manager with this data directory (default: $TINYVM_DATA).")
-    @Nullable Path data;
+    @Option(
+            names = "--data",
+            paramLabel = "DIR",
+            description = "Talk to the manager with this data directory (default: $TINYVM_DATA).")
+    @Nullable
+    Path data;
 
     /** Where a manager is and which key it takes. @param key empty when none was found */
     public record Address(String url, String key) {}
@@ -35,7 +41,9 @@ public final class ManagerConnection {
         Address address = find(shell)
                 .orElseThrow(() -> new CliException(
                         ExitCode.FAILED,
-                        chosenData(shell) == null ? "no manager runs on this machine" : "no manager runs with the data directory " + chosenData(shell),
+                        chosenData(shell) == null
+                                ? "no manager runs on this machine"
+                                : "no manager runs with the data directory " + chosenData(shell),
                         HOW_TO_START));
         return open(address);
     }
@@ -56,12 +64,14 @@ public final class ManagerConnection {
 
     /** Empty when no manager is named and none runs here. */
     public Optional<Address> find(Shell shell) {
-        String wanted = url != null ? url : data == null ? shell.variable("TINYVM_URL").strip() : "";
+        String wanted =
+                url != null ? url : data == null ? shell.variable("TINYVM_URL").strip() : "";
         String key = shell.variable("TINYVM_API_KEY").strip();
         Set<Path> directories = directories(shell);
         for (Path directory : directories) {
             Optional<RunningManager> running = RunningManager.read(directory).filter(RunningManager::alive);
-            if (running.isPresent() && (wanted.isEmpty() || same(wanted, running.get().url()))) {
+            if (running.isPresent()
+                    && (wanted.isEmpty() || same(wanted, running.get().url()))) {
                 return Optional.of(new Address(
                         wanted.isEmpty() ? running.get().url() : wanted, key.isEmpty() ? localKey(directory) : key));
             }
@@ -84,7 +94,9 @@ public final class ManagerConnection {
 
     /** Whether the command line or the environment says which manager. */
     public boolean named(Shell shell) {
-        return url != null || chosenData(shell) != null || !shell.variable("TINYVM_URL").isBlank();
+        return url != null
+                || chosenData(shell) != null
+                || !shell.variable("TINYVM_URL").isBlank();
     }
 
     private @Nullable Path chosenData(Shell shell) {
@@ -99,7 +111,10 @@ public final class ManagerConnection {
         try {
             return new TinyVmClient(URI.create(address.url()), address.key());
         } catch (IllegalArgumentException e) {
-            throw new CliException(ExitCode.USAGE, address.url() + " is no address: " + e.getMessage(), "Such as: " + TinyVmClient.DEFAULT_URL);
+            throw new CliException(
+                    ExitCode.USAGE,
+                    address.url() + " is no address: " + e.getMessage(),
+                    "Such as: " + TinyVmClient.DEFAULT_URL);
         }
     }
 

@@ -38,7 +38,9 @@ final class MonitCommand extends ClientCommand {
         if (!(intervalSeconds >= 0.1 && intervalSeconds <= 60)) {
             throw new CliException(ExitCode.USAGE, "--interval must be 0.1 to 60 seconds");
         }
-        Terminal terminal = shell.stdinIsTerminal() && shell.stdoutIsTerminal() ? Terminal.at(0).orElse(null) : null;
+        Terminal terminal = shell.stdinIsTerminal() && shell.stdoutIsTerminal()
+                ? Terminal.at(0).orElse(null)
+                : null;
         if (terminal == null) {
             throw new CliException(ExitCode.FAILED, "monit needs a terminal", "Without one: tinyvm stats");
         }
@@ -74,7 +76,8 @@ final class MonitCommand extends ClientCommand {
                     draw(out, screen.lines(size.rows(), size.columns()), size.rows());
                     drawn = size;
                 }
-                Integer key = keys.poll(Math.min(200_000_000L, Math.max(1, end - System.nanoTime())), TimeUnit.NANOSECONDS);
+                Integer key =
+                        keys.poll(Math.min(200_000_000L, Math.max(1, end - System.nanoTime())), TimeUnit.NANOSECONDS);
                 if (key != null) {
                     if (key == 'q' || key == CTRL_C || key < 0) {
                         return;

@@ -39,7 +39,8 @@ final class MonitScreen {
 
     /** New figures. */
     void show(HostInfo seen, List<VmInfo> vms, List<VmStats> stats, Instant at) {
-        Map<String, VmStats> byId = stats.stream().collect(Collectors.toMap(VmStats::id, Function.identity(), (a, b) -> b));
+        Map<String, VmStats> byId =
+                stats.stream().collect(Collectors.toMap(VmStats::id, Function.identity(), (a, b) -> b));
         host = seen;
         rows = vms.stream().map(vm -> new Row(vm, byId.get(vm.id()))).toList();
         now = at;
@@ -102,7 +103,9 @@ final class MonitScreen {
         if (!lost.isEmpty()) {
             return style.paint(Look.RED, cut("no answer: " + Printable.line(lost), width));
         }
-        String version = host == null ? "" : " " + host.version() + " up " + Quantity.duration(Duration.between(host.startedAt(), now));
+        String version = host == null
+                ? ""
+                : " " + host.version() + " up " + Quantity.duration(Duration.between(host.startedAt(), now));
         String live = host == null ? "" : "   live " + host.vmsLive() + ", waiting for room " + host.vmsPending();
         String text = cut("TinyVM" + version + live + "   c cpu  m memory  n name  a age  r reverse  q quit", width);
         return style.paint(Look.REVERSE, text + " ".repeat(Math.max(0, width - text.length())));
@@ -112,8 +115,12 @@ final class MonitScreen {
         if (host == null) {
             return "";
         }
-        double used = rows.stream().mapToDouble(r -> r.stats == null ? 0 : r.stats.cpuCores()).sum();
-        long memory = rows.stream().mapToLong(r -> r.stats == null ? 0 : r.stats.memoryBytes()).sum();
+        double used = rows.stream()
+                .mapToDouble(r -> r.stats == null ? 0 : r.stats.cpuCores())
+                .sum();
+        long memory = rows.stream()
+                .mapToLong(r -> r.stats == null ? 0 : r.stats.memoryBytes())
+                .sum();
         return cut(
                 String.format(
                         Locale.ROOT,
@@ -130,10 +137,14 @@ final class MonitScreen {
     private Comparator<Row> comparator() {
         Comparator<Row> byName = Comparator.comparing(r -> r.vm.name());
         Comparator<Row> comparator = switch (order) {
-            case 'm' -> Comparator.comparingLong((Row r) -> r.stats == null ? -1 : r.stats.memoryBytes()).reversed();
+            case 'm' ->
+                Comparator.comparingLong((Row r) -> r.stats == null ? -1 : r.stats.memoryBytes())
+                        .reversed();
             case 'n' -> byName;
             case 'a' -> Comparator.comparing((Row r) -> r.vm.createdAt());
-            default -> Comparator.comparingDouble((Row r) -> r.stats == null ? -1 : r.stats.cpuCores()).reversed();
+            default ->
+                Comparator.comparingDouble((Row r) -> r.stats == null ? -1 : r.stats.cpuCores())
+                        .reversed();
         };
         return reversed ? comparator.reversed().thenComparing(byName) : comparator.thenComparing(byName);
     }
@@ -158,7 +169,18 @@ final class MonitScreen {
             String memoryLimit = Quantity.bytes(vm.resources().memoryBytes());
             if (stats == null) {
                 table.row(
-                        vm.name(), vm.state(), "-", cpuLimit, "", "-", memoryLimit, "", "-", vm.restarts(), age, VmTable.why(vm, false));
+                        vm.name(),
+                        vm.state(),
+                        "-",
+                        cpuLimit,
+                        "",
+                        "-",
+                        memoryLimit,
+                        "",
+                        "-",
+                        vm.restarts(),
+                        age,
+                        VmTable.why(vm, false));
                 return;
             }
             table.row(

@@ -29,16 +29,28 @@ final class PsCommand extends ClientCommand {
     @Option(names = "--agent", paramLabel = "NAME", description = "Only those of this agent.")
     String agent = "";
 
-    @Option(names = {"-l", "--label"}, paramLabel = "K=V", description = "Only those with this label; may be repeated.")
+    @Option(
+            names = {"-l", "--label"},
+            paramLabel = "K=V",
+            description = "Only those with this label; may be repeated.")
     Map<String, String> labels = new LinkedHashMap<>();
 
-    @Option(names = "--state", paramLabel = "STATE", split = ",", description = "Only those in these states, such as running,paused.")
+    @Option(
+            names = "--state",
+            paramLabel = "STATE",
+            split = ",",
+            description = "Only those in these states, such as running,paused.")
     List<String> states = new ArrayList<>();
 
-    @Option(names = {"-q", "--quiet"}, description = "Print ids (names of agents) alone.")
+    @Option(
+            names = {"-q", "--quiet"},
+            description = "Print ids (names of agents) alone.")
     boolean quiet;
 
-    @Option(names = "--names", hidden = true, description = "Print the names of agents and Tiny VMs: for shell completion.")
+    @Option(
+            names = "--names",
+            hidden = true,
+            description = "Print the names of agents and Tiny VMs: for shell completion.")
     boolean names;
 
     @Option(names = "--no-trunc", description = "Do not shorten messages.")

@@ -24,13 +24,16 @@ final class ResizeCommand extends ClientCommand {
     String name = "";
 
     @Option(names = "--cpu", paramLabel = "CORES", description = "In steps of 0.1, such as 0.5 or 500m.")
-    @Nullable String cpu;
+    @Nullable
+    String cpu;
 
     @Option(names = "--memory", paramLabel = "SIZE", description = "Such as 128Mi.")
-    @Nullable String memory;
+    @Nullable
+    String memory;
 
     @Option(names = "--pids", paramLabel = "N", description = "Processes and threads together.")
-    @Nullable Integer pids;
+    @Nullable
+    Integer pids;
 
     @Option(names = "--json", description = "Print JSON.")
     boolean json;
@@ -46,7 +49,9 @@ final class ResizeCommand extends ClientCommand {
         }
         Resize resize = new Resize(
                 cpu == null ? OptionalInt.empty() : OptionalInt.of(quantity("--cpu", cpu, Quantities::parseCpuMillis)),
-                memory == null ? OptionalLong.empty() : OptionalLong.of(quantity("--memory", memory, Quantities::parseBytes)),
+                memory == null
+                        ? OptionalLong.empty()
+                        : OptionalLong.of(quantity("--memory", memory, Quantities::parseBytes)),
                 pids == null ? OptionalInt.empty() : OptionalInt.of(pids));
         List<VmInfo> resized = Target.find(client, name).vms().stream()
                 .map(vm -> client.resize(vm.id(), resize))
@@ -57,7 +62,8 @@ final class ResizeCommand extends ClientCommand {
         }
         resized.forEach(vm -> shell.out()
                 .println(vm.name() + ": cpu " + Quantity.cores(vm.resources().cpuMillis()) + ", memory "
-                        + Quantity.bytes(vm.resources().memoryBytes()) + ", pids " + vm.resources().pids()));
+                        + Quantity.bytes(vm.resources().memoryBytes()) + ", pids "
+                        + vm.resources().pids()));
         return ExitCode.OK;
     }
 

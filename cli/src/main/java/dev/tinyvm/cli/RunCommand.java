@@ -43,22 +43,35 @@ public final class RunCommand implements Callable<Integer>, TakesCommand {
     @Parameters(index = "0", paramLabel = "IMAGE|agent.yaml", description = "host, an imported image, or a descriptor.")
     String image = "";
 
-    @Parameters(index = "1..*", arity = "0..*", paramLabel = "-- CMD", description = "Program and arguments (default: the descriptor's, else a shell).")
+    @Parameters(
+            index = "1..*",
+            arity = "0..*",
+            paramLabel = "-- CMD",
+            description = "Program and arguments (default: the descriptor's, else a shell).")
     List<String> command = new ArrayList<>();
 
-    @Option(names = {"-i", "--interactive"}, description = "Send standard input, even from a terminal.")
+    @Option(
+            names = {"-i", "--interactive"},
+            description = "Send standard input, even from a terminal.")
     boolean interactive;
 
-    @Option(names = {"-t", "--tty"}, description = "Give the command a terminal.")
+    @Option(
+            names = {"-t", "--tty"},
+            description = "Give the command a terminal.")
     boolean tty;
 
-    @Option(names = {"-d", "--detach"}, description = "Start it under the running manager, print its id, do not wait.")
+    @Option(
+            names = {"-d", "--detach"},
+            description = "Start it under the running manager, print its id, do not wait.")
     boolean detach;
 
     @Option(names = "--no-wait", description = "Fail when the host is full instead of waiting for room.")
     boolean noWait;
 
-    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help.")
     boolean help;
 
     private final Shell shell;
@@ -82,10 +95,12 @@ public final class RunCommand implements Callable<Integer>, TakesCommand {
             }
         }
         if (detach) {
-            throw new CliException(ExitCode.NOT_RUN, "--detach needs a manager, and none runs", ManagerConnection.HOW_TO_START);
+            throw new CliException(
+                    ExitCode.NOT_RUN, "--detach needs a manager, and none runs", ManagerConnection.HOW_TO_START);
         }
         try (PrivateManager own = privateManagers.start(shell);
-                TinyVmClient client = new TinyVmClient(URI.create(own.address().url()), own.address().key())) {
+                TinyVmClient client = new TinyVmClient(
+                        URI.create(own.address().url()), own.address().key())) {
             return foreground(client, descriptor);
         }
     }
@@ -100,11 +115,13 @@ public final class RunCommand implements Callable<Integer>, TakesCommand {
     }
 
     private int foreground(TinyVmClient client, Descriptor descriptor) throws InterruptedException {
-        // Piped input is the command's; a terminal's only when asked for, so that a job in the background is never stopped for reading it.
+        // Piped input is the command's; a terminal's only when asked for, so that a job in the background is never
+        // stopped for reading it.
         boolean stdin = interactive || !shell.stdinIsTerminal();
         try (ForegroundProcess process = new ForegroundProcess(shell, tty)) {
             RunRequest request = new RunRequest(descriptor, ForegroundProcess.windowIf(tty, process), stdin, !noWait);
-            try (RunSession session = client.run(request, why -> shell.err().println("tinyvm: waiting for room: " + why))) {
+            try (RunSession session =
+                    client.run(request, why -> shell.err().println("tinyvm: waiting for room: " + why))) {
                 return process.attach(session, stdin);
             }
         }

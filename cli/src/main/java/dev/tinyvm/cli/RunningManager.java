@@ -46,8 +46,8 @@ public record RunningManager(String url, long pid) {
         Properties properties = new Properties();
         try (Reader reader = Files.newBufferedReader(data.resolve(FILE))) {
             properties.load(reader);
-            return Optional.of(
-                    new RunningManager(properties.getProperty("url", ""), Long.parseLong(properties.getProperty("pid", "0"))));
+            return Optional.of(new RunningManager(
+                    properties.getProperty("url", ""), Long.parseLong(properties.getProperty("pid", "0"))));
         } catch (IOException | IllegalArgumentException e) {
             return Optional.empty();
         }

@@ -7,7 +7,9 @@ import picocli.CommandLine.Option;
 
 /** {@code tinyvm save} and {@code tinyvm resurrect}: PM2's habit. */
 abstract class SaveCommand extends ClientCommand {
-    @Option(names = {"-q", "--quiet"}, description = "Print nothing but errors.")
+    @Option(
+            names = {"-q", "--quiet"},
+            description = "Print nothing but errors.")
     boolean quiet;
 
     @Option(names = "--json", description = "Print JSON.")

@@ -19,7 +19,9 @@ final class ScaleCommand extends ClientCommand {
     @Parameters(index = "1", paramLabel = "N", description = "How many, 0 to 10000.")
     int replicas;
 
-    @Option(names = {"-q", "--quiet"}, description = "Print nothing but errors.")
+    @Option(
+            names = {"-q", "--quiet"},
+            description = "Print nothing but errors.")
     boolean quiet;
 
     @Option(names = "--json", description = "Print JSON.")
@@ -38,7 +40,9 @@ final class ScaleCommand extends ClientCommand {
         if (json) {
             JsonOutput.print(shell.out(), agent);
         } else if (!quiet) {
-            VmTable.ofVms(agent.vms(), shell.style(), true, Instant.now()).lines().forEach(shell.out()::println);
+            VmTable.ofVms(agent.vms(), shell.style(), true, Instant.now())
+                    .lines()
+                    .forEach(shell.out()::println);
         }
         return ExitCode.OK;
     }

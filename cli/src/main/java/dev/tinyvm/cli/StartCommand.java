@@ -25,13 +25,18 @@ import picocli.CommandLine.Parameters;
         footerHeading = "%nExamples:%n",
         footer = {"  tinyvm start agent.yaml", "  tinyvm start agent.yaml --replicas 8", "  tinyvm start researcher"})
 final class StartCommand extends ClientCommand {
-    @Parameters(paramLabel = "agent.yaml|NAME", description = "A descriptor (YAML or JSON), or the name of something stopped.")
+    @Parameters(
+            paramLabel = "agent.yaml|NAME",
+            description = "A descriptor (YAML or JSON), or the name of something stopped.")
     String what = "";
 
     @Option(names = "--replicas", paramLabel = "N", description = "How many, whatever the descriptor says.")
-    @Nullable Integer replicas;
+    @Nullable
+    Integer replicas;
 
-    @Option(names = {"-q", "--quiet"}, description = "Print the name alone.")
+    @Option(
+            names = {"-q", "--quiet"},
+            description = "Print the name alone.")
     boolean quiet;
 
     @Option(names = "--json", description = "Print JSON.")
@@ -57,7 +62,9 @@ final class StartCommand extends ClientCommand {
         }
         if (agent.metadata().name().isEmpty()) {
             throw new CliException(
-                    ExitCode.USAGE, what + ": metadata.name: is missing", "An agent needs a name, such as: metadata: {name: researcher}");
+                    ExitCode.USAGE,
+                    what + ": metadata.name: is missing",
+                    "An agent needs a name, such as: metadata: {name: researcher}");
         }
         try (TinyVmClient client = manager.open(shell)) {
             return show(client.apply(Descriptor.json(DescriptorWriter.toJson(agent))));
@@ -84,7 +91,11 @@ final class StartCommand extends ClientCommand {
     }
 
     private boolean looksLikeFile(Path file) {
-        return what.endsWith(".yaml") || what.endsWith(".yml") || what.endsWith(".json") || what.contains("/") || Files.isRegularFile(file);
+        return what.endsWith(".yaml")
+                || what.endsWith(".yml")
+                || what.endsWith(".json")
+                || what.contains("/")
+                || Files.isRegularFile(file);
     }
 
     private int show(AgentInfo agent) {
@@ -93,8 +104,12 @@ final class StartCommand extends ClientCommand {
         } else if (quiet) {
             shell.out().println(agent.name());
         } else {
-            VmTable.ofVms(agent.vms(), shell.style(), true, Instant.now()).lines().forEach(shell.out()::println);
-            List<VmInfo> waiting = agent.vms().stream().filter(vm -> vm.state().equals("pending")).toList();
+            VmTable.ofVms(agent.vms(), shell.style(), true, Instant.now())
+                    .lines()
+                    .forEach(shell.out()::println);
+            List<VmInfo> waiting = agent.vms().stream()
+                    .filter(vm -> vm.state().equals("pending"))
+                    .toList();
             if (!waiting.isEmpty()) {
                 shell.err()
                         .println(waiting.size() + " of " + agent.replicas()

@@ -40,7 +40,11 @@ final class StatsCommand extends ClientCommand {
             for (String name : names) {
                 Target target = Target.find(client, name);
                 boolean single = target instanceof Target.OfVm;
-                target.vms().stream().filter(vm -> single || vm.live()).map(VmInfo::id).map(client::stats).forEach(stats::add);
+                target.vms().stream()
+                        .filter(vm -> single || vm.live())
+                        .map(VmInfo::id)
+                        .map(client::stats)
+                        .forEach(stats::add);
             }
         }
         if (json) {

@@ -28,7 +28,9 @@ sealed interface Target {
                 throw e;
             }
             throw new CliException(
-                    ExitCode.FAILED, "there is no agent and no Tiny VM '" + word + "'", "All that there are: tinyvm ps");
+                    ExitCode.FAILED,
+                    "there is no agent and no Tiny VM '" + word + "'",
+                    "All that there are: tinyvm ps");
         }
     }
 

@@ -13,7 +13,10 @@ final class VersionCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Print JSON.")
     boolean json;
 
-    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    @Option(
+            names = {"-h", "--help"},
+            usageHelp = true,
+            description = "Show this help.")
     boolean help;
 
     private final Shell shell;
@@ -25,7 +28,9 @@ final class VersionCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (json) {
-            JsonOutput.print(shell.out(), new Versions(Cli.VERSION, Runtime.version().toString(), System.getProperty("os.arch", "")));
+            JsonOutput.print(
+                    shell.out(),
+                    new Versions(Cli.VERSION, Runtime.version().toString(), System.getProperty("os.arch", "")));
         } else {
             shell.out().println("tinyvm " + Cli.VERSION);
         }

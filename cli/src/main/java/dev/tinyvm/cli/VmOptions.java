@@ -26,27 +26,39 @@ final class VmOptions {
     private static final Duration STOP_GRACE = Duration.ofSeconds(10);
 
     @Option(names = "--name", paramLabel = "NAME", description = "Its name (default: made up).")
-    @Nullable String name;
+    @Nullable
+    String name;
 
     @Option(names = "--engine", paramLabel = "E", description = "auto, container, wasm, gvisor or microvm.")
-    @Nullable String engine;
+    @Nullable
+    String engine;
 
     @Option(names = "--cpu", paramLabel = "CORES", description = "In steps of 0.1 (default: 0.5).")
-    @Nullable String cpu;
+    @Nullable
+    String cpu;
 
     @Option(names = "--memory", paramLabel = "SIZE", description = "Such as 128Mi (default: 64Mi).")
-    @Nullable String memory;
+    @Nullable
+    String memory;
 
     @Option(names = "--disk", paramLabel = "SIZE", description = "Of the writable layer (default: 256Mi).")
-    @Nullable String disk;
+    @Nullable
+    String disk;
 
     @Option(names = "--pids", paramLabel = "N", description = "Processes and threads together (default: 64).")
-    @Nullable Integer pids;
+    @Nullable
+    Integer pids;
 
-    @Option(names = {"-e", "--env"}, paramLabel = "NAME=value", description = "Environment; NAME alone takes the value from here.")
+    @Option(
+            names = {"-e", "--env"},
+            paramLabel = "NAME=value",
+            description = "Environment; NAME alone takes the value from here.")
     List<String> env = new ArrayList<>();
 
-    @Option(names = {"-l", "--label"}, paramLabel = "K=V", description = "Labels.")
+    @Option(
+            names = {"-l", "--label"},
+            paramLabel = "K=V",
+            description = "Labels.")
     Map<String, String> labels = new LinkedHashMap<>();
 
     @Option(
@@ -55,11 +67,19 @@ final class VmOptions {
             description = "Mount a host directory; the manager's configuration must allow it.")
     List<String> volumes = new ArrayList<>();
 
-    @Option(names = {"-w", "--workdir"}, paramLabel = "DIR", description = "Directory inside (default: the user's home).")
-    @Nullable String workingDir;
+    @Option(
+            names = {"-w", "--workdir"},
+            paramLabel = "DIR",
+            description = "Directory inside (default: the user's home).")
+    @Nullable
+    String workingDir;
 
-    @Option(names = {"-u", "--user"}, paramLabel = "USER", description = "User inside (default: the image's).")
-    @Nullable String user;
+    @Option(
+            names = {"-u", "--user"},
+            paramLabel = "USER",
+            description = "User inside (default: the image's).")
+    @Nullable
+    String user;
 
     /** The agent that image (or descriptor file), command and options make together. @param background whether nobody looks on: no command means no main process then, not a shell */
     Agent agent(String image, List<String> command, boolean background, Shell shell) {
@@ -125,14 +145,17 @@ final class VmOptions {
                 return choice;
             }
         }
-        throw new CliException(ExitCode.USAGE, "--engine " + word + ": there is auto, container, wasm, gvisor, microvm");
+        throw new CliException(
+                ExitCode.USAGE, "--engine " + word + ": there is auto, container, wasm, gvisor, microvm");
     }
 
     private static Volume volume(String text) {
         String[] parts = text.split(":", -1);
         boolean mode = parts.length == 3 && (parts[2].equals("ro") || parts[2].equals("rw"));
         if (!(parts.length == 2 || mode) || !parts[0].startsWith("/") || !parts[1].startsWith("/")) {
-            throw new CliException(ExitCode.USAGE, "-v " + text + ": write -v /host/directory:/inside or -v /host/directory:/inside:ro");
+            throw new CliException(
+                    ExitCode.USAGE,
+                    "-v " + text + ": write -v /host/directory:/inside or -v /host/directory:/inside:ro");
         }
         return new Volume(Path.of(parts[0]).normalize().toString(), parts[1], mode && parts[2].equals("ro"));
     }

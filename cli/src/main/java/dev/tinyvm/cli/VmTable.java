@@ -66,7 +66,8 @@ final class VmTable {
     }
 
     static Cell state(VmInfo vm) {
-        boolean sick = vm.state().equals("running") && vm.healthy().filter(h -> !h).isPresent();
+        boolean sick =
+                vm.state().equals("running") && vm.healthy().filter(h -> !h).isPresent();
         return sick ? new Cell("unhealthy", Style.Look.RED) : new Cell(vm.state(), Style.ofState(vm.state()));
     }
 
@@ -74,9 +75,15 @@ final class VmTable {
     static String why(VmInfo vm, boolean whole) {
         StringBuilder why = new StringBuilder(vm.reason());
         if (vm.ended() && vm.signal().orElse(0) > 0) {
-            why.append(why.isEmpty() ? "" : " ").append("(signal ").append(vm.signal().getAsInt()).append(')');
+            why.append(why.isEmpty() ? "" : " ")
+                    .append("(signal ")
+                    .append(vm.signal().getAsInt())
+                    .append(')');
         } else if (vm.ended() && vm.exitCode().isPresent()) {
-            why.append(why.isEmpty() ? "" : " ").append("(exit ").append(vm.exitCode().getAsInt()).append(')');
+            why.append(why.isEmpty() ? "" : " ")
+                    .append("(exit ")
+                    .append(vm.exitCode().getAsInt())
+                    .append(')');
         }
         if (!vm.message().isEmpty()) {
             String message = vm.message();

@@ -27,7 +27,11 @@ class CliTest {
         for (CommandSource.Entry entry : new ClientCommands().entries()) {
             CliRun help = run(entry.name(), "--help");
             assertThat(help.code()).as(entry.name()).isZero();
-            assertThat(help.out()).as(entry.name()).contains("Usage: tinyvm " + entry.name()).contains("Examples:").containsPattern("(?m)^  .*tinyvm " + entry.name());
+            assertThat(help.out())
+                    .as(entry.name())
+                    .contains("Usage: tinyvm " + entry.name())
+                    .contains("Examples:")
+                    .containsPattern("(?m)^  .*tinyvm " + entry.name());
             assertThat(run("help", entry.name()).out()).isEqualTo(help.out());
         }
     }
@@ -50,7 +54,10 @@ class CliTest {
     void aMistypedOptionIsAnsweredWithTheNearest() {
         CliRun run = run("ps", "--quite");
         assertThat(run.code()).isEqualTo(2);
-        assertThat(run.err()).contains("there is no option --quite").contains("Did you mean: --quiet").contains("tinyvm ps --help");
+        assertThat(run.err())
+                .contains("there is no option --quite")
+                .contains("Did you mean: --quiet")
+                .contains("tinyvm ps --help");
     }
 
     @Test
@@ -92,7 +99,10 @@ class CliTest {
     void completionScriptsNameCommandsAndOptions() {
         CliRun bash = run("completion", "bash");
         assertThat(bash.code()).isZero();
-        assertThat(bash.out()).contains("complete -o default -F _tinyvm tinyvm").contains("--no-trunc").contains("resurrect");
+        assertThat(bash.out())
+                .contains("complete -o default -F _tinyvm tinyvm")
+                .contains("--no-trunc")
+                .contains("resurrect");
         assertThat(run("completion", "zsh").out()).contains("bashcompinit").endsWith(bash.out());
         assertThat(run("completion").code()).isEqualTo(2);
         assertThat(run("completion", "--help").code()).isZero();
@@ -102,9 +112,15 @@ class CliTest {
     void theBashCompletionScriptIsBash(@TempDir Path directory) throws Exception {
         Path script = directory.resolve("completion");
         java.nio.file.Files.writeString(script, run("completion", "bash").out());
-        Process bash = new ProcessBuilder("bash", "-c", "source \"$1\"; COMP_WORDS=(tinyvm resu); COMP_CWORD=1; _tinyvm; echo \"${COMPREPLY[*]}\"", "bash", script.toString())
+        Process bash = new ProcessBuilder(
+                        "bash",
+                        "-c",
+                        "source \"$1\"; COMP_WORDS=(tinyvm resu); COMP_CWORD=1; _tinyvm; echo \"${COMPREPLY[*]}\"",
+                        "bash",
+                        script.toString())
                 .redirectErrorStream(true)
                 .start();
-        assertThat(new String(bash.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8).strip()).isEqualTo("resume resurrect");
+        assertThat(new String(bash.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8).strip())
+                .isEqualTo("resume resurrect");
     }
 }

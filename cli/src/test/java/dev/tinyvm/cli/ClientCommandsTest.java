@@ -29,7 +29,8 @@ class ClientCommandsTest {
                 "GET /api/v1/vms",
                 200,
                 "{\"vms\":[" + StubManager.vm("aaaa1111", "one", "running", "") + ","
-                        + StubManager.vm("bbbb2222", "second", "failed", ",\"exitCode\":-1,\"signal\":9").replace("\"reason\":\"\"", "\"reason\":\"OOMKilled\"")
+                        + StubManager.vm("bbbb2222", "second", "failed", ",\"exitCode\":-1,\"signal\":9")
+                                .replace("\"reason\":\"\"", "\"reason\":\"OOMKilled\"")
                         + "],\"nextToken\":\"\"}");
         CliRun run = CliRun.against(manager, "ps");
         assertThat(run.code()).isZero();
@@ -41,35 +42,54 @@ class ClientCommandsTest {
 
     @Test
     void psQuietPrintsIdsAlone() {
-        manager.on("GET /api/v1/vms", 200, "{\"vms\":[" + StubManager.vm("aaaa1111", "one", "running", "") + "],\"nextToken\":\"\"}");
+        manager.on(
+                "GET /api/v1/vms",
+                200,
+                "{\"vms\":[" + StubManager.vm("aaaa1111", "one", "running", "") + "],\"nextToken\":\"\"}");
         assertThat(CliRun.against(manager, "ps", "-q").out()).isEqualTo("aaaa1111\n");
     }
 
     @Test
     void psJsonIsAnArrayWithoutAbsentFields() {
-        manager.on("GET /api/v1/vms", 200, "{\"vms\":[" + StubManager.vm("aaaa1111", "one", "running", "") + "],\"nextToken\":\"\"}");
+        manager.on(
+                "GET /api/v1/vms",
+                200,
+                "{\"vms\":[" + StubManager.vm("aaaa1111", "one", "running", "") + "],\"nextToken\":\"\"}");
         String out = CliRun.against(manager, "ps", "--json").out();
-        assertThat(out).startsWith("[").contains("\"id\" : \"aaaa1111\"").contains("\"createdAt\" : \"2026-01-01T00:00:00Z\"");
-        assertThat(out).doesNotContain("exitCode").doesNotContain("descriptorJson").doesNotContain("null");
+        assertThat(out)
+                .startsWith("[")
+                .contains("\"id\" : \"aaaa1111\"")
+                .contains("\"createdAt\" : \"2026-01-01T00:00:00Z\"");
+        assertThat(out)
+                .doesNotContain("exitCode")
+                .doesNotContain("descriptorJson")
+                .doesNotContain("null");
     }
 
     @Test
     void psSendsItsFilters() {
         manager.on("GET /api/v1/vms", 200, "{\"vms\":[],\"nextToken\":\"\"}");
         CliRun.against(manager, "ps", "--state", "running,paused", "-l", "team=search", "--agent", "a");
-        assertThat(manager.requests.getFirst()).contains("state=running").contains("state=paused").contains("label=team%3Dsearch").contains("agent=a");
+        assertThat(manager.requests.getFirst())
+                .contains("state=running")
+                .contains("state=paused")
+                .contains("label=team%3Dsearch")
+                .contains("agent=a");
     }
 
     @Test
     void connectionOptionsMayStandBeforeTheCommand() {
         manager.on("GET /api/v1/vms", 200, "{\"vms\":[],\"nextToken\":\"\"}");
-        assertThat(CliRun.of(Map.of(), "--url", manager.url(), "ps", "-q").code()).isZero();
-        assertThat(CliRun.of(Map.of(), "--url=" + manager.url(), "ps", "-q").code()).isZero();
+        assertThat(CliRun.of(Map.of(), "--url", manager.url(), "ps", "-q").code())
+                .isZero();
+        assertThat(CliRun.of(Map.of(), "--url=" + manager.url(), "ps", "-q").code())
+                .isZero();
     }
 
     @Test
     void stopActsOnAnAgentElseOnAVm() {
-        String agent = "{\"name\":\"a\",\"image\":\"host\",\"stopped\":false,\"replicas\":0,\"running\":0,\"createdAt\":\"2026-01-01T00:00:00Z\",\"vms\":[]}";
+        String agent =
+                "{\"name\":\"a\",\"image\":\"host\",\"stopped\":false,\"replicas\":0,\"running\":0,\"createdAt\":\"2026-01-01T00:00:00Z\",\"vms\":[]}";
         manager.on("GET /api/v1/agents/a", 200, agent).on("POST /api/v1/agents/a/stop", 200, agent);
         manager.on("GET /api/v1/vms/one", 200, StubManager.vm("aaaa1111", "one", "running", ""));
         manager.on("POST /api/v1/vms/aaaa1111/stop", 200, StubManager.vm("aaaa1111", "one", "stopped", ""));
@@ -91,7 +111,10 @@ class ClientCommandsTest {
 
     @Test
     void anErrorIsPrintedWithItsHint() {
-        manager.on("POST /api/v1/keys", 409, "{\"error\":{\"code\":\"conflict\",\"message\":\"a key laptop exists\",\"hint\":\"choose another name\",\"requestId\":\"r1\"}}");
+        manager.on(
+                "POST /api/v1/keys",
+                409,
+                "{\"error\":{\"code\":\"conflict\",\"message\":\"a key laptop exists\",\"hint\":\"choose another name\",\"requestId\":\"r1\"}}");
         CliRun run = CliRun.against(manager, "key", "create", "laptop");
         assertThat(run.code()).isEqualTo(1);
         assertThat(run.err()).isEqualTo("tinyvm: a key laptop exists\nchoose another name\n");
@@ -99,14 +122,19 @@ class ClientCommandsTest {
 
     @Test
     void keyCreatePrintsTheKeyAlone() {
-        manager.on("POST /api/v1/keys", 201, "{\"key\":{\"id\":\"k1\",\"name\":\"laptop\",\"createdAt\":\"2026-01-01T00:00:00Z\"},\"secret\":\"e2b_00\"}");
+        manager.on(
+                "POST /api/v1/keys",
+                201,
+                "{\"key\":{\"id\":\"k1\",\"name\":\"laptop\",\"createdAt\":\"2026-01-01T00:00:00Z\"},\"secret\":\"e2b_00\"}");
         assertThat(CliRun.against(manager, "key", "create", "laptop").out()).isEqualTo("e2b_00\n");
     }
 
     @Test
     void aBrokenDescriptorIsRefusedHereWithFileAndLine(@TempDir Path directory) throws Exception {
         Path file = directory.resolve("agent.yaml");
-        Files.writeString(file, "apiVersion: tinyvm.dev/v1\nkind: Agent\nmetadata: {name: a}\nspec:\n  image: host\n  resources: {cpu: 0.05}\n");
+        Files.writeString(
+                file,
+                "apiVersion: tinyvm.dev/v1\nkind: Agent\nmetadata: {name: a}\nspec:\n  image: host\n  resources: {cpu: 0.05}\n");
         CliRun run = CliRun.against(manager, "start", file.toString());
         assertThat(run.code()).isEqualTo(2);
         assertThat(run.err()).contains(file + ":6: spec.resources.cpu: ");
@@ -116,12 +144,15 @@ class ClientCommandsTest {
     @Test
     void startSendsTheDescriptorWithTheGivenReplicas(@TempDir Path directory) throws Exception {
         Path file = directory.resolve("agent.yaml");
-        Files.writeString(file, "apiVersion: tinyvm.dev/v1\nkind: Agent\nmetadata: {name: a}\nspec: {image: host, command: [sleep, '9']}\n");
+        Files.writeString(
+                file,
+                "apiVersion: tinyvm.dev/v1\nkind: Agent\nmetadata: {name: a}\nspec: {image: host, command: [sleep, '9']}\n");
         manager.on(
                 "PUT /api/v1/agents",
                 200,
                 "{\"name\":\"a\",\"image\":\"host\",\"stopped\":false,\"replicas\":8,\"running\":1,\"createdAt\":\"2026-01-01T00:00:00Z\",\"vms\":["
-                        + StubManager.vm("aaaa1111", "a-0", "running", "") + "," + StubManager.vm("bbbb2222", "a-1", "pending", "") + "]}");
+                        + StubManager.vm("aaaa1111", "a-0", "running", "") + ","
+                        + StubManager.vm("bbbb2222", "a-1", "pending", "") + "]}");
         CliRun run = CliRun.against(manager, "start", file.toString(), "--replicas", "8");
         assertThat(run.code()).isZero();
         assertThat(manager.bodies.getFirst()).contains("\"replicas\": 8");
@@ -134,7 +165,8 @@ class ClientCommandsTest {
                 "GET /api/v1/agents/a",
                 200,
                 "{\"name\":\"a\",\"image\":\"host\",\"stopped\":false,\"replicas\":2,\"running\":2,\"createdAt\":\"2026-01-01T00:00:00Z\",\"vms\":["
-                        + StubManager.vm("aaaa1111", "a-0", "running", "") + "," + StubManager.vm("bbbb2222", "a-1", "running", "") + "]}");
+                        + StubManager.vm("aaaa1111", "a-0", "running", "") + ","
+                        + StubManager.vm("bbbb2222", "a-1", "running", "") + "]}");
         manager.stream(
                 "GET /api/v1/vms/aaaa1111/logs",
                 "data: {\"at\":\"2026-01-01T00:00:01Z\",\"stream\":\"stdout\",\"text\":\"first\"}\n\ndata: {\"at\":\"2026-01-01T00:00:03Z\",\"stream\":\"stdout\",\"text\":\"third\"}\n\nevent: end\ndata: {}\n\n");
@@ -161,7 +193,8 @@ class ClientCommandsTest {
 
     @Test
     void execInAVmThatIsNotThereEndsWith125() {
-        assertThat(CliRun.against(manager, "exec", "ghost", "--", "true").code()).isEqualTo(125);
+        assertThat(CliRun.against(manager, "exec", "ghost", "--", "true").code())
+                .isEqualTo(125);
     }
 
     @Test

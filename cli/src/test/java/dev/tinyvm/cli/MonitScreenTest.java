@@ -36,7 +36,9 @@ class MonitScreenTest {
         show(50);
         for (int width : new int[] {20, 80, 200}) {
             List<String> lines = screen.lines(10, width);
-            assertThat(lines).hasSize(10).allSatisfy(line -> assertThat(line.length()).isLessThanOrEqualTo(width));
+            assertThat(lines)
+                    .hasSize(10)
+                    .allSatisfy(line -> assertThat(line.length()).isLessThanOrEqualTo(width));
         }
     }
 
@@ -63,7 +65,10 @@ class MonitScreenTest {
     }
 
     private List<String> names(int height) {
-        return screen.lines(height, 200).stream().skip(4).map(l -> l.split(" ")[0]).toList();
+        return screen.lines(height, 200).stream()
+                .skip(4)
+                .map(l -> l.split(" ")[0])
+                .toList();
     }
 
     private void show(int count) {
@@ -72,10 +77,51 @@ class MonitScreenTest {
         for (int i = 0; i < count; i++) {
             String id = "id" + i;
             vms.add(new VmInfo(
-                    id, "vm-" + i, "", "host", List.of(), Map.of(), Resources.DEFAULT, "container", "", "running", "", "", Optional.empty(), 0,
-                    OptionalInt.empty(), OptionalInt.empty(), 1, NOW.minusSeconds(60), Optional.empty(), Optional.empty(), ""));
-            stats.add(new VmStats(id, "vm-" + i, "running", Resources.DEFAULT, i / 100.0, 0, 0, 1000L - i, 0, 64L << 20, 1, 0, 0, 0, 0, 0, false, NOW));
+                    id,
+                    "vm-" + i,
+                    "",
+                    "host",
+                    List.of(),
+                    Map.of(),
+                    Resources.DEFAULT,
+                    "container",
+                    "",
+                    "running",
+                    "",
+                    "",
+                    Optional.empty(),
+                    0,
+                    OptionalInt.empty(),
+                    OptionalInt.empty(),
+                    1,
+                    NOW.minusSeconds(60),
+                    Optional.empty(),
+                    Optional.empty(),
+                    ""));
+            stats.add(new VmStats(
+                    id,
+                    "vm-" + i,
+                    "running",
+                    Resources.DEFAULT,
+                    i / 100.0,
+                    0,
+                    0,
+                    1000L - i,
+                    0,
+                    64L << 20,
+                    1,
+                    0,
+                    0,
+                    0,
+                    0,
+                    0,
+                    false,
+                    NOW));
         }
-        screen.show(new HostInfo("0.1.0", NOW.minusSeconds(90), 4000, 500, 8L << 30, 64L << 20, count, 0, List.of()), vms, stats, NOW);
+        screen.show(
+                new HostInfo("0.1.0", NOW.minusSeconds(90), 4000, 500, 8L << 30, 64L << 20, count, 0, List.of()),
+                vms,
+                stats,
+                NOW);
     }
 }

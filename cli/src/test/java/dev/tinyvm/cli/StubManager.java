@@ -42,13 +42,17 @@ final class StubManager implements AutoCloseable {
     }
 
     private void answer(HttpExchange exchange) throws IOException {
-        String request = exchange.getRequestMethod() + " " + exchange.getRequestURI().getPath();
+        String request =
+                exchange.getRequestMethod() + " " + exchange.getRequestURI().getPath();
         String query = exchange.getRequestURI().getRawQuery();
         bodies.add(new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8));
         requests.add(request + (query == null ? "" : "?" + query));
         Reply reply = replies.getOrDefault(
                 request,
-                new Reply(404, "application/json", "{\"error\":{\"code\":\"not_found\",\"message\":\"nothing at " + request + "\"}}"));
+                new Reply(
+                        404,
+                        "application/json",
+                        "{\"error\":{\"code\":\"not_found\",\"message\":\"nothing at " + request + "\"}}"));
         byte[] body = reply.body.getBytes(StandardCharsets.UTF_8);
         exchange.getResponseHeaders().set("Content-Type", reply.type);
         exchange.sendResponseHeaders(reply.status, body.length == 0 ? -1 : body.length);
@@ -65,7 +69,6 @@ final class StubManager implements AutoCloseable {
     static String vm(String id, String name, String state, String more) {
         return """
                 {"id":"%s","name":"%s","agent":"","image":"host","command":[],"labels":{},"resources":{"cpu":"0.5","cpuMillis":500,"memoryBytes":67108864,"diskBytes":268435456,"pids":64},\
-                "engine":"container","engineReason":"","state":"%s","reason":"","message":"","restarts":0,"hostPid":1,"createdAt":"2026-01-01T00:00:00Z"%s}"""
-                .formatted(id, name, state, more);
+                "engine":"container","engineReason":"","state":"%s","reason":"","message":"","restarts":0,"hostPid":1,"createdAt":"2026-01-01T00:00:00Z"%s}""".formatted(id, name, state, more);
     }
 }

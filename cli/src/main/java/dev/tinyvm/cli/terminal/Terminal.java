@@ -116,13 +116,20 @@ public final class Terminal implements AutoCloseable {
                     linker.downcallHandle(
                             linker.defaultLookup().findOrThrow("tcsetattr"),
                             FunctionDescriptor.of(
-                                    ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.ADDRESS)),
+                                    ValueLayout.JAVA_INT,
+                                    ValueLayout.JAVA_INT,
+                                    ValueLayout.JAVA_INT,
+                                    ValueLayout.ADDRESS)),
                     linker.downcallHandle(
-                            linker.defaultLookup().findOrThrow("cfmakeraw"), FunctionDescriptor.ofVoid(ValueLayout.ADDRESS)),
+                            linker.defaultLookup().findOrThrow("cfmakeraw"),
+                            FunctionDescriptor.ofVoid(ValueLayout.ADDRESS)),
                     linker.downcallHandle(
                             linker.defaultLookup().findOrThrow("ioctl"),
                             FunctionDescriptor.of(
-                                    ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.ADDRESS),
+                                    ValueLayout.JAVA_INT,
+                                    ValueLayout.JAVA_INT,
+                                    ValueLayout.JAVA_LONG,
+                                    ValueLayout.ADDRESS),
                             Linker.Option.firstVariadicArg(2)));
         }
 

@@ -23,7 +23,9 @@ public final class Quantity {
 
     /** Cores, such as {@code 0.5} or {@code 2}. */
     public static String cores(int millis) {
-        return millis % 1000 == 0 ? Integer.toString(millis / 1000) : String.format(Locale.ROOT, "%.1f", millis / 1000.0);
+        return millis % 1000 == 0
+                ? Integer.toString(millis / 1000)
+                : String.format(Locale.ROOT, "%.1f", millis / 1000.0);
     }
 
     /** With the two largest units: {@code 12s}, {@code 3m5s}, {@code 2h10m}, {@code 4d3h}. Less than a second is {@code 0s}. */

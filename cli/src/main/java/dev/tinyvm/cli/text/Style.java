@@ -29,7 +29,9 @@ public record Style(boolean colours) {
 
     /** The text in that look, unchanged without colours. */
     public String paint(Look look, String text) {
-        return colours && look != Look.PLAIN && !text.isEmpty() ? "\u001b[" + look.code + "m" + text + "\u001b[0m" : text;
+        return colours && look != Look.PLAIN && !text.isEmpty()
+                ? "\u001b[" + look.code + "m" + text + "\u001b[0m"
+                : text;
     }
 
     /** The look of a VM's state, such as {@code running}. */

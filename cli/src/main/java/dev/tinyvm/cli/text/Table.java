@@ -8,6 +8,17 @@ import java.util.List;
 public final class Table {
     private static final int GAP = 2;
 
+    /** Hangul, CJK, full-width forms, emoji: Unicode's East Asian Width W and F, roughly. */
+    private static final List<Range> WIDE = List.of(
+            new Range(0x1100, 0x115f),
+            new Range(0x2e80, 0xa4cf),
+            new Range(0xac00, 0xd7a3),
+            new Range(0xf900, 0xfaff),
+            new Range(0xfe30, 0xfe6f),
+            new Range(0xff00, 0xff60),
+            new Range(0x1f300, 0x1faff),
+            new Range(0x20000, 0x3fffd));
+
     private final Style style;
     private final List<Column> columns = new ArrayList<>();
     private final List<List<Cell>> rows = new ArrayList<>();
@@ -87,9 +98,7 @@ public final class Table {
             if (type == Character.NON_SPACING_MARK || type == Character.ENCLOSING_MARK || type == Character.FORMAT) {
                 continue;
             }
-            boolean wide = c >= 0x1100 && (c <= 0x115f || c >= 0x2e80 && c <= 0xa4cf || c >= 0xac00 && c <= 0xd7a3
-                    || c >= 0xf900 && c <= 0xfaff || c >= 0xfe30 && c <= 0xfe6f || c >= 0xff00 && c <= 0xff60
-                    || c >= 0x1f300 && c <= 0x1faff || c >= 0x20000 && c <= 0x3fffd);
+            boolean wide = WIDE.stream().anyMatch(range -> range.contains(c));
             width += wide ? 2 : 1;
         }
         return width;
@@ -99,6 +108,12 @@ public final class Table {
     public record Cell(String text, Look look) {
         public Cell {
             text = Printable.line(text);
+        }
+    }
+
+    private record Range(int first, int last) {
+        boolean contains(int c) {
+            return c >= first && c <= last;
         }
     }
 

@@ -23,7 +23,8 @@ class TableTest {
     @Test
     void coloursDoNotChangeTheAlignment() {
         var table = new Table(new Style(true)).left("S").left("X").row(new Table.Cell("ok", Look.GREEN), "x");
-        assertThat(table.lines()).containsExactly("\u001b[1mS\u001b[0m   \u001b[1mX\u001b[0m", "\u001b[32mok\u001b[0m  x");
+        assertThat(table.lines())
+                .containsExactly("\u001b[1mS\u001b[0m   \u001b[1mX\u001b[0m", "\u001b[32mok\u001b[0m  x");
     }
 
     @Test
