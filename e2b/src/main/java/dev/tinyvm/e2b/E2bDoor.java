@@ -1,5 +1,6 @@
 package dev.tinyvm.e2b;
 
+import dev.tinyvm.e2b.code.CodeApi;
 import dev.tinyvm.e2b.control.ControlApi;
 import dev.tinyvm.e2b.envd.EnvdApi;
 import dev.tinyvm.e2b.proxy.PortProxy;
@@ -38,12 +39,14 @@ public final class E2bDoor implements Door, AutoCloseable {
     private final Sandboxes sandboxes;
     private final ControlApi control;
     private final EnvdApi envd;
+    private final CodeApi code;
     private final PortProxy proxy;
 
     public E2bDoor(Manager manager, Authenticator authenticator, E2bSettings settings) {
         sandboxes = new Sandboxes(manager, settings);
         control = new ControlApi(sandboxes, authenticator);
         envd = new EnvdApi(sandboxes);
+        code = new CodeApi(sandboxes);
         proxy = new PortProxy(sandboxes);
     }
 
@@ -57,6 +60,7 @@ public final class E2bDoor implements Door, AutoCloseable {
     }
 
     /** Answers a request of E2B's; {@code false} for any other. */
+    @Override
     public boolean takes(Request request, Response response, Callback callback) {
         Exchange exchange = new Exchange(request, response, callback);
         try {
@@ -81,6 +85,7 @@ public final class E2bDoor implements Door, AutoCloseable {
 
     @Override
     public void close() {
+        code.close();
         envd.close();
     }
 
@@ -95,6 +100,8 @@ public final class E2bDoor implements Door, AutoCloseable {
             Unreachable.paused(exchange, found.get().id());
         } else if (target.port() == EnvdApi.PORT) {
             envd.serve(exchange, found.get());
+        } else if (target.port() == CodeApi.PORT && found.get().template().codeInterpreter()) {
+            code.serve(exchange, found.get());
         } else {
             proxy.serve(exchange, found.get(), target.port());
         }

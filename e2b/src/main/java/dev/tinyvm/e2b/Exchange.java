@@ -182,6 +182,11 @@ public final class Exchange {
         answer(status, body);
     }
 
+    /** 200 with plain text. */
+    public void text(String body) {
+        bytes(200, "text/plain; charset=utf-8", body.getBytes(StandardCharsets.UTF_8));
+    }
+
     public void empty(int status) {
         answer(status, new byte[0]);
     }

@@ -59,7 +59,8 @@ public final class TinyVmServer implements AutoCloseable {
         new ApiDoor(manager, metrics, onShutdown).mount(router);
         doors.forEach(door -> door.mount(router));
         slowHeaders = new SlowHeaderGuard(settings.headerTimeout());
-        dispatcher = new Dispatcher(router, authenticator, new HostCheck(settings.hostNames()), metrics, slowHeaders);
+        dispatcher =
+                new Dispatcher(router, authenticator, new HostCheck(settings.hostNames()), metrics, slowHeaders, doors);
 
         QueuedThreadPool threads = new QueuedThreadPool(PLATFORM_THREADS, 2);
         threads.setName("tinyvm-http");

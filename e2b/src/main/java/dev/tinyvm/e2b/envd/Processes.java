@@ -57,7 +57,8 @@ final class Processes {
     /** Running commands that somebody else started: an earlier manager, or the native API. */
     List<ProcessInfo> others() {
         return manager.processes(sandboxId).stream()
-                .filter(p -> p.running() && !byPid.containsKey(p.pid()))
+                .filter(p ->
+                        p.running() && !byPid.containsKey(p.pid()) && !p.tag().startsWith("tinyvm-"))
                 .toList();
     }
 

@@ -1,5 +1,6 @@
 package dev.tinyvm.server.http;
 
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
@@ -23,6 +24,7 @@ public final class Dispatcher extends Handler.Abstract {
     private final HostCheck hosts;
     private final RequestMetrics metrics;
     private final SlowHeaderGuard slowHeaders;
+    private final List<Door> doors;
     private final Set<Thread> streaming = ConcurrentHashMap.newKeySet();
     private final Set<FrameSocket> sockets = ConcurrentHashMap.newKeySet();
     private volatile @Nullable ServerWebSocketContainer webSockets;
@@ -32,12 +34,14 @@ public final class Dispatcher extends Handler.Abstract {
             Authenticator authenticator,
             HostCheck hosts,
             RequestMetrics metrics,
-            SlowHeaderGuard slowHeaders) {
+            SlowHeaderGuard slowHeaders,
+            List<Door> doors) {
         this.router = router;
         this.authenticator = authenticator;
         this.hosts = hosts;
         this.metrics = metrics;
         this.slowHeaders = slowHeaders;
+        this.doors = List.copyOf(doors);
     }
 
     public void webSockets(ServerWebSocketContainer container) {
@@ -50,6 +54,9 @@ public final class Dispatcher extends Handler.Abstract {
         slowHeaders.begin(request);
         String requestId = requestId(request.getHeaders());
         response.getHeaders().put("X-Request-Id", requestId);
+        if (takenByADoor(request, response, callback, began)) {
+            return true;
+        }
         Call call = new Call(request, response, callback, this::upgrade, requestId);
         Route route = null;
         try {
@@ -76,6 +83,21 @@ public final class Dispatcher extends Handler.Abstract {
     public void endStreams() {
         streaming.forEach(Thread::interrupt);
         sockets.forEach(socket -> socket.close(1001, "the manager stops"));
+    }
+
+    private boolean takenByADoor(Request request, Response response, Callback callback, long began) {
+        streaming.add(Thread.currentThread());
+        try {
+            for (Door door : doors) {
+                if (door.takes(request, response, callback)) {
+                    metrics.count(null, request.getMethod(), response.getStatus(), System.nanoTime() - began);
+                    return true;
+                }
+            }
+            return false;
+        } finally {
+            streaming.remove(Thread.currentThread());
+        }
     }
 
     private void run(Route route, Call call) throws Exception {
