@@ -1,5 +1,8 @@
 package dev.tinyvm.app;
 
+import dev.tinyvm.e2b.E2bDoor;
+import dev.tinyvm.e2b.E2bSettings;
+import dev.tinyvm.e2b.TokenKey;
 import dev.tinyvm.engine.Engine;
 import dev.tinyvm.engine.EngineKind;
 import dev.tinyvm.engine.container.ContainerEngine;
@@ -11,6 +14,7 @@ import dev.tinyvm.manager.Manager;
 import dev.tinyvm.server.TinyVmServer;
 import dev.tinyvm.server.http.Authenticator;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
@@ -22,11 +26,13 @@ import java.util.function.Consumer;
 final class Assembly {
     private final List<Engine> engines;
     private final Manager manager;
+    private final E2bDoor e2b;
     private final TinyVmServer server;
 
-    private Assembly(List<Engine> engines, Manager manager, TinyVmServer server) {
+    private Assembly(List<Engine> engines, Manager manager, E2bDoor e2b, TinyVmServer server) {
         this.engines = engines;
         this.manager = manager;
+        this.e2b = e2b;
         this.server = server;
     }
 
@@ -38,8 +44,9 @@ final class Assembly {
                 HostManager.open(plan.settings(), plan.data().managerState(), engines, images, Clock.systemUTC());
         Authenticator keys =
                 new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), localKey);
-        TinyVmServer server = new TinyVmServer(plan.http(), manager, keys, List.of(), onShutdown);
-        return new Assembly(List.copyOf(engines.values()), manager, server);
+        E2bDoor e2b = new E2bDoor(manager, keys, E2bSettings.of(tokenKey(plan.data())));
+        TinyVmServer server = new TinyVmServer(plan.http(), manager, keys, List.of(e2b), onShutdown);
+        return new Assembly(List.copyOf(engines.values()), manager, e2b, server);
     }
 
     /** @throws IOException the port is in use */
@@ -64,8 +71,18 @@ final class Assembly {
     void stop(boolean machines) {
         manager.shutdown(machines);
         server.close();
+        e2b.close();
         manager.close();
         engines.forEach(Engine::close);
+    }
+
+    private static TokenKey tokenKey(DataDirectory data) {
+        Path file = data.managerState().resolve("e2b.key");
+        try {
+            return TokenKey.load(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException("could not read or make the key of sandbox tokens, " + file, e);
+        }
     }
 
     static ImageCatalog catalog(ImageStore store) {
