@@ -2,6 +2,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -172,9 +173,13 @@ static void read_client(uint32_t index) {
 /* ---- the rest of the loop ---- */
 
 static void supervisor_ended(void) {
-    server_unwatch(&supervisor);
-    while (waitpid(setup->shared->supervisor, NULL, WNOHANG) < 0 && errno == EINTR)
+    struct pollfd ended = {.fd = supervisor, .events = POLLIN};
+    if (supervisor >= 0 && poll(&ended, 1, 0) != 1)
+        return;
+    siginfo_t gone; /* reaped when it was this spawner's child */
+    while (waitid(P_PIDFD, (id_t)ended.fd, &gone, WEXITED | WNOHANG) < 0 && errno == EINTR)
         ;
+    server_unwatch(&supervisor);
     supervisor = setup->new_supervisor();
     if (supervisor >= 0)
         watch(KEY_SUPERVISOR, 0, supervisor, EPOLLIN);

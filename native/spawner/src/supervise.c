@@ -75,7 +75,6 @@ static _Noreturn void become_spawner(int supervisor) {
 
 /* Starts a spawner; returns its pidfd. */
 static int start_spawner(void) {
-    shared->supervisor = getpid();
     int self = sys_pidfd_open(getpid());
     if (self < 0)
         return self;
@@ -100,6 +99,8 @@ static int watch_spawner(int spawner) {
         fd_close(&spawner);
         if (shared->finished != 0)
             return 0;
+        if (shared->supervisor != getpid())
+            return EXIT_SYSTEM; /* another one has taken this one's place: there must never be two spawners */
         if (shared->started == 0)
             return EXIT_SYSTEM; /* it never served; it has said why */
         if (now_millis() - since < QUICK_DEATH_MILLIS)
@@ -118,6 +119,7 @@ static void on_terminate(int number) {
 
 static void be_supervisor(void) {
     struct sigaction terminate = {.sa_handler = on_terminate};
+    shared->supervisor = getpid();
     prctl(PR_SET_NAME, "tinyvm-superv");
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* orphaned walls come here */
     signal(SIGCHLD, SIG_IGN);         /* and are reaped by the kernel */
@@ -143,10 +145,7 @@ static int new_supervisor(void) {
         _exit(watch_spawner(self));
     }
     fd_close(&self);
-    if (pid < 0)
-        return -errno;
-    shared->supervisor = pid;
-    return sys_pidfd_open(pid);
+    return pid < 0 ? -errno : sys_pidfd_open(pid);
 }
 
 int supervise(struct setup *with) {

@@ -17,13 +17,15 @@ enum { IDS = 65536 };
 
 int userns_make(const char *uid_map, const char *gid_map) {
     /* A helper lives just long enough to have the maps written: only its parent, with CAP_SETUID outside, may. */
+    pid_t parent = getpid();
     pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
     if (pid < 0)
         return -errno;
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        for (;;)
+        while (getppid() == parent) /* it may have ended before the line above */
             pause();
+        _exit(0);
     }
     char path[64];
     int fd = -1;

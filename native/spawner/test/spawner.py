@@ -232,7 +232,12 @@ class Spawner:
 
     def pids(self):
         """(spawner, supervisor) as they are now, None when one is missing."""
-        found = {}
+        found = dict(reversed(self.family()))
+        return found.get("tinyvm-spawner"), found.get("tinyvm-superv")
+
+    def family(self):
+        """Every process that serves this run directory: (name, pid)."""
+        found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 with open("/proc/%s/cmdline" % pid, "rb") as file:
@@ -246,8 +251,8 @@ class Spawner:
                     status = file.read()
                 # blank walls are copies of the spawner: they live in their own pid namespace
                 if len(status.split("NSpid:")[1].split("\n")[0].split()) == 1 and "State:\tZ" not in status:
-                    found.setdefault(name, int(pid))
-        return found.get("tinyvm-spawner"), found.get("tinyvm-superv")
+                    found.append((name, int(pid)))
+        return found
 
     def remains(self):
         """Everything of this spawner that can be seen on the machine."""
@@ -256,7 +261,7 @@ class Spawner:
             path = os.path.join(root, "tinyvm-%d" % self.block)
             if os.path.isdir(path):
                 left.append(path)
-        left += ["pid %s" % pid for pid in self.pids() if pid]
+        left += ["%s %d" % process for process in self.family()]
         with open("/proc/self/mountinfo") as file:
             left += [line for line in file if self.dir in line]
         left += [os.path.join(self.run, name) for name in os.listdir(self.run)] if os.path.isdir(self.run) else []
@@ -300,9 +305,8 @@ class Spawner:
         except AssertionError:
             raise AssertionError("left after QUIT: %s" % self.remains()) from None
         finally:
-            for pid in self.pids():
-                if pid:
-                    os.kill(pid, signal.SIGKILL)
+            for _, pid in self.family():
+                os.kill(pid, signal.SIGKILL)
             self.process.stderr.close()
             if self.own:
                 shutil.rmtree(self.dir, ignore_errors=True)

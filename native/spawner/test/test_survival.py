@@ -290,6 +290,8 @@ class Survival(unittest.TestCase):
             stop.set()
             worker.join()
         self.assertEqual(problems, [])
+        eventually(lambda: sorted(name for name, _ in self.spawner.family()) == ["tinyvm-spawner", "tinyvm-superv"],
+                   "one spawner and one supervisor")
         with self.connect() as client:
             now = client.list()
             for id, pid in kept.items():
