@@ -132,7 +132,7 @@ final class BenchCommands {
                     address.url(),
                     address.key(),
                     pid,
-                    data.map(d -> DataDirectory.runDirectory(d).toString()).orElse(""));
+                    data.map(d -> RunningManager.runDirectory(d).toString()).orElse(""));
         }
 
         private static Benchmark benchmark(String name) {

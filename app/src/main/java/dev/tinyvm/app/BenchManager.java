@@ -42,7 +42,7 @@ final class BenchManager implements AutoCloseable {
                         running.url(),
                         key,
                         running.pid(),
-                        DataDirectory.runDirectory(data).toString()));
+                        RunningManager.runDirectory(data).toString()));
     }
 
     BenchTarget target() {

@@ -18,8 +18,6 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import java.util.HexFormat;
 
@@ -39,7 +37,6 @@ import java.util.HexFormat;
  */
 final class DataDirectory implements AutoCloseable {
     private static final int KEY_BYTES = 20;
-    private static final int RUN_NAME_CHARACTERS = 12;
 
     private final Path path;
     private final FileChannel channel;
@@ -122,19 +119,7 @@ final class DataDirectory implements AutoCloseable {
 
     /** A short directory of its own for sockets, whose names may have 107 bytes at most (unix(7)). */
     Path runDirectory() {
-        return runDirectory(path);
-    }
-
-    /** That of another data directory. */
-    static Path runDirectory(Path data) {
-        Path path = data.toAbsolutePath().normalize();
-        try {
-            byte[] hash =
-                    MessageDigest.getInstance("SHA-256").digest(path.toString().getBytes(StandardCharsets.UTF_8));
-            return Path.of("/run/tinyvm", HexFormat.of().formatHex(hash).substring(0, RUN_NAME_CHARACTERS));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("this JDK has no SHA-256", e);
-        }
+        return RunningManager.runDirectory(path);
     }
 
     /** Gives the manager's part to its user. Everything below is walked only when the owner changes. */

@@ -33,8 +33,8 @@ class DataDirectoryTest {
     @Test
     void theSocketsDirectoryIsShortHoweverLongTheDataDirectoryIs() {
         Path deep = directory.resolve("a".repeat(200)).resolve("b".repeat(200));
-        assertThat(DataDirectory.runDirectory(deep).toString()).hasSizeLessThan(40);
-        assertThat(DataDirectory.runDirectory(deep)).isNotEqualTo(DataDirectory.runDirectory(directory));
+        assertThat(RunningManager.runDirectory(deep).toString()).hasSizeLessThan(40);
+        assertThat(RunningManager.runDirectory(deep)).isNotEqualTo(RunningManager.runDirectory(directory));
     }
 
     @Test

@@ -33,7 +33,7 @@ final class Density {
             long after = settled();
             Map<String, Object> figures = new LinkedHashMap<>();
             BenchResult.percentiles(figures, "", times);
-            figures.put("bytesEach", Math.max(0, (before - after) / n));
+            figures.put("bytesEach", (before - after) / n);
             if (target.pid() > 0) {
                 figures.put("managerRssBytes", Machine.rssBytes(target.pid()));
             }

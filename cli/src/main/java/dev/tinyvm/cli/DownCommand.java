@@ -1,6 +1,8 @@
 package dev.tinyvm.cli;
 
 import dev.tinyvm.sdk.TinyVmClient;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import picocli.CommandLine.Command;
@@ -30,12 +32,12 @@ final class DownCommand extends ClientCommand {
 
     @Override
     int run(TinyVmClient client) throws InterruptedException {
-        Optional<Long> pid = Optional.empty();
-        for (Path directory : manager.directories(shell)) {
-            pid = pid.or(() -> RunningManager.read(directory)
-                    .filter(r -> r.alive() && r.url().equals(client.url()))
-                    .map(RunningManager::pid));
-        }
+        Optional<Path> data = manager.directories(shell).stream()
+                .filter(d -> RunningManager.read(d)
+                        .filter(r -> r.alive() && r.url().equals(client.url()))
+                        .isPresent())
+                .findFirst();
+        Optional<Long> pid = data.flatMap(RunningManager::read).map(RunningManager::pid);
         client.shutdown(keep);
         long end = System.nanoTime() + WAIT_MILLIS * 1_000_000;
         while (pid.map(p -> ProcessHandle.of(p).isPresent()).orElseGet(client::ready)) {
@@ -47,7 +49,20 @@ final class DownCommand extends ClientCommand {
             }
             Thread.sleep(LOOK_MILLIS);
         }
+        if (!keep) {
+            data.map(RunningManager::runDirectory).ifPresent(DownCommand::removeIfEmpty);
+        }
         shell.out().println(keep ? "The manager is down; its Tiny VMs go on." : "The manager is down.");
         return ExitCode.OK;
+    }
+
+    /** The manager itself may not: the directory above is root's. */
+    private static void removeIfEmpty(Path directory) {
+        try {
+            Files.deleteIfExists(directory);
+        } catch (IOException e) {
+            // Not empty or not ours: the next manager uses it again.
+            return;
+        }
     }
 }

@@ -3,10 +3,14 @@ package dev.tinyvm.cli;
 import java.io.IOException;
 import java.io.Reader;
 import java.io.Writer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.Optional;
 import java.util.Properties;
 
@@ -18,6 +22,8 @@ import java.util.Properties;
  * @param pid of the manager's process
  */
 public record RunningManager(String url, long pid) {
+    private static final int RUN_NAME_CHARACTERS = 12;
+
     /** The part of a data directory that belongs to the manager; the rest is root's. */
     public static final String DIRECTORY = "manager";
 
@@ -39,6 +45,17 @@ public record RunningManager(String url, long pid) {
         return data.isEmpty()
                 ? Path.of(System.getProperty("user.home", "/"), ".local/share/tinyvm")
                 : Path.of(data, "tinyvm");
+    }
+
+    /** The short directory of its own for the sockets of that data directory; names of sockets may have 107 bytes at most (unix(7)). */
+    public static Path runDirectory(Path data) {
+        try {
+            byte[] path = data.toAbsolutePath().normalize().toString().getBytes(StandardCharsets.UTF_8);
+            byte[] hash = MessageDigest.getInstance("SHA-256").digest(path);
+            return Path.of("/run/tinyvm", HexFormat.of().formatHex(hash).substring(0, RUN_NAME_CHARACTERS));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("this JDK has no SHA-256", e);
+        }
     }
 
     /** As written in that directory; empty when there is nothing, or nothing that this user may read. */
