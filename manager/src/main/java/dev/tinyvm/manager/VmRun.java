@@ -506,6 +506,8 @@ final class VmRun {
                 + vm.spec().restart().maxRestarts() + " in " + again.delay().toMillis() + " ms";
         healthy = Optional.empty();
         VmRecord.History history = record.history();
+        // Set before anyone sees the state; its turn comes after this one.
+        restartAlarm = shared.timing().after(again.delay(), () -> turns.post(this::restart));
         CompletableFuture<Void> _ = vm.storeLater(
                 record.withPhase(record.phase()
                                 .with(VmState.STARTING, end.reason(), message)
@@ -522,7 +524,6 @@ final class VmRun {
         } catch (IOException e) {
             LOG.warn("the log of {} cannot be written: {}", record.name(), e.getMessage());
         }
-        restartAlarm = shared.timing().after(again.delay(), () -> turns.post(this::restart));
     }
 
     private void restart() {

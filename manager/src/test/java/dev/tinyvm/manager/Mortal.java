@@ -3,12 +3,14 @@ package dev.tinyvm.manager;
 import dev.tinyvm.engine.Engine;
 import dev.tinyvm.engine.Engine.Adoption;
 import dev.tinyvm.engine.GuestProcess;
+import dev.tinyvm.engine.GuestProcess.Output;
 import dev.tinyvm.engine.Machine;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -20,6 +22,7 @@ final class Mortal implements Store.Gate {
     private final int dieAtWrite;
     private final boolean before;
     private int writes;
+    private int outputsInHand;
     private volatile boolean dead;
 
     Mortal(int dieAtWrite, boolean before) {
@@ -35,7 +38,7 @@ final class Mortal implements Store.Gate {
         return writes;
     }
 
-    void die() {
+    synchronized void die() {
         dead = true;
         death.countDown();
     }
@@ -64,6 +67,20 @@ final class Mortal implements Store.Gate {
         return proxy(Engine.class, engine);
     }
 
+    /** Output that was taken before the death and may still be on its way into a log: a killed process would have written it or not. */
+    void awaitLastLogWrites() {
+        Fixture.eventually(() -> outputInHand(0) && outputsInHand == 0, "the logs are quiet");
+    }
+
+    /** False, and not counted, when it comes after the death. */
+    private synchronized boolean outputInHand(int change) {
+        if (change > 0 && dead) {
+            return false;
+        }
+        outputsInHand += change;
+        return true;
+    }
+
     private void stopIfDead() {
         while (dead) {
             // Woken by nobody: the thread of a killed process.
@@ -73,6 +90,7 @@ final class Mortal implements Store.Gate {
     }
 
     private <T> T proxy(Class<T> type, T target) {
+        AtomicBoolean inHand = new AtomicBoolean();
         InvocationHandler handler = (self, method, arguments) -> {
             if (method.getName().equals("hashCode")) {
                 return System.identityHashCode(self);
@@ -80,9 +98,19 @@ final class Mortal implements Store.Gate {
             if (method.getName().equals("equals")) {
                 return System.identityHashCode(self) == System.identityHashCode(arguments[0]);
             }
+            if (inHand.getAndSet(false)) {
+                outputInHand(-1);
+            }
             stopIfDead();
             try {
                 Object result = method.invoke(target, arguments);
+                if (result instanceof Output.Stdout || result instanceof Output.Stderr) {
+                    inHand.set(outputInHand(1));
+                    if (!inHand.get()) {
+                        stopIfDead();
+                    }
+                    return result;
+                }
                 stopIfDead();
                 return wrapResult(result);
             } catch (InvocationTargetException e) {

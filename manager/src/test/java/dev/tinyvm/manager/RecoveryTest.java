@@ -366,6 +366,7 @@ class RecoveryTest {
             died = mortal.death().await(20, TimeUnit.MILLISECONDS);
         }
         mortal.die();
+        mortal.awaitLastLogWrites();
         doomed.close();
         if (failure.get() != null) {
             throw new AssertionError(failure.get());
