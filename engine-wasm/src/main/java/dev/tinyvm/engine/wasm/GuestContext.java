@@ -1,0 +1,101 @@
+package dev.tinyvm.engine.wasm;
+
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** What one run of a program has to do with. Its own thread uses it. */
+final class GuestContext implements AutoCloseable {
+    private final WasmProcess process;
+    private final WasmMachine machine;
+    private final List<String> arguments;
+    private final Map<String, String> environment;
+    private final int uid;
+    private final DescriptorTable descriptors;
+    private final java.util.ArrayList<GuestMemory> memories = new java.util.ArrayList<>();
+    private final long startNanos = System.nanoTime();
+
+    GuestContext(
+            WasmProcess process,
+            WasmMachine machine,
+            List<String> arguments,
+            Map<String, String> environment,
+            int uid) {
+        this.process = process;
+        this.machine = machine;
+        this.arguments = arguments;
+        this.environment = environment;
+        this.uid = uid;
+        this.descriptors = new DescriptorTable(machine.tree());
+    }
+
+    WasmProcess process() {
+        return process;
+    }
+
+    WasmMachine machine() {
+        return machine;
+    }
+
+    FileTree tree() {
+        return machine.tree();
+    }
+
+    List<String> arguments() {
+        return arguments;
+    }
+
+    Map<String, String> environment() {
+        return environment;
+    }
+
+    int uid() {
+        return uid;
+    }
+
+    DescriptorTable descriptors() {
+        return descriptors;
+    }
+
+    long startNanos() {
+        return startNanos;
+    }
+
+    /** The module's only memory, or its first. */
+    GuestMemory memory() {
+        if (memories.isEmpty()) {
+            throw new GuestStop.Trap(6, "the module has no memory to pass data in");
+        }
+        return memories.getFirst();
+    }
+
+    GuestMemory addMemory(run.endive.wasm.types.MemoryLimits limits) {
+        GuestMemory memory = new GuestMemory(limits, machine.memory());
+        memories.add(memory);
+        return memory;
+    }
+
+    /** Whether any memory wanted more than the limit. */
+    boolean memoryWasRefused() {
+        return memories.stream().anyMatch(GuestMemory::wasRefused);
+    }
+
+    /** The value of a variable; null when it is not set. */
+    @Nullable
+    String variable(String name) {
+        return environment.get(name);
+    }
+
+    long memoryBytes() {
+        return memories.stream()
+                .mapToLong(m -> (long) m.pages() * run.endive.runtime.Memory.PAGE_SIZE)
+                .sum();
+    }
+
+    @Override
+    public void close() {
+        descriptors.close();
+        memories.forEach(GuestMemory::close);
+        memories.clear();
+    }
+}

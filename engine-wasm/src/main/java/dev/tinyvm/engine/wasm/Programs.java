@@ -1,0 +1,54 @@
+package dev.tinyvm.engine.wasm;
+
+import dev.tinyvm.engine.EngineException;
+import dev.tinyvm.engine.EngineException.Code;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** From an image's name to what runs: a {@code .wasm} file, a {@code .js} or {@code .mjs} file, or {@code js}. Thread safe. */
+final class Programs {
+    private static final int MAX_SCRIPT_BYTES = 4 << 20;
+
+    private final ModuleCache cache;
+    private final QuickJs quickJs;
+
+    Programs(ModuleCache cache) {
+        this.cache = cache;
+        this.quickJs = new QuickJs(cache);
+    }
+
+    /** @throws EngineException {@code IMAGE} when it is missing or broken */
+    Program load(String image) {
+        if (image.equals(JsProgram.NAME)) {
+            return new JsProgram(quickJs, "", new byte[0]);
+        }
+        Path file = Path.of(image);
+        String name = String.valueOf(file.getFileName());
+        if (name.endsWith(".wasm")) {
+            return new WasmProgram(cache.load(read(file, ModuleCache.MAX_MODULE_BYTES), name), name);
+        }
+        if (name.endsWith(".js") || name.endsWith(".mjs")) {
+            return new JsProgram(quickJs, name, read(file, MAX_SCRIPT_BYTES));
+        }
+        throw new EngineException(
+                Code.IMAGE,
+                "could not use the image " + image + " under the engine wasm: it takes a .wasm or .js file, or `js`;"
+                        + " use `engine: container` for other images");
+    }
+
+    private static byte[] read(Path file, int most) {
+        try {
+            long size = Files.size(file);
+            if (!Files.isRegularFile(file) || size > most) {
+                throw new EngineException(
+                        Code.IMAGE,
+                        "could not use the image " + file + ": it is no regular file of at most " + most + " bytes");
+            }
+            return Files.readAllBytes(file);
+        } catch (IOException e) {
+            throw new EngineException(
+                    Code.IMAGE, "could not read the image " + file + ": " + e.getMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+package dev.tinyvm.engine.wasm;
+
+import dev.tinyvm.engine.EngineException;
+import dev.tinyvm.engine.EngineException.Code;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import run.endive.runtime.ByteArrayMemory;
+import run.endive.runtime.HostFunction;
+import run.endive.runtime.ImportValues;
+import run.endive.runtime.Instance;
+import run.endive.runtime.Memory;
+import run.endive.wasm.types.FunctionImport;
+import run.endive.wasm.types.FunctionType;
+import run.endive.wasm.types.MemoryLimits;
+
+/**
+ * The QuickJS module of npm {@code quickjs-wasi}, and its memory after {@code bootstrap.js} has run. Each agent starts as a copy of that
+ * memory, so that neither the runtime nor its surroundings are set up again. Thread safe; made at first use.
+ */
+final class QuickJs {
+    private static final String RESOURCE = "quickjs.wasm";
+    private static final int MAX_JS_STACK_BYTES = 400 << 10;
+
+    private final ModuleCache cache;
+    private @Nullable Snapshot snapshot;
+
+    QuickJs(ModuleCache cache) {
+        this.cache = cache;
+    }
+
+    /** @throws EngineException when the runtime does not come up */
+    synchronized Snapshot snapshot() {
+        Snapshot known = snapshot;
+        if (known == null) {
+            known = make();
+            snapshot = known;
+        }
+        return known;
+    }
+
+    private Snapshot make() {
+        CompiledModule module = cache.load(resource(RESOURCE), RESOURCE, true);
+        Instance instance = Instance.builder(module.module())
+                .withImportValues(stubs(module))
+                .withMemoryFactory(QuickJs::plainMemory)
+                .withMachineFactory(module.code())
+                .withStart(false)
+                .build();
+        JsVm vm = new JsVm(instance);
+        vm.call("_initialize");
+        if (vm.call("qjs_init") != 0) {
+            throw new EngineException(Code.FAILED, "could not start QuickJS: qjs_init failed");
+        }
+        vm.call("qjs_set_max_stack_size", MAX_JS_STACK_BYTES);
+        vm.call("qjs_set_module_loader", 1);
+        vm.call("qjs_set_promise_rejection_handler", 1);
+        int factory = vm.eval(new String(resource("bootstrap.js"), StandardCharsets.UTF_8), "tinyvm:bootstrap", 0);
+        int host = vm.value("qjs_new_object");
+        for (String name : JsHost.NAMES) {
+            int function = vm.hostFunction(name);
+            vm.set(host, name, function);
+            vm.free(function);
+        }
+        int api = vm.invoke(factory, host);
+        if (vm.isException(api)) {
+            throw new EngineException(
+                    Code.FAILED, "could not start QuickJS: bootstrap.js failed: " + vm.text(vm.value("qjs_get_exception")));
+        }
+        vm.free(host);
+        vm.free(factory);
+        vm.call("qjs_run_gc");
+        return Snapshot.of(
+                module,
+                instance.memory(),
+                (int) instance.exports().global("__stack_pointer").getValue(),
+                (int) vm.call("qjs_get_runtime_ptr"),
+                (int) vm.call("qjs_get_context_ptr"),
+                api);
+    }
+
+    private static Memory plainMemory(MemoryLimits limits) {
+        return new ByteArrayMemory(new MemoryLimits(limits.initialPages(), 1024));
+    }
+
+    /** While the snapshot is made there is no guest: the clock goes, all else does nothing. */
+    private static ImportValues stubs(CompiledModule module) {
+        List<HostFunction> functions = new ArrayList<>();
+        for (int i = 0; i < module.module().importSection().importCount(); i++) {
+            if (module.module().importSection().getImport(i) instanceof FunctionImport wanted) {
+                FunctionType type = module.module().typeSection().getType(wanted.typeIndex());
+                functions.add(new HostFunction(wanted.module(), wanted.name(), type, (instance, a) -> {
+                    if (wanted.name().equals("clock_time_get")) {
+                        instance.memory().writeLong((int) a[2], System.currentTimeMillis() * 1_000_000);
+                    }
+                    return type.returns().isEmpty() ? new long[0] : new long[] {0};
+                }));
+            }
+        }
+        return ImportValues.builder()
+                .addFunction(functions.toArray(new HostFunction[0]))
+                .build();
+    }
+
+    private static byte[] resource(String name) {
+        try (InputStream in = QuickJs.class.getResourceAsStream(name)) {
+            if (in == null) {
+                throw new EngineException(Code.UNAVAILABLE, "the engine's own file " + name + " is missing; rebuild it");
+            }
+            return in.readAllBytes();
+        } catch (IOException e) {
+            throw new EngineException(Code.UNAVAILABLE, "could not read the engine's own file " + name, e);
+        }
+    }
+
+    /**
+     * A runtime that has been set up.
+     *
+     * @param module QuickJS
+     * @param pages its memory; null for a page of zeros
+     * @param stackPointer of C's stack in linear memory
+     * @param runtime address of the JSRuntime
+     * @param context address of the JSContext
+     * @param api the value that {@code bootstrap.js} returned
+     */
+    record Snapshot(
+            CompiledModule module, @Nullable byte[][] pages, int stackPointer, int runtime, int context, int api) {
+        static Snapshot of(
+                CompiledModule module, Memory memory, int stackPointer, int runtime, int context, int api) {
+            @Nullable byte[][] pages = new byte[memory.pages()][];
+            byte[] zeros = new byte[Memory.PAGE_SIZE];
+            for (int i = 0; i < pages.length; i++) {
+                byte[] page = memory.readBytes(i * Memory.PAGE_SIZE, Memory.PAGE_SIZE);
+                pages[i] = Arrays.equals(page, zeros) ? null : page;
+            }
+            return new Snapshot(module, pages, stackPointer, runtime, context, api);
+        }
+
+        /** A new runtime with this state. @throws GuestStop.Trap when the guest's memory limit is too small for it */
+        JsVm restore(GuestContext guest, List<HostFunction> functions) {
+            Instance instance = WasmProgram.instantiate(module, guest, functions);
+            Memory memory = instance.memory();
+            int more = pages.length - memory.pages();
+            if (more > 0 && memory.grow(more) < 0) {
+                throw new GuestStop.Trap(
+                        9,
+                        "JavaScript needs at least " + (long) pages.length * Memory.PAGE_SIZE + " bytes of memory; the"
+                                + " limit is " + guest.machine().memory().limitBytes());
+            }
+            for (int i = 0; i < pages.length; i++) {
+                byte[] page = pages[i];
+                if (page == null) {
+                    memory.fill((byte) 0, i * Memory.PAGE_SIZE, (i + 1) * Memory.PAGE_SIZE);
+                } else {
+                    memory.write(i * Memory.PAGE_SIZE, page, 0, page.length);
+                }
+            }
+            instance.exports().global("__stack_pointer").setValue(stackPointer);
+            JsVm vm = new JsVm(instance);
+            vm.call("qjs_set_runtime_and_context", runtime, context);
+            return vm;
+        }
+    }
+}

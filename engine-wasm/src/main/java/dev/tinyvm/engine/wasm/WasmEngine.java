@@ -1,0 +1,204 @@
+package dev.tinyvm.engine.wasm;
+
+import dev.tinyvm.engine.Engine;
+import dev.tinyvm.engine.EngineException;
+import dev.tinyvm.engine.EngineException.Code;
+import dev.tinyvm.engine.EngineKind;
+import dev.tinyvm.engine.Machine;
+import dev.tinyvm.engine.MachineSpec;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The WebAssembly wall: modules run inside the JVM, compiled to byte code by Endive. It needs no root, no Linux and nothing installed.
+ *
+ * <p>Its machines live and die with the JVM: {@link #close} ends them, and {@link #adopt} finds only their remains. Thread safe.
+ */
+public final class WasmEngine implements Engine {
+    private static final Logger LOG = LoggerFactory.getLogger(WasmEngine.class);
+    private static final Pattern ID = Pattern.compile("[a-z0-9][a-z0-9-]{0,62}");
+
+    private final WasmSettings settings;
+    private final HeapBudget heap;
+    private final Programs programs;
+    private final Map<String, WasmMachine> machines = new ConcurrentHashMap<>();
+    private final CpuGovernor governor;
+    private volatile boolean closed;
+
+    public WasmEngine(WasmSettings settings) {
+        this.settings = settings;
+        this.heap = new HeapBudget(settings.heapBytes());
+        this.programs = new Programs(new ModuleCache(settings.cacheDirectory()));
+        this.governor = new CpuGovernor(machines::values);
+    }
+
+    @Override
+    public EngineKind kind() {
+        return EngineKind.WASM;
+    }
+
+    @Override
+    public Availability availability() {
+        try {
+            Files.createDirectories(settings.workDirectory());
+        } catch (IOException e) {
+            return new Availability.Missing(
+                    "the directory " + settings.workDirectory() + " cannot be made: " + e.getMessage(),
+                    "choose a data directory that this user may write to");
+        }
+        if (!Files.isWritable(settings.workDirectory())) {
+            return new Availability.Missing(
+                    "the directory " + settings.workDirectory() + " cannot be written to",
+                    "choose a data directory that this user may write to");
+        }
+        return new Availability.Available(
+                "Endive 1.0.0 in this JVM, " + (heap.totalBytes() >> 20) + " MiB of heap for guests");
+    }
+
+    @Override
+    public Machine create(MachineSpec spec) {
+        if (closed) {
+            throw new EngineException(Code.UNAVAILABLE, "the WebAssembly engine is closed");
+        }
+        if (!ID.matcher(spec.id()).matches()) {
+            throw new EngineException(Code.INVALID, "could not make a machine: its id does not match " + ID.pattern());
+        }
+        if (!spec.volumes().isEmpty()) {
+            throw new EngineException(
+                    Code.MOUNT,
+                    "could not make " + spec.id() + ": a WebAssembly Tiny VM takes no volumes; copy files in through"
+                            + " the files API, or use `engine: container`");
+        }
+        if (!spec.defaultUser().isEmpty() && Users.find(spec.defaultUser()) == null) {
+            throw new EngineException(
+                    Code.INVALID, "could not make " + spec.id() + ": there is no user " + spec.defaultUser());
+        }
+        Program program = programs.load(spec.image());
+        Path directory = settings.workDirectory().resolve(spec.id());
+        try {
+            Files.createDirectories(settings.workDirectory());
+            Files.createDirectory(directory);
+        } catch (java.nio.file.FileAlreadyExistsException e) {
+            throw new EngineException(Code.INVALID, "could not make " + spec.id() + ": that id is taken", e);
+        } catch (IOException e) {
+            throw new EngineException(
+                    Code.UNAVAILABLE, "could not make " + spec.id() + ": " + directory + ": " + e.getMessage(), e);
+        }
+        FileTree tree = null;
+        try {
+            tree = new FileTree(
+                    directory.resolve("disk"), spec.resources().diskBytes(), heap, spec.hostname());
+            program.install(tree);
+            WasmMachine machine = new WasmMachine(this, spec, program, tree);
+            machines.put(spec.id(), machine);
+            return machine;
+        } catch (RuntimeException e) {
+            if (tree != null) {
+                tree.close();
+            }
+            removeDirectory(spec.id());
+            throw e instanceof EngineException known
+                    ? known
+                    : new EngineException(
+                            Code.LIMIT, "could not make " + spec.id() + ": its files: " + e.getMessage(), e);
+        }
+    }
+
+    @Override
+    public Adoption adopt(List<String> wanted) {
+        List<Machine> live = new ArrayList<>();
+        List<String> ended = new ArrayList<>();
+        List<String> removed = new ArrayList<>();
+        for (String id : machines()) {
+            WasmMachine machine = machines.get(id);
+            if (machine != null && wanted.contains(id) && !machine.isOver()) {
+                live.add(machine);
+                continue;
+            }
+            destroy(id);
+            (wanted.contains(id) ? ended : removed).add(id);
+        }
+        return new Adoption(live, ended, removed);
+    }
+
+    @Override
+    public List<String> machines() {
+        TreeSet<String> ids = new TreeSet<>(machines.keySet());
+        if (Files.isDirectory(settings.workDirectory())) {
+            try (Stream<Path> found = Files.list(settings.workDirectory())) {
+                found.map(p -> p.getFileName().toString())
+                        .filter(n -> ID.matcher(n).matches())
+                        .forEach(ids::add);
+            } catch (IOException e) {
+                throw new EngineException(
+                        Code.FAILED, "could not list " + settings.workDirectory() + ": " + e.getMessage(), e);
+            }
+        }
+        return List.copyOf(ids);
+    }
+
+    @Override
+    public void destroy(String id) {
+        WasmMachine machine = machines.get(id);
+        if (machine != null) {
+            machine.destroy();
+        } else if (ID.matcher(id).matches()) {
+            removeDirectory(id);
+        }
+    }
+
+    /** Ends all machines: they are threads of this JVM, and their remains are what a next manager would find. */
+    @Override
+    public void close() {
+        closed = true;
+        machines.values().forEach(WasmMachine::destroy);
+        governor.close();
+    }
+
+    CpuGovernor governor() {
+        return governor;
+    }
+
+    HeapBudget heap() {
+        return heap;
+    }
+
+    WasmSettings settings() {
+        return settings;
+    }
+
+    void remove(WasmMachine machine) {
+        removeDirectory(machine.id());
+        machines.remove(machine.id(), machine);
+    }
+
+    void reportStuck(String id, int processId) {
+        LOG.error("process {} of {} did not stop at a checkpoint; its thread is left behind", processId, id);
+    }
+
+    private void removeDirectory(String id) {
+        Path directory = settings.workDirectory().resolve(id);
+        if (!Files.exists(directory)) {
+            return;
+        }
+        try (Stream<Path> all = Files.walk(directory)) {
+            for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(path);
+            }
+        } catch (IOException e) {
+            throw new EngineException(
+                    Code.FAILED, "could not remove " + directory + ": " + e.getMessage(), e);
+        }
+    }
+}
