@@ -98,10 +98,12 @@ final class Store implements AutoCloseable {
             done.completeExceptionally(closedFailure());
             return done;
         }
-        queue.add(new Submission(changes, done));
-        if (closed) {
-            // The writer may have gone between the two looks at the flag; whoever takes it from the queue answers.
-            failWaiting();
+        Submission submission = new Submission(changes, done);
+        queue.add(submission);
+        // The writer may have gone between the two looks at the flag. Only its own one is taken back: the closing one
+        // is the writer's.
+        if (closed && queue.remove(submission)) {
+            fail(submission);
         }
         return done;
     }
@@ -215,9 +217,13 @@ final class Store implements AutoCloseable {
 
     private void failWaiting() {
         for (Submission s = queue.poll(); s != null; s = queue.poll()) {
-            s.changes().forEach(Change::rolledBack);
-            s.done().completeExceptionally(closedFailure());
+            fail(s);
         }
+    }
+
+    private static void fail(Submission submission) {
+        submission.changes().forEach(Change::rolledBack);
+        submission.done().completeExceptionally(closedFailure());
     }
 
     private static ManagerException closedFailure() {

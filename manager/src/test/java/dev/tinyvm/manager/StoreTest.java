@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -131,6 +132,32 @@ class StoreTest {
         assertThatThrownBy(() -> store.write(List.of(VmTable.delete("x"))))
                 .isInstanceOfSatisfying(
                         ManagerException.class, e -> assertThat(e.code()).isEqualTo(ManagerException.Code.UNAVAILABLE));
+    }
+
+    @Test
+    void closingWhileOthersWriteAnswersEverybody() throws Exception {
+        for (int round = 0; round < 100; round++) {
+            Store store = open(Store.Gate.OPEN);
+            store.start();
+            ConcurrentLinkedQueue<CompletableFuture<Void>> all = new ConcurrentLinkedQueue<>();
+            List<Thread> threads = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                threads.add(Thread.ofPlatform().start(() -> {
+                    for (int n = 0; n < 20; n++) {
+                        all.add(store.submit(List.of(VmTable.delete("x"))));
+                    }
+                }));
+            }
+            store.close();
+            for (Thread thread : threads) {
+                thread.join();
+            }
+            for (CompletableFuture<Void> one : all) {
+                assertThat(one.handle((_, failure) -> failure == null || failure instanceof ManagerException)
+                                .get(60, TimeUnit.SECONDS))
+                        .isTrue();
+            }
+        }
     }
 
     @Test
