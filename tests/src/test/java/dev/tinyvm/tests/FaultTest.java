@@ -9,9 +9,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /**
  * Manager, spawner, supervisor and guests are killed with SIGKILL at random moments while work goes on. {@code -Drounds=200} for the long run;
@@ -26,6 +28,7 @@ class FaultTest {
     private static final long SEED = Long.getLong("seed", System.nanoTime());
 
     @Test
+    @Timeout(value = 3, unit = TimeUnit.HOURS) // the long run by hand; each wait inside has a deadline of its own
     void killedAtRandomMomentsNothingIsLostAndNothingLeaks() throws Exception {
         Random random = new Random(SEED);
         Product product = Product.start();
