@@ -13,6 +13,11 @@ final class BoundedStream extends FilterInputStream {
         this.left = maxBytes;
     }
 
+    /** What may come still, in bytes. */
+    long left() {
+        return left;
+    }
+
     @Override
     public int read() throws IOException {
         int read = super.read();

@@ -1,12 +1,11 @@
 package dev.tinyvm.images;
 
+import dev.tinyvm.images.registry.Digest;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 
@@ -18,7 +17,7 @@ final class HostImage {
 
     /** Its digest changes when the distribution, {@code /usr} or the list of installed packages does. */
     static Image of() {
-        MessageDigest digest = sha256();
+        MessageDigest digest = Digest.sha256();
         Instant changed = Instant.EPOCH;
         for (String file : List.of(
                 "/etc/os-release", "/usr", "/usr/bin", "/usr/lib", "/var/lib/dpkg/status", "/usr/lib/sysimage/rpm")) {
@@ -39,20 +38,15 @@ final class HostImage {
         }
         return new Image(
                 NAME,
-                "sha256:" + HexFormat.of().formatHex(digest.digest()),
+                Digest.of(digest).toString(),
                 0,
                 changed,
                 "user",
                 Map.of(),
                 "",
+                List.of(),
+                List.of(),
+                List.of(),
                 List.of());
-    }
-
-    static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every JDK has SHA-256", e);
-        }
     }
 }

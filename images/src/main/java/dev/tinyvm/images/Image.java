@@ -1,6 +1,7 @@
 package dev.tinyvm.images;
 
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -9,14 +10,18 @@ import java.util.Map;
 /**
  * One image, as it is stored.
  *
- * @param name {@code host}, or what it was imported as
- * @param digest {@code sha256:} and 64 hexadecimal digits: of the uncompressed archive, or of a walk over the imported directory
+ * @param name {@code host}, or what it was imported as, or {@code sha256-} and the digits of its digest; also its directory's name
+ * @param digest {@code sha256:} and 64 hexadecimal digits: of the manifest; without one, of the uncompressed archive, or of a walk over the
+ *     imported directory
  * @param sizeBytes bytes of its files, hard links counted once; 0 for {@code host}, which stores nothing
  * @param createdAt when it was imported; for {@code host} when the machine's {@code /usr} last changed
- * @param defaultUser user of commands that name none
+ * @param defaultUser user of commands that name none; of an OCI image perhaps a number, perhaps with {@code :group}
  * @param env environment of every command, before the descriptor's
  * @param workingDir absolute directory of commands that name none; empty: the user's home
- * @param command program and arguments when the descriptor names none; may be empty
+ * @param command program and arguments when the descriptor names none, after the entrypoint; may be empty
+ * @param entrypoint what stands before the command; may be empty
+ * @param manifests digests that name it: its manifest, and indexes that it was chosen from; empty when it is no OCI image
+ * @param references as what it was pulled or imported over time, in full; some may point to other images by now
  */
 public record Image(
         String name,
@@ -26,9 +31,32 @@ public record Image(
         String defaultUser,
         Map<String, String> env,
         String workingDir,
-        List<String> command) {
+        List<String> command,
+        List<String> entrypoint,
+        List<String> manifests,
+        List<String> references) {
     public Image {
         env = Collections.unmodifiableMap(new LinkedHashMap<>(env));
         command = List.copyOf(command);
+        entrypoint = List.copyOf(entrypoint);
+        manifests = List.copyOf(manifests);
+        references = List.copyOf(references);
+    }
+
+    /** What runs when a descriptor names no command: entrypoint and command; may be empty. */
+    public List<String> defaultCommand() {
+        List<String> all = new ArrayList<>(entrypoint);
+        all.addAll(command);
+        return Collections.unmodifiableList(all);
+    }
+
+    /** Whether its blobs are stored. */
+    boolean isOci() {
+        return !manifests.isEmpty();
+    }
+
+    Image with(List<String> newManifests, List<String> newReferences) {
+        return new Image(
+                name, digest, sizeBytes, createdAt, defaultUser, env, workingDir, command, entrypoint, newManifests, newReferences);
     }
 }

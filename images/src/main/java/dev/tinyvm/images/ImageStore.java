@@ -1,18 +1,23 @@
 package dev.tinyvm.images;
 
+import dev.tinyvm.images.registry.Digest;
+import dev.tinyvm.images.registry.Reference;
+import dev.tinyvm.images.registry.RegistryClient;
+import dev.tinyvm.images.registry.RegistryException;
+import dev.tinyvm.images.registry.RegistryOptions;
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
-import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The images of one machine, in one directory:
@@ -20,47 +25,52 @@ import java.util.regex.Pattern;
  * <pre>
  *   .meta/NAME.json     the record; an image exists exactly when this does
  *   NAME/rootfs/        its files, with their owners; NAME is closed to everybody but root, since an image may hold setuid programs
+ *   .tags/              references that point to images
+ *   .blobs/             manifests, configurations and layers as they came, by digest
  *   .import-*, .remove-*  being made or removed; what a killed process left is removed by the next import or removal
  *   .lock               held while importing or removing
  * </pre>
  *
- * <p>{@code host} is always there and stores nothing. Reading needs no privilege and no lock; importing real root file systems needs root,
- * for their owners. For any thread and process.
+ * <p>A root file system that is imported has the name that it was given. An OCI image has the name {@code sha256-} and its manifest's digits;
+ * tags point to it. {@code host} is always there and stores nothing. Reading needs no privilege and no lock; importing real root file systems
+ * needs root, for their owners. For any thread and process.
  */
 public final class ImageStore {
     /** The name of this machine's own programs. */
     public static final String HOST = HostImage.NAME;
 
     private static final Pattern NAME = Pattern.compile("[a-z0-9][a-z0-9._-]{0,127}");
-    private static final String META = ".meta";
-    private static final String JSON = ".json";
+    private static final Pattern OCI_NAME = Pattern.compile("sha256-[0-9a-f]{64}");
 
-    private final Path directory;
+    private final StorePaths paths;
+    private final BlobStore blobs;
+    private final Tags tags;
 
     /**
      * @param directory {@code <data>/images}; made by the first import
      */
     public ImageStore(Path directory) {
-        this.directory = directory.toAbsolutePath().normalize();
+        this.paths = new StorePaths(directory.toAbsolutePath().normalize());
+        this.blobs = new BlobStore(paths.blobs());
+        this.tags = new Tags(paths.tags());
     }
 
     /** Where the images are. */
     public Path directory() {
-        return directory;
+        return paths.directory();
     }
 
-    /** The image that a descriptor's {@code image} names; empty when there is none, also for a name that none can have. */
+    /**
+     * The image that a descriptor's {@code image} names: by the name that it was imported under, by a reference ({@code alpine:3.20},
+     * {@code ghcr.io/x/y@sha256:…}), or by its digest alone. Empty when there is none, also for what no image can be called.
+     */
     public Optional<Image> find(String reference) {
         if (reference.equals(HOST)) {
             return Optional.of(HostImage.of());
         }
-        if (!NAME.matcher(reference).matches()) {
-            return Optional.empty();
-        }
         try {
-            return Optional.of(Metadata.read(metadata(reference), reference));
-        } catch (NoSuchFileException e) {
-            return Optional.empty();
+            Optional<Image> named = NAME.matcher(reference).matches() ? record(reference) : Optional.empty();
+            return named.isPresent() ? named : pointedTo(reference);
         } catch (IOException e) {
             throw new ImageException(
                     ImageException.Code.IO,
@@ -76,35 +86,37 @@ public final class ImageStore {
                         ImageException.Code.NOT_FOUND,
                         "there is no image `" + reference + "`; there are: "
                                 + String.join(
-                                        ", ", list().stream().map(Image::name).toList())));
+                                        ", ", names())));
     }
 
     /** All images, {@code host} first, then by name. */
     public List<Image> list() {
-        List<Image> images = new ArrayList<>();
-        try (DirectoryStream<Path> files = Files.newDirectoryStream(directory.resolve(META), "[a-z0-9]*" + JSON)) {
-            for (Path file : files) {
-                String name = String.valueOf(file.getFileName());
-                find(name.substring(0, name.length() - JSON.length())).ifPresent(images::add);
-            }
-        } catch (NoSuchFileException | NotDirectoryException e) {
-            // Nothing was imported yet.
+        try {
+            List<Image> images = new ArrayList<>(new Sweep(paths, blobs).images());
+            images.sort(Comparator.comparing(Image::name));
+            images.addFirst(HostImage.of());
+            return images;
         } catch (IOException e) {
-            throw new ImageException(
-                    ImageException.Code.IO,
-                    "the images in " + directory + " could not be listed: " + e.getMessage(),
-                    e);
+            throw unlisted(e);
         }
-        images.sort(Comparator.comparing(Image::name));
-        images.addFirst(HostImage.of());
-        return images;
+    }
+
+    /** All tags, by reference. */
+    public List<ImageTag> tags() {
+        try {
+            return tags.all();
+        } catch (IOException e) {
+            throw unlisted(e);
+        }
     }
 
     /**
-     * Imports a root file system; nothing of it stays when this throws.
+     * Imports a root file system, or an image that another tool saved (an OCI layout as directory or archive, {@code docker save}); nothing of it
+     * stays when this throws.
      *
-     * @param name what it will be called
-     * @param source a directory, or a tar archive (plain or gzip)
+     * @param name what it will be called; of a saved image a reference that will point to it
+     * @param source a directory, or a tar archive (plain, gzip or zstd)
+     * @param config of a root file system; a saved image brings its own, and then this must be {@link ImageConfig#DEFAULT}
      * @throws ImageException with the reason
      */
     public ImportResult importFrom(String name, Path source, ImageConfig config) {
@@ -113,28 +125,88 @@ public final class ImageStore {
 
     /** As above with other limits. */
     public ImportResult importFrom(String name, Path source, ImageConfig config, ImportLimits limits) {
-        checkName(name);
         if (!Files.exists(source)) {
+            checkName(name);
             throw new ImageException(
                     ImageException.Code.NOT_FOUND,
                     "`" + source + "` cannot be imported: there is no such file or directory");
         }
-        try (StoreLock lock = StoreLock.take(directory)) {
-            lock.removeLeftovers();
-            if (find(name).isPresent()) {
-                throw new ImageException(
-                        ImageException.Code.EXISTS,
-                        "there is an image `" + name + "` already; remove it first (tinyvm image rm " + name
-                                + ") or choose another name");
+        return attempt("`" + source + "` could not be imported", () -> {
+            if (ArchiveImport.recognises(source)) {
+                return importSaved(name, source, config, limits);
             }
-            return new Import(directory, name, source, config, limits).run(metadata(name));
+            checkName(name);
+            try (StoreLock lock = StoreLock.take(paths.directory())) {
+                lock.removeLeftovers();
+                requireFree(name, paths.exists(name));
+                return new Import(paths, name, source, config, limits).run();
+            }
+        });
+    }
+
+    private ImportResult importSaved(String name, Path source, ImageConfig config, ImportLimits limits)
+            throws IOException {
+        if (!config.equals(ImageConfig.DEFAULT)) {
+            throw new ImageException(
+                    ImageException.Code.UNSUPPORTED,
+                    "`" + source
+                            + "` is an image with a configuration of its own: leave user, environment, directory and command away, and set them in the descriptor");
+        }
+        Reference reference = reference(name);
+        try (StoreLock lock = StoreLock.take(paths.directory())) {
+            lock.removeLeftovers();
+            lock.openForLayers();
+            requireFree(name, tags.find(reference).filter(tag -> paths.exists(tag.image())).isPresent());
+            return new ArchiveImport(paths, blobs, reference, source, limits, PullProgress.NONE).run();
         }
     }
 
     /**
-     * Removes an image.
+     * Pulls an image from its registry. What is there already is not transferred again: of a current image nothing but the digest of its tag.
      *
-     * @param inUse names that Tiny VMs use
+     * @param reference such as {@code alpine:3.20}
+     * @return the image; the reference points to it from now on
+     * @throws ImageException with the reason; blobs that were transferred are kept for the next try
+     */
+    public PullResult pull(String reference, RegistryOptions options, ImportLimits limits, PullProgress progress) {
+        Reference parsed = reference(reference);
+        return attempt("`" + parsed + "` could not be pulled", () -> {
+            try (StoreLock lock = StoreLock.take(paths.directory());
+                    RegistryClient client = new RegistryClient(options)) {
+                lock.removeLeftovers();
+                lock.openForLayers();
+                return new Pull(paths, blobs, client, parsed, limits, progress).run();
+            }
+        });
+    }
+
+    /**
+     * Sends an image that was pulled, or imported with its layers, to a registry.
+     *
+     * @param name of the image here: a reference, or its own name
+     * @param to what it will be there
+     * @return the digest that pins it there, {@code sha256:…}
+     */
+    public String push(String name, String to, RegistryOptions options, PullProgress progress) {
+        Reference target = reference(to);
+        if (target.digest() != null) {
+            throw new ImageException(
+                    ImageException.Code.INVALID_NAME, "`" + target + "` has a digest; push to a tag, which gives the digest");
+        }
+        Image image = inspect(name);
+        return attempt("`" + target + "` could not be pushed", () -> {
+            try (StoreLock lock = StoreLock.take(paths.directory());
+                    RegistryClient client = new RegistryClient(options)) {
+                lock.removeLeftovers();
+                return new Push(blobs, client, progress).run(image, target).toString();
+            }
+        });
+    }
+
+    /**
+     * Removes an image with the blobs that no other has; of one with several tags only the tag that is given.
+     *
+     * @param inUse images that Tiny VMs use, as their descriptors call them
      * @throws ImageException NOT_FOUND, IN_USE, INVALID_NAME for {@code host}, BUSY, PERMISSION, IO
      */
     public void remove(String name, Collection<String> inUse) {
@@ -142,36 +214,136 @@ public final class ImageStore {
             throw new ImageException(
                     ImageException.Code.INVALID_NAME, "`host` is this machine itself and cannot be removed");
         }
-        inspect(name);
-        if (inUse.contains(name)) {
-            throw new ImageException(
-                    ImageException.Code.IN_USE,
-                    "the image `" + name + "` is used by Tiny VMs; remove those first (tinyvm ps shows them)");
-        }
-        try (StoreLock lock = StoreLock.take(directory)) {
-            try {
+        Image image = inspect(name);
+        attempt("the image `" + name + "` could not be removed", () -> {
+            try (StoreLock lock = StoreLock.take(paths.directory())) {
+                List<ImageTag> pointing =
+                        tags.all().stream().filter(tag -> tag.image().equals(image.name())).toList();
+                Optional<ImageTag> given = References.parse(name).stream()
+                        .flatMap(r -> pointing.stream().filter(tag -> tag.reference().equals(r.canonical())))
+                        .findFirst();
+                if (given.isPresent() && pointing.size() > 1) {
+                    tags.remove(given.get().reference());
+                    return null;
+                }
+                if (Sweep.mayBeUsed(image, Set.copyOf(inUse))) {
+                    throw new ImageException(
+                            ImageException.Code.IN_USE,
+                            "the image `" + name + "` is used by Tiny VMs; remove those first (tinyvm ps shows them)");
+                }
+                Sweep sweep = new Sweep(paths, blobs);
+                Set<Digest> made = image.isOci() ? sweep.blobsOf(image) : Set.of();
                 // The record first: from here on the image does not exist, and what is left of it is a leftover.
-                Files.deleteIfExists(metadata(name));
-            } catch (java.nio.file.AccessDeniedException e) {
-                throw new ImageException(
-                        ImageException.Code.PERMISSION,
-                        "the image `" + name + "` can only be removed by root; try again with sudo",
-                        e);
-            } catch (IOException e) {
-                throw new ImageException(
-                        ImageException.Code.IO, "the image `" + name + "` could not be removed: " + e.getMessage(), e);
+                Files.deleteIfExists(paths.record(image.name()));
+                for (ImageTag tag : pointing) {
+                    tags.remove(tag.reference());
+                }
+                lock.removeLeftovers();
+                sweep.removeBlobs(made);
+                return null;
             }
-            lock.removeLeftovers();
+        });
+    }
+
+    /**
+     * Removes OCI images that no tag points to, and blobs that no image has, also of transfers that broke.
+     *
+     * @param inUse images that Tiny VMs use, as their descriptors call them; what a tag pointed to while they started stays too
+     */
+    public GcResult gc(Collection<String> inUse) {
+        return attempt("unused images could not be removed", () -> {
+            try (StoreLock lock = StoreLock.take(paths.directory())) {
+                return new Sweep(paths, blobs).run(Set.copyOf(inUse), lock);
+            }
+        });
+    }
+
+    private Optional<Image> record(String name) throws IOException {
+        try {
+            return Optional.of(Metadata.read(paths.record(name), name));
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
         }
     }
 
-    private Path metadata(String name) {
-        return directory.resolve(META).resolve(name + JSON);
+    private Optional<Image> pointedTo(String text) throws IOException {
+        Optional<Digest> bare = Digest.parse(text);
+        if (bare.isPresent()) {
+            return byDigest(bare.get());
+        }
+        Optional<Reference> reference = References.parse(text);
+        if (reference.isEmpty()) {
+            return Optional.empty();
+        }
+        Digest digest = reference.get().digest();
+        if (digest != null) {
+            return byDigest(digest);
+        }
+        Optional<ImageTag> tag = tags.find(reference.get());
+        return tag.isPresent() ? record(tag.get().image()) : Optional.empty();
     }
 
-    /** Whether a directory of the store belongs to an image that exists. */
-    static boolean exists(Path directory, String name) {
-        return Files.exists(directory.resolve(META).resolve(name + JSON), LinkOption.NOFOLLOW_LINKS);
+    /** By the manifest's digest, which is its name, else by that of an index. */
+    private Optional<Image> byDigest(Digest digest) throws IOException {
+        Optional<Image> named = record(StorePaths.name(digest));
+        if (named.isPresent()) {
+            return named;
+        }
+        return new Sweep(paths, blobs)
+                .images().stream()
+                        .filter(image -> image.manifests().contains(digest.toString()))
+                        .findFirst();
+    }
+
+    /** As people call them. */
+    private List<String> names() {
+        List<String> names = new ArrayList<>();
+        list().stream().filter(image -> !image.isOci()).map(Image::name).forEach(names::add);
+        tags().stream().map(ImageTag::familiar).forEach(names::add);
+        return names;
+    }
+
+    /** What can go wrong, in this module's words. */
+    private static <T extends @Nullable Object> T attempt(String attempted, Step<T> step) {
+        try {
+            return step.run();
+        } catch (RegistryException e) {
+            throw ImageException.of(e);
+        } catch (AccessDeniedException e) {
+            throw new ImageException(
+                    ImageException.Code.PERMISSION,
+                    attempted + ": only root may (" + e.getFile() + "); try again with sudo",
+                    e);
+        } catch (IOException e) {
+            throw new ImageException(
+                    ImageException.Code.IO,
+                    attempted + ": " + (e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage()),
+                    e);
+        }
+    }
+
+    private ImageException unlisted(IOException e) {
+        return new ImageException(
+                ImageException.Code.IO,
+                "the images in " + paths.directory() + " could not be listed: " + e.getMessage(),
+                e);
+    }
+
+    private static Reference reference(String text) {
+        try {
+            return Reference.parse(text);
+        } catch (RegistryException e) {
+            throw ImageException.of(e);
+        }
+    }
+
+    private static void requireFree(String name, boolean taken) {
+        if (taken) {
+            throw new ImageException(
+                    ImageException.Code.EXISTS,
+                    "there is an image `" + name + "` already; remove it first (tinyvm image rm " + name
+                            + ") or choose another name");
+        }
     }
 
     private static void checkName(String name) {
@@ -180,7 +352,7 @@ public final class ImageStore {
                     ImageException.Code.INVALID_NAME,
                     "`host` is this machine itself; choose another name for the import");
         }
-        if (!NAME.matcher(name).matches() || name.equals("js") || name.endsWith(".js") || name.endsWith(".wasm")) {
+        if (!NAME.matcher(name).matches() || OCI_NAME.matcher(name).matches() || name.equals("js") || name.endsWith(".js") || name.endsWith(".wasm")) {
             throw new ImageException(
                     ImageException.Code.INVALID_NAME,
                     "`"
@@ -188,7 +360,11 @@ public final class ImageStore {
                                     .filter(point -> point >= ' ' && point != 0x7f)
                                     .limit(140)
                                     .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
-                            + "` is not a name for an image; allowed are 1 to 128 characters a-z, 0-9, ., _ and -, a letter or digit first, and not the endings .js and .wasm");
+                            + "` is not a name for an image; allowed are 1 to 128 characters a-z, 0-9, ., _ and -, a letter or digit first, not the endings .js and .wasm, and not sha256- with a digest");
         }
+    }
+
+    private interface Step<T extends @Nullable Object> {
+        T run() throws IOException;
     }
 }

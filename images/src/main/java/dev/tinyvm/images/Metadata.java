@@ -1,13 +1,8 @@
 package dev.tinyvm.images;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -36,24 +31,10 @@ final class Metadata {
         root.set("env", JSON.valueToTree(image.env()));
         root.put("workingDir", image.workingDir());
         root.set("command", JSON.valueToTree(image.command()));
-        Path parent = file.toAbsolutePath().getParent();
-        if (parent == null) {
-            throw new IOException(file + " has no directory");
-        }
-        Path temporary = parent.resolve("." + file.getFileName() + ".new");
-        try (FileChannel channel = FileChannel.open(
-                temporary, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
-            ByteBuffer bytes = ByteBuffer.wrap(JSON.writeValueAsString(root).getBytes(StandardCharsets.UTF_8));
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
-            }
-            channel.force(true);
-        }
-        Files.setPosixFilePermissions(temporary, java.nio.file.attribute.PosixFilePermissions.fromString("rw-r--r--"));
-        Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        try (FileChannel channel = FileChannel.open(parent, StandardOpenOption.READ)) {
-            channel.force(true);
-        }
+        root.set("entrypoint", JSON.valueToTree(image.entrypoint()));
+        root.set("manifests", JSON.valueToTree(image.manifests()));
+        root.set("references", JSON.valueToTree(image.references()));
+        DurableFile.write(file, JSON.writeValueAsString(root));
     }
 
     static Image read(Path file, String name) throws IOException {
@@ -63,8 +44,6 @@ final class Metadata {
             root.required("env")
                     .properties()
                     .forEach(entry -> env.put(entry.getKey(), entry.getValue().asString()));
-            List<String> command = new ArrayList<>();
-            root.required("command").forEach(word -> command.add(word.asString()));
             return new Image(
                     name,
                     root.required("digest").asString(),
@@ -73,9 +52,18 @@ final class Metadata {
                     root.required("defaultUser").asString(),
                     env,
                     root.required("workingDir").asString(),
-                    command);
+                    words(root.required("command")),
+                    words(root.path("entrypoint")),
+                    words(root.path("manifests")),
+                    words(root.path("references")));
         } catch (JacksonException | java.time.DateTimeException e) {
             throw new IOException(file + " is damaged: " + e.getMessage(), e);
         }
+    }
+
+    private static List<String> words(JsonNode node) {
+        List<String> words = new ArrayList<>();
+        node.forEach(word -> words.add(word.asString()));
+        return words;
     }
 }

@@ -53,6 +53,7 @@ final class Posix {
     private static final long RESOLVE_NO_MAGICLINKS = 2;
     private static final long RESOLVE_NO_SYMLINKS = 4;
     private static final long RESOLVE_BENEATH = 8;
+    private static final long RESOLVE_IN_ROOT = 16;
 
     private static final Linker LINKER = Linker.nativeLinker();
     private static final SymbolLookup LIBC = LINKER.defaultLookup();
@@ -66,6 +67,8 @@ final class Posix {
     private static final MethodHandle SYMLINKAT = plain("symlinkat", JAVA_INT, ADDRESS, JAVA_INT, ADDRESS);
     private static final MethodHandle LINKAT =
             plain("linkat", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS, JAVA_INT);
+    private static final MethodHandle RENAMEAT =
+            plain("renameat", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS);
     private static final MethodHandle UNLINKAT = plain("unlinkat", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
     private static final MethodHandle FCHOWNAT =
             plain("fchownat", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, JAVA_INT);
@@ -109,10 +112,19 @@ final class Posix {
 
     /** Opens below a directory; ELOOP for a link anywhere in the name, EXDEV when it leads out. */
     static int openBeneath(int directory, String name, int flags) throws Failure {
+        return openat2(directory, name, flags, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+    }
+
+    /** Opens below a directory as if that were the root: links are followed, absolute ones and {@code ..} too, and none leads out. */
+    static int openInRoot(int directory, String name, int flags) throws Failure {
+        return openat2(directory, name, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+    }
+
+    private static int openat2(int directory, String name, int flags, long resolve) throws Failure {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment how = arena.allocate(24, 8);
             how.set(JAVA_LONG, 0, flags | O_CLOEXEC);
-            how.set(JAVA_LONG, 16, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+            how.set(JAVA_LONG, 16, resolve);
             return (int) call("openat2", arena, SYSCALL, SYS_OPENAT2, directory, path(arena, name), how, 24L);
         }
     }
@@ -133,6 +145,12 @@ final class Posix {
     static void linkat(int fromDirectory, String from, int directory, String name) throws Failure {
         try (Arena arena = Arena.ofConfined()) {
             call("linkat", arena, LINKAT, fromDirectory, path(arena, from), directory, path(arena, name), 0);
+        }
+    }
+
+    static void renameat(int fromDirectory, String from, int directory, String name) throws Failure {
+        try (Arena arena = Arena.ofConfined()) {
+            call("renameat", arena, RENAMEAT, fromDirectory, path(arena, from), directory, path(arena, name));
         }
     }
 

@@ -5,53 +5,68 @@ import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
+import java.util.NavigableSet;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Makes files below one directory from entries that somebody else wrote. Whatever the entries say, nothing outside of the directory is
  * touched: each parent is opened by the kernel with {@code RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS} (openat2(2)), and what is made in it is
  * made by its last name part alone, without following a link. Confined to one thread.
+ *
+ * <p>With layers, links in a parent's name are followed as if the image were the root ({@code RESOLVE_IN_ROOT}), because layers that were made apart say
+ * {@code lib/x} where a lower layer has {@code lib -> usr/lib}; container runtimes do the same. What a layer replaces or whites out is what
+ * the layers below it brought, never its own.
  */
-final class RootfsWriter implements AutoCloseable {
+final class RootfsWriter implements TarSink, AutoCloseable {
     private static final int COPY_BYTES = 1 << 17;
-    private final int root;
+    private final ImageDirectories tree;
     private final ImportLimits limits;
     private final Arena arena = Arena.ofConfined();
     private final MemorySegment buffer = arena.allocate(COPY_BYTES);
     private final byte[] chunk = new byte[COPY_BYTES];
     /** Set at the end, since a read-only directory could not be filled and filling changes its time. */
-    private final Map<String, FileMeta> directories = new LinkedHashMap<>();
-    /** Made because something stands in them; they belong to whoever imports, which is root. */
-    private final Set<String> implied = new HashSet<>(Set.of(""));
+    private final NavigableMap<String, FileMeta> directories = new TreeMap<>();
+    /** Names that the current layer brought and all that they stand in; empty in the first layer, below which there is nothing. */
+    private final Set<String> ofThisLayer = new HashSet<>();
 
-    private String openParentName = "";
-    private int openParent = -1;
+    private int layers;
+
     private long entries;
     private long bytes;
+    private long removedBytes;
 
     /**
      * @param root an open, empty directory that nobody else may enter; stays open
      */
     RootfsWriter(int root, ImportLimits limits) {
-        this.root = root;
+        this.tree = new ImageDirectories(root);
         this.limits = limits;
     }
 
-    /** Bytes of all files so far. */
+    /** Bytes of all files that are there. */
     long bytes() {
-        return bytes;
+        return bytes - removedBytes;
     }
 
-    void directory(String name, FileMeta meta) throws Posix.Failure {
+    /** What comes now stands above what came before. Without any call there are no layers. */
+    void beginLayer() {
+        layers++;
+        tree.followLinks();
+        ofThisLayer.clear();
+    }
+
+    @Override
+    public void directory(String name, FileMeta meta) throws Posix.Failure {
         count(name);
+        remember(name);
         if (!name.isEmpty()) {
-            int parent = parent(name);
+            int parent = tree.parent(name);
             if (!isDirectory(parent, name)) {
                 Posix.mkdirat(parent, EntryName.last(name), 0700);
             }
@@ -59,7 +74,8 @@ final class RootfsWriter implements AutoCloseable {
         directories.put(name, meta);
     }
 
-    void file(String name, FileMeta meta, long size, InputStream content) throws Posix.Failure, IOException {
+    @Override
+    public void file(String name, FileMeta meta, long size, InputStream content) throws Posix.Failure, IOException {
         count(name);
         bytes += size;
         if (bytes > limits.maxBytes() || bytes < 0) {
@@ -68,8 +84,9 @@ final class RootfsWriter implements AutoCloseable {
                     "the image is refused: its files take over " + limits.maxBytes()
                             + " bytes, the most that is allowed");
         }
-        int parent = parent(name);
+        int parent = tree.parent(name);
         makeWay(parent, name);
+        remember(name);
         int file = Posix.openat(
                 parent, EntryName.last(name), Posix.O_WRONLY | Posix.O_CREAT | Posix.O_EXCL | Posix.O_NOFOLLOW, 0600);
         try {
@@ -93,30 +110,30 @@ final class RootfsWriter implements AutoCloseable {
         Posix.touch(parent, EntryName.last(name), meta.modifiedSeconds(), meta.modifiedNanos());
     }
 
-    void symlink(String name, String target, FileMeta meta) throws Posix.Failure {
+    @Override
+    public void symlink(String name, String target, FileMeta meta) throws Posix.Failure {
         count(name);
         if (target.isEmpty() || target.indexOf('\0') >= 0 || target.length() > 4_095) {
             throw EntryName.refused(
                     name, "is a symbolic link whose target is empty, holds a NUL byte, or has over 4,095 bytes");
         }
-        int parent = parent(name);
+        int parent = tree.parent(name);
         makeWay(parent, name);
+        remember(name);
         Posix.symlinkat(target, parent, EntryName.last(name));
         Posix.chown(parent, EntryName.last(name), id(name, meta.uid()), id(name, meta.gid()));
         Posix.touch(parent, EntryName.last(name), meta.modifiedSeconds(), meta.modifiedNanos());
     }
 
-    /**
-     * @param target a name in the image that was made before
-     */
-    void hardLink(String name, String target) throws Posix.Failure {
+    @Override
+    public void hardLink(String name, String target) throws Posix.Failure {
         count(name);
         if (name.equals(target)) {
             throw EntryName.refused(name, "is a hard link to itself");
         }
         int targetParent;
         try {
-            targetParent = open(EntryName.parent(target));
+            targetParent = tree.open(EntryName.parent(target));
         } catch (Posix.Failure e) {
             throw badLink(name, target);
         }
@@ -130,24 +147,52 @@ final class RootfsWriter implements AutoCloseable {
             if (!stat.isFile() && !stat.isLink()) {
                 throw badLink(name, target);
             }
-            int parent = parent(name);
+            int parent = tree.parent(name);
+            Posix.Stat there = existing(parent, name);
+            if (layers > 0 && there != null && there.inode() == stat.inode()) {
+                // The same file by way of a link, such as bin/x and usr/bin/x.
+                remember(name);
+                return;
+            }
             makeWay(parent, name);
+            remember(name);
             Posix.linkat(targetParent, EntryName.last(target), parent, EntryName.last(name));
         } finally {
             Posix.close(targetParent);
         }
     }
 
+    /** Takes away what the layers below brought under a name. */
+    void whiteout(String name) throws Posix.Failure {
+        count(name);
+        int parent = tree.openExisting(EntryName.parent(name));
+        if (parent >= 0) {
+            try {
+                removeLower(parent, name);
+            } finally {
+                Posix.close(parent);
+            }
+        }
+    }
+
+    /** Takes away all that the layers below brought into a directory. */
+    void opaque(String directory) throws Posix.Failure {
+        count(directory);
+        removeLowerChildren(directory);
+    }
+
     /** Sets the directories' owners, modes and times. Nothing may be added after. */
     void finish() throws Posix.Failure {
-        implied.removeAll(directories.keySet());
-        Set<String> all = new HashSet<>(implied);
+        tree.implied().removeAll(directories.keySet());
+        NavigableSet<String> all = new TreeSet<>(tree.implied());
         all.addAll(directories.keySet());
-        List<String> deepestFirst = new ArrayList<>(all);
-        deepestFirst.sort(Comparator.reverseOrder());
-        for (String name : deepestFirst) {
+        for (String name : all.descendingSet()) {
             FileMeta meta = directories.get(name);
-            int directory = open(name);
+            int directory = layers == 0 ? tree.open(name) : tree.openExisting(name);
+            if (directory < 0) {
+                // A later layer removed it by another of its names.
+                continue;
+            }
             try {
                 if (meta == null) {
                     Posix.fchmod(directory, 0755);
@@ -165,20 +210,14 @@ final class RootfsWriter implements AutoCloseable {
     @Override
     public void close() {
         try {
-            if (openParent >= 0) {
-                Posix.close(openParent);
-            }
-        } catch (Posix.Failure e) {
-            throw new ImageException(
-                    ImageException.Code.IO, "a directory of the image could not be closed: " + e.getMessage(), e);
+            tree.close();
         } finally {
-            openParent = -1;
             arena.close();
         }
     }
 
-    /** Counts what an archive holds but an image does not get. */
-    void count(String name) {
+    @Override
+    public void count(String name) {
         if (++entries > limits.maxEntries()) {
             throw new ImageException(
                     ImageException.Code.TOO_LARGE,
@@ -209,96 +248,94 @@ final class RootfsWriter implements AutoCloseable {
         return id;
     }
 
-    /** Removes what stands at the name already, as a later entry replaces an earlier one; a directory is never replaced. */
+    /** Removes what stands at the name already, as a later entry replaces an earlier one; a directory of the same layer is never replaced. */
     private void makeWay(int parent, String name) throws Posix.Failure {
         if (name.isEmpty()) {
             throw EntryName.refused("./", "is the image's root and must be a directory");
         }
+        Posix.Stat stat = existing(parent, name);
+        if (stat == null) {
+            return;
+        }
+        if (!stat.isDirectory()) {
+            unlink(parent, name, stat);
+            return;
+        }
+        if (layers < 2 || ofThisLayer.contains(name)) {
+            throw EntryName.refused(name, "stands in the archive twice, once as a directory");
+        }
+        removedBytes += DeleteTree.delete(parent, EntryName.last(name));
+        forget(name);
+    }
+
+    private void unlink(int parent, String name, Posix.Stat stat) throws Posix.Failure {
+        Posix.unlinkat(parent, EntryName.last(name), 0);
+        removedBytes += stat.isFile() && stat.links() == 1 ? stat.size() : 0;
+    }
+
+    private static Posix.@Nullable Stat existing(int parent, String name) throws Posix.Failure {
         try {
-            if (Posix.stat(parent, EntryName.last(name)).isDirectory()) {
-                throw EntryName.refused(name, "stands in the archive twice, once as a directory");
-            }
+            return Posix.stat(parent, EntryName.last(name));
         } catch (Posix.Failure e) {
             if (e.errno() == Posix.ENOENT) {
-                return;
+                return null;
             }
             throw e;
         }
-        Posix.unlinkat(parent, EntryName.last(name), 0);
+    }
+
+    private void removeLower(int parent, String name) throws Posix.Failure {
+        Posix.Stat stat = existing(parent, name);
+        if (stat == null) {
+            return;
+        }
+        if (ofThisLayer.contains(name)) {
+            if (stat.isDirectory()) {
+                removeLowerChildren(name);
+            }
+            return;
+        }
+        removedBytes += DeleteTree.delete(parent, EntryName.last(name));
+        forget(name);
+        tree.closeParent();
+    }
+
+    private void removeLowerChildren(String directory) throws Posix.Failure {
+        int opened = tree.openExisting(directory);
+        if (opened < 0) {
+            return;
+        }
+        try {
+            for (String child : Posix.names(opened)) {
+                removeLower(opened, directory.isEmpty() ? child : directory + "/" + child);
+            }
+        } finally {
+            Posix.close(opened);
+        }
+    }
+
+    /** What was to be set on directories that are gone. */
+    private void forget(String name) {
+        directories.remove(name);
+        tree.implied().remove(name);
+        // '0' follows '/': all names below.
+        directories.subMap(name + "/", name + "0").clear();
+        tree.implied().subSet(name + "/", name + "0").clear();
+    }
+
+    private void remember(String name) {
+        if (layers >= 2) {
+            for (String at = name; ofThisLayer.add(at) && !at.isEmpty(); at = EntryName.parent(at)) {}
+        }
     }
 
     /** Whether a directory stands there; anything else that does is removed. */
     private boolean isDirectory(int parent, String name) throws Posix.Failure {
-        try {
-            if (Posix.stat(parent, EntryName.last(name)).isDirectory()) {
-                return true;
-            }
-        } catch (Posix.Failure e) {
-            if (e.errno() == Posix.ENOENT) {
-                return false;
-            }
-            throw e;
+        Posix.Stat stat = existing(parent, name);
+        if (stat != null && !stat.isDirectory()) {
+            unlink(parent, name, stat);
         }
-        Posix.unlinkat(parent, EntryName.last(name), 0);
-        return false;
-    }
-
-    /** The open directory that a name stands in, made when no entry made it; owned by this object. */
-    private int parent(String name) throws Posix.Failure {
-        String wanted = EntryName.parent(name);
-        if (openParent >= 0 && wanted.equals(openParentName)) {
-            return openParent;
-        }
-        int opened;
-        try {
-            opened = open(wanted);
-        } catch (Posix.Failure e) {
-            if (e.errno() != Posix.ENOENT) {
-                throw throughLink(name, e);
-            }
-            makeParents(name, wanted);
-            opened = open(wanted);
-        }
-        if (openParent >= 0) {
-            Posix.close(openParent);
-        }
-        openParent = opened;
-        openParentName = wanted;
-        return opened;
-    }
-
-    private void makeParents(String name, String directory) throws Posix.Failure {
-        for (int slash = directory.indexOf('/'); ; slash = directory.indexOf('/', slash + 1)) {
-            String prefix = slash < 0 ? directory : directory.substring(0, slash);
-            try {
-                int above = open(EntryName.parent(prefix));
-                try {
-                    Posix.mkdirat(above, EntryName.last(prefix), 0700);
-                    implied.add(prefix);
-                } finally {
-                    Posix.close(above);
-                }
-            } catch (Posix.Failure e) {
-                if (e.errno() != Posix.EEXIST) {
-                    throw throughLink(name, e);
-                }
-            }
-            if (slash < 0) {
-                return;
-            }
-        }
-    }
-
-    private int open(String directory) throws Posix.Failure {
-        return Posix.openBeneath(root, directory.isEmpty() ? "." : directory, Posix.O_RDONLY | Posix.O_DIRECTORY);
-    }
-
-    private static Posix.Failure throughLink(String name, Posix.Failure failure) {
-        return switch (failure.errno()) {
-            case Posix.ELOOP, Posix.ENOTDIR, Posix.EXDEV ->
-                throw EntryName.refused(name, "stands below something that is a link or a file, not a directory");
-            default -> failure;
-        };
+        return stat != null && stat.isDirectory();
     }
 
     private static ImageException badLink(String name, String target) {

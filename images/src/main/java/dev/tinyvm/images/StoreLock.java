@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -56,6 +55,12 @@ final class StoreLock implements AutoCloseable {
         }
     }
 
+    /** Makes what OCI images need besides. */
+    void openForLayers() throws IOException {
+        open(directory.resolve(".tags"));
+        new BlobStore(directory.resolve(".blobs")).prepare();
+    }
+
     private static @org.jspecify.annotations.Nullable FileLock tryLock(FileChannel channel) throws IOException {
         try {
             return channel.tryLock();
@@ -69,13 +74,13 @@ final class StoreLock implements AutoCloseable {
         try {
             int store = Posix.openat(
                     Posix.AT_FDCWD,
-                    new String(directory.toString().getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1),
+                    StorePaths.bytes(directory),
                     Posix.O_RDONLY | Posix.O_DIRECTORY,
                     0);
             try {
                 for (String name : Posix.names(store)) {
-                    boolean own = name.equals(".meta") || name.equals(".lock");
-                    if (!own && (name.startsWith(".") || !ImageStore.exists(directory, name))) {
+                    boolean own = StorePaths.OWN.contains(name);
+                    if (!own && (name.startsWith(".") || !new StorePaths(directory).exists(name))) {
                         DeleteTree.delete(store, name);
                     }
                 }
@@ -83,7 +88,7 @@ final class StoreLock implements AutoCloseable {
                 Posix.close(store);
             }
         } catch (Posix.Failure e) {
-            throw Import.failure("leftovers in " + directory + " could not be removed", e);
+            throw Installation.failure("leftovers in " + directory + " could not be removed", e);
         }
     }
 

@@ -12,7 +12,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads a tar archive (POSIX.1-2001 pax, ustar, GNU with long names) into a {@link RootfsWriter}; the format is that of
+ * Reads a tar archive (POSIX.1-2001 pax, ustar, GNU with long names) into a {@link TarSink}; the format is that of
  * {@code https://pubs.opengroup.org/onlinepubs/9799919799/utilities/pax.html} and tar(5).
  *
  * <p>Its own reader because names and extended attributes are bytes here: a library that decodes them as text loses
@@ -26,16 +26,16 @@ final class TarReader {
     private static final String XATTR_PREFIX = "SCHILY.xattr.";
 
     private final InputStream in;
-    private final RootfsWriter writer;
+    private final TarSink sink;
     private final List<String> leftOut = new ArrayList<>();
     private final byte[] block = new byte[BLOCK];
     private Map<String, byte[]> pax = Map.of();
     private @Nullable String longName;
     private @Nullable String longLink;
 
-    private TarReader(InputStream in, RootfsWriter writer) {
+    private TarReader(InputStream in, TarSink sink) {
         this.in = in;
-        this.writer = writer;
+        this.sink = sink;
     }
 
     /**
@@ -43,8 +43,8 @@ final class TarReader {
      *
      * @return names that were left out: device nodes in {@code dev/}, fifos
      */
-    static List<String> read(InputStream in, RootfsWriter writer) throws IOException, Posix.Failure {
-        TarReader reader = new TarReader(in, writer);
+    static List<String> read(InputStream in, TarSink sink) throws IOException, Posix.Failure {
+        TarReader reader = new TarReader(in, sink);
         while (reader.entry()) {}
         in.transferTo(java.io.OutputStream.nullOutputStream());
         return reader.leftOut;
@@ -98,24 +98,24 @@ final class TarReader {
                 if (name.isEmpty()) {
                     throw EntryName.refused("./", "is the image's root and must be a directory");
                 }
-                writer.file(name, meta(), size, in);
+                sink.file(name, meta(), size, in);
                 skip(padding(size));
                 return;
             }
-            case '1' -> writer.hardLink(name, EntryName.clean(link));
-            case '2' -> writer.symlink(name, link, meta());
-            case '5' -> writer.directory(name, meta());
+            case '1' -> sink.hardLink(name, EntryName.clean(link));
+            case '2' -> sink.symlink(name, link, meta());
+            case '5' -> sink.directory(name, meta());
             case '3', '4' -> {
                 if (!name.startsWith("dev/")) {
                     throw EntryName.refused(
                             name,
                             "is a device node; a Tiny VM gets no device but those in its own /dev, remove it from the image");
                 }
-                writer.count(name);
+                sink.count(name);
                 leftOut.add(name);
             }
             case '6' -> {
-                writer.count(name);
+                sink.count(name);
                 leftOut.add(name);
             }
             default ->

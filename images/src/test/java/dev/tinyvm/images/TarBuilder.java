@@ -29,6 +29,10 @@ final class TarBuilder {
         return header('0', name, "", bytes.length, mode).raw(bytes).pad();
     }
 
+    TarBuilder bytes(String name, byte[] bytes) {
+        return header('0', name, "", bytes.length, 0644).raw(bytes).pad();
+    }
+
     TarBuilder symlink(String name, String target) {
         return header('2', name, target, 0, 0777);
     }

@@ -39,13 +39,17 @@ class TarImportTest extends ArchiveFixture {
     }
 
     @Test
-    void gzipIsTheSameImage() throws IOException {
+    void gzipAndZstdAreTheSameImage() throws IOException {
         byte[] tar =
                 builder().directory("bin/").file("bin/a", "a".repeat(5_000)).end();
         String plain = store.importFrom("plain", write(tar), ImageConfig.DEFAULT)
                 .image()
                 .digest();
         assertThat(store.importFrom("gzip", write(gzip(tar)), ImageConfig.DEFAULT)
+                        .image()
+                        .digest())
+                .isEqualTo(plain);
+        assertThat(store.importFrom("zstd", write(com.github.luben.zstd.Zstd.compress(tar)), ImageConfig.DEFAULT)
                         .image()
                         .digest())
                 .isEqualTo(plain);

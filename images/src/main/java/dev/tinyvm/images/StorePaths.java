@@ -1,0 +1,55 @@
+package dev.tinyvm.images;
+
+import dev.tinyvm.images.registry.Digest;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.Set;
+
+/**
+ * Where things are in a store.
+ *
+ * @param directory absolute
+ */
+record StorePaths(Path directory) {
+    /** What is no image and no leftover. */
+    static final Set<String> OWN = Set.of(".meta", ".tags", ".blobs", ".lock");
+
+    static final String JSON = ".json";
+
+    Path records() {
+        return directory.resolve(".meta");
+    }
+
+    Path record(String name) {
+        return records().resolve(name + JSON);
+    }
+
+    /** Whether an image is there. */
+    boolean exists(String name) {
+        return Files.exists(record(name), LinkOption.NOFOLLOW_LINKS);
+    }
+
+    Path tags() {
+        return directory.resolve(".tags");
+    }
+
+    Path blobs() {
+        return directory.resolve(".blobs");
+    }
+
+    Path image(String name) {
+        return directory.resolve(name);
+    }
+
+    /** The directory's name of an OCI image. */
+    static String name(Digest manifest) {
+        return "sha256-" + manifest.hex();
+    }
+
+    /** As system calls take it: one character a byte. */
+    static String bytes(Path path) {
+        return new String(path.toString().getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1);
+    }
+}

@@ -1,0 +1,134 @@
+package dev.tinyvm.images;
+
+import dev.tinyvm.images.registry.Digest;
+import dev.tinyvm.images.registry.RegistryClient;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * Finds out what refers to what, and removes what nothing does. An image stays while a tag points to it, a Tiny VM may use it, or it was imported
+ * as plain files under a name of its own; a blob stays while an image that stays has it. The store's lock is held.
+ */
+final class Sweep {
+    private final StorePaths paths;
+    private final BlobStore blobs;
+    private final Tags tags;
+
+    Sweep(StorePaths paths, BlobStore blobs) {
+        this.paths = paths;
+        this.blobs = blobs;
+        this.tags = new Tags(paths.tags());
+    }
+
+    /**
+     * Whether a Tiny VM may use an image: by its name, by a digest of it, or by a reference that pointed to it at some time, since a
+     * tag that moved does not move those who run.
+     *
+     * @param inUse images as descriptors call them, or as engines do
+     */
+    static boolean mayBeUsed(Image image, Set<String> inUse) {
+        if (inUse.contains(image.name())) {
+            return true;
+        }
+        return inUse.stream()
+                .flatMap(used -> References.parse(used).stream())
+                .anyMatch(used -> used.digest() != null
+                        ? image.manifests().contains(used.digest().toString())
+                        : image.references().contains(used.canonical()));
+    }
+
+    /** Removes images that nothing refers to, and blobs that no image has; records first. */
+    GcResult run(Set<String> inUse, StoreLock lock) throws IOException {
+        Set<String> tagged = tags.all().stream().map(ImageTag::image).collect(Collectors.toSet());
+        List<String> removed = new ArrayList<>();
+        List<Image> kept = new ArrayList<>();
+        long freed = 0;
+        for (Image image : images()) {
+            if (!image.isOci() || tagged.contains(image.name()) || mayBeUsed(image, inUse)) {
+                kept.add(image);
+            } else {
+                Files.delete(paths.record(image.name()));
+                removed.add(image.name());
+                freed += image.sizeBytes();
+            }
+        }
+        for (ImageTag tag : tags.all()) {
+            if (!paths.exists(tag.image())) {
+                tags.remove(tag.reference());
+            }
+        }
+        lock.removeLeftovers();
+        Set<Digest> needed = new HashSet<>();
+        for (Image image : kept) {
+            needed.addAll(blobsOf(image));
+        }
+        int count = 0;
+        for (Digest digest : blobs.all()) {
+            if (!needed.contains(digest)) {
+                freed += blobs.remove(digest);
+                count++;
+            }
+        }
+        return new GcResult(removed, count, freed + blobs.removePartials());
+    }
+
+    /** After an image's record is gone: those of its blobs that no other image has. */
+    void removeBlobs(Set<Digest> ofRemoved) throws IOException {
+        Set<Digest> rest = new HashSet<>(ofRemoved);
+        for (Image image : images()) {
+            rest.removeAll(blobsOf(image));
+        }
+        for (Digest digest : rest) {
+            blobs.remove(digest);
+        }
+    }
+
+    /** What an image was made of, as far as its manifest is stored. */
+    Set<Digest> blobsOf(Image image) throws IOException {
+        Set<Digest> all = new HashSet<>();
+        for (String text : image.manifests()) {
+            Digest digest = Digest.parse(text).orElse(null);
+            if (digest == null || !blobs.has(digest)) {
+                continue;
+            }
+            all.add(digest);
+            JsonNode root = OciJson.parse(blobs.read(digest, RegistryClient.MAX_MANIFEST_BYTES), text);
+            if (!OciJson.isIndex(root, "")) {
+                OciJson.Manifest manifest = OciJson.manifest(root, text);
+                all.add(manifest.config().digest());
+                manifest.layers().forEach(layer -> all.add(layer.digest()));
+            }
+        }
+        return all;
+    }
+
+    /** All that are stored. */
+    List<Image> images() throws IOException {
+        List<Image> images = new ArrayList<>();
+        try (DirectoryStream<Path> files =
+                Files.newDirectoryStream(paths.records(), "[a-z0-9]*" + StorePaths.JSON)) {
+            for (Path file : files) {
+                String name = String.valueOf(file.getFileName());
+                String bare = name.substring(0, name.length() - StorePaths.JSON.length());
+                try {
+                    images.add(Metadata.read(file, bare));
+                } catch (NoSuchFileException e) {
+                    // Removed while this reads, which needs no lock.
+                }
+            }
+        } catch (NoSuchFileException | NotDirectoryException e) {
+            return List.of();
+        }
+        return images;
+    }
+}
