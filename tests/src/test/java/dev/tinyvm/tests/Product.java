@@ -139,18 +139,17 @@ final class Product implements AutoCloseable {
         }
     }
 
+    /** Stops the manager and its Tiny VMs, and removes the data. */
     @Override
-    public void close() throws IOException, InterruptedException {
-        Shell.run(
-                        Repository.ROOT,
-                        Map.of("TINYVM_URL", url, "TINYVM_API_KEY", key()),
-                        "",
-                        "./tinyvm",
-                        "down",
-                        "--data",
-                        data.toString())
-                .expectSuccess();
-        Shell.run(Path.of("/"), "rm", "-rf", data.toString()).expectSuccess();
+    public void close() throws IOException {
+        try {
+            Shell.run(Repository.ROOT, environment(), "", "./tinyvm", "--data", data.toString(), "down")
+                    .expectSuccess();
+            Shell.run(Path.of("/"), "rm", "-rf", data.toString()).expectSuccess();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while the manager went down", e);
+        }
     }
 
     private String key() throws IOException {
