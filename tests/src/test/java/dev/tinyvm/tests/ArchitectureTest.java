@@ -63,14 +63,15 @@ class ArchitectureTest {
     void everyRoomUsesOnlyTheRoomsBelowIt() {
         Set<String> wrong = new TreeSet<>();
         for (JavaClass type : classes) {
-            if (room(type) == null || room(type).equals("tests")) {
+            String own = room(type);
+            if (own.isEmpty() || own.equals("tests")) {
                 continue;
             }
-            Set<String> allowed = ARROWS.get(room(type));
-            assertThat(allowed).as("arrows of %s", type.getPackageName()).isNotNull();
+            assertThat(ARROWS).as("arrows of %s", type.getPackageName()).containsKey(own);
+            Set<String> allowed = ARROWS.getOrDefault(own, Set.of());
             type.getDirectDependenciesFromSelf().forEach(dependency -> {
                 String target = room(dependency.getTargetClass());
-                if (target != null && !target.equals(room(type)) && !allowed.contains(target)) {
+                if (!target.isEmpty() && !target.equals(own) && !allowed.contains(target)) {
                     wrong.add(type.getName() + " uses "
                             + dependency.getTargetClass().getName());
                 }
@@ -83,7 +84,7 @@ class ArchitectureTest {
     void everyModuleIsARoomOfTheMap() {
         assertThat(classes.stream()
                         .map(ArchitectureTest::room)
-                        .filter(r -> r != null && !r.equals("tests"))
+                        .filter(r -> !r.isEmpty() && !r.equals("tests"))
                         .collect(Collectors.toSet()))
                 .containsExactlyInAnyOrderElementsOf(ARROWS.keySet());
     }
@@ -162,10 +163,11 @@ class ArchitectureTest {
         }
     }
 
-    private static @org.jspecify.annotations.Nullable String room(JavaClass type) {
+    /** Empty for a class that is not ours. */
+    private static String room(JavaClass type) {
         String name = type.getPackageName();
         if (!name.startsWith("dev.tinyvm.")) {
-            return null;
+            return "";
         }
         String rest = name.substring("dev.tinyvm.".length());
         if (rest.equals("engine.container") || rest.startsWith("engine.container.")) {
