@@ -55,10 +55,18 @@ static int spin(void) {
     for (uint32_t i = 0;; i++) sink = i;
 }
 
-__attribute__((noinline)) static int recurse(int depth) {
-    if (depth < 0) return 0;
-    volatile int here[4] = {depth, depth + 1, depth + 2, depth + 3};
-    return recurse(depth + 1) + here[depth & 3];
+/* Through a pointer that the compiler cannot follow, so that it stays a recursion; nothing of it lies in linear memory. */
+static int (*volatile again)(int);
+
+static int recurse(int depth) {
+    return depth < 0 ? 0 : again(depth + 1) * 3 + (int)sink;
+}
+
+/* Here each frame takes linear memory, which ends first. */
+static int recurse_wide(int depth) {
+    volatile int here[64];
+    here[depth & 63] = depth;
+    return depth < 0 ? 0 : again(depth + 1) + here[depth & 63];
 }
 
 static int bomb(void) {
@@ -69,6 +77,7 @@ static int bomb(void) {
             return 1;
         }
         memset(block, 1, 1 << 20);
+        sink += (uint32_t)*(volatile char *)block;
     }
 }
 
@@ -251,7 +260,8 @@ int main(int argc, char **argv) {
         return spin();
     }
     if (strcmp(name, "spin") == 0) return spin();
-    if (strcmp(name, "recurse") == 0) return recurse(0);
+    if (strcmp(name, "recurse") == 0) return (again = recurse)(0);
+    if (strcmp(name, "recurse-wide") == 0) return (again = recurse_wide)(0);
     if (strcmp(name, "bomb") == 0) return bomb();
     if (strcmp(name, "work") == 0) return work(atol(first));
     if (strcmp(name, "trap") == 0) __builtin_trap();

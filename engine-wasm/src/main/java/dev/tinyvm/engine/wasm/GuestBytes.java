@@ -64,7 +64,15 @@ final class GuestBytes {
             }
             while (left > 0) {
                 int length = Math.min(left, PART_BYTES);
-                int moved = part.move(at, length);
+                int moved;
+                try {
+                    moved = part.move(at, length);
+                } catch (GuestFileException e) {
+                    if (done > 0) {
+                        return done;
+                    }
+                    throw e;
+                }
                 done += moved;
                 if (moved < length) {
                     return done;
