@@ -112,7 +112,7 @@ class PullTest extends ArchiveFixture {
     @Test
     void aBrokenTransferGoesOnWhereItEnded() {
         String path = "/v2/team/app/blobs/" + Digest.of(big);
-        registry.then(path, registry.cutAfter(100_000), registry.cutAfter(50_000));
+        registry.then(path, cut(100_000), cut(50_000));
         PullResult result = pull();
         assertThat(registry.requests)
                 .contains("GET " + path, "GET " + path + " bytes=100000-", "GET " + path + " bytes=150000-");
@@ -122,13 +122,14 @@ class PullTest extends ArchiveFixture {
     @Test
     void aFailedPullIsContinuedByTheNext() throws IOException {
         String path = "/v2/team/app/blobs/" + Digest.of(big);
-        registry.then(path, registry.cutAfter(100_000));
-        for (int i = 0; i < 4; i++) {
-            registry.then(path, registry.cutAfter(0));
+        registry.then(path, cut(100_000));
+        for (int i = 0; i < 40; i++) {
+            registry.then(path, ScriptedRegistry.status(500));
         }
         assertThat(failure().code()).isEqualTo(ImageException.Code.UNREACHABLE);
-        assertThat(Files.size(store.directory().resolve(".blobs/partial/" + Digest.of(big).hex())))
+        assertThat(Files.size(partial()))
                 .isEqualTo(100_000);
+        registry.heal();
         registry.requests.clear();
         pull();
         assertThat(registry.requests).contains("GET " + path + " bytes=100000-");
@@ -136,9 +137,8 @@ class PullTest extends ArchiveFixture {
 
     @Test
     void aDamagedBeginningIsTransferredAgain() throws IOException {
-        Path partial = store.directory().resolve(".blobs/partial/" + Digest.of(big).hex());
-        Files.createDirectories(partial.getParent());
-        Files.write(partial, new byte[1_000]);
+        Files.createDirectories(store.directory().resolve(".blobs/partial"));
+        Files.write(partial(), new byte[1_000]);
         pull();
         assertThat(registry.count("GET /v2/team/app/blobs/" + Digest.of(big))).isEqualTo(2);
     }
@@ -146,7 +146,7 @@ class PullTest extends ArchiveFixture {
     @Test
     void aRegistryThatIgnoresRangesStillServes() {
         String path = "/v2/team/app/blobs/" + Digest.of(big);
-        registry.then(path, registry.cutAfter(100_000), exchange -> {
+        registry.then(path, cut(100_000), exchange -> {
             exchange.sendResponseHeaders(200, big.length);
             exchange.getResponseBody().write(big);
             exchange.close();
@@ -158,7 +158,7 @@ class PullTest extends ArchiveFixture {
     @Test
     void aRangeThatCannotBeAnsweredStartsAgain() {
         String path = "/v2/team/app/blobs/" + Digest.of(big);
-        registry.then(path, registry.cutAfter(100_000), ScriptedRegistry.status(416));
+        registry.then(path, cut(100_000), ScriptedRegistry.status(416));
         assertThat(pull().upToDate()).isFalse();
     }
 
@@ -190,7 +190,7 @@ class PullTest extends ArchiveFixture {
         wrong[700] ^= 1;
         registry.replace("/v2/team/app/blobs/" + Digest.of(big), wrong);
         assertThat(failure().code()).isEqualTo(ImageException.Code.DIGEST_MISMATCH);
-        assertThat(store.directory().resolve(".blobs/partial/" + Digest.of(big).hex())).doesNotExist();
+        assertThat(partial()).doesNotExist();
         assertThat(store.directory().resolve(".blobs/sha256/" + Digest.of(big).hex())).doesNotExist();
         assertThat(store.list()).hasSize(1);
         assertThat(store.tags()).isEmpty();
@@ -349,6 +349,14 @@ class PullTest extends ArchiveFixture {
         for (int i = 0; i < 50; i++) {
             registry.then("*", guard);
         }
+    }
+
+    private Path partial() {
+        return store.directory().resolve(".blobs/partial/" + Digest.of(big).hex());
+    }
+
+    private ScriptedRegistry.Fault cut(int bytes) {
+        return registry.cutAfter(bytes, partial());
     }
 
     private PullResult pull() {

@@ -10,7 +10,10 @@ import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Deque;
@@ -93,8 +96,16 @@ final class ScriptedRegistry implements AutoCloseable {
         };
     }
 
-    /** Sends the beginning of what was asked for and hangs up. */
-    Fault cutAfter(int bytes) {
+    /** From now on it behaves. */
+    void heal() {
+        faults.clear();
+    }
+
+    /**
+     * Sends the beginning of what was asked for, waits until the client has it, and hangs up: what a client has not read when a connection
+     * breaks may be lost.
+     */
+    Fault cutAfter(int bytes, Path partial) {
         return exchange -> {
             byte[] body = body(exchange);
             int from = from(exchange);
@@ -104,8 +115,16 @@ final class ScriptedRegistry implements AutoCloseable {
             }
             exchange.sendResponseHeaders(from > 0 ? 206 : 200, body.length - from);
             OutputStream out = exchange.getResponseBody();
-            out.write(body, from, Math.min(bytes, body.length - from));
+            out.write(body, from, bytes);
             out.flush();
+            try {
+                Instant end = Instant.now().plusSeconds(60);
+                while ((Files.notExists(partial) || Files.size(partial) < from + bytes) && Instant.now().isBefore(end)) {
+                    Thread.sleep(2);
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
             exchange.close();
             return true;
         };

@@ -146,7 +146,7 @@ public final class DockerConfig implements Credentials.Source {
         String program = "docker-credential-" + helper;
         try {
             ProcessBuilder builder =
-                    new ProcessBuilder(program, "get").redirectError(ProcessBuilder.Redirect.DISCARD);
+                    new ProcessBuilder(onPath(program), "get").redirectError(ProcessBuilder.Redirect.DISCARD);
             builder.environment().clear();
             builder.environment().putAll(environment);
             Process process = builder.start();
@@ -162,6 +162,16 @@ public final class DockerConfig implements Credentials.Source {
                             + ", which could not be run (is it installed, and on the PATH?)",
                     e);
         }
+    }
+
+    /** In the environment that was given, which need not be this process' own. */
+    private String onPath(String program) {
+        for (String directory : environment.getOrDefault("PATH", "/usr/local/bin:/usr/bin:/bin").split(":")) {
+            if (directory.startsWith("/") && Files.isExecutable(Path.of(directory, program))) {
+                return Path.of(directory, program).toString();
+            }
+        }
+        return program;
     }
 
     private static Credentials answer(Process process, String program, String key) throws IOException {

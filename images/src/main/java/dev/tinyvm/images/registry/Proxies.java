@@ -7,7 +7,6 @@ import java.net.ProxySelector;
 import java.net.SocketAddress;
 import java.net.URI;
 import java.net.URLDecoder;
-import java.net.http.HttpClient;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
@@ -20,6 +19,14 @@ import org.jspecify.annotations.Nullable;
  * machine itself is never asked through a proxy.
  */
 final class Proxies extends ProxySelector {
+    static {
+        // By default the JDK tells no password to a proxy when it asks for a tunnel. It reads this when the first client is made, so it is set
+        // as early as this module can.
+        if (System.getProperty("jdk.http.auth.tunneling.disabledSchemes") == null) {
+            System.setProperty("jdk.http.auth.tunneling.disabledSchemes", "");
+        }
+    }
+
     private final @Nullable URI forHttp;
     private final @Nullable URI forHttps;
     private final List<String> without;
@@ -36,15 +43,6 @@ final class Proxies extends ProxySelector {
                 address(environment, "http_proxy"),
                 address(environment, "https_proxy"),
                 List.of(value(environment, "no_proxy").toLowerCase(Locale.ROOT).split("[,\\s]+")));
-    }
-
-    /** Lets a client use them. */
-    void applyTo(HttpClient.Builder client) {
-        client.proxy(this);
-        if (hasUser(forHttp) || hasUser(forHttps)) {
-            // The JDK tells no password to an HTTPS proxy unless this is set before its first client is made.
-            System.setProperty("jdk.http.auth.tunneling.disabledSchemes", "");
-        }
     }
 
     /**
@@ -131,9 +129,5 @@ final class Proxies extends ProxySelector {
     private static String value(Map<String, String> environment, String name) {
         String lower = environment.getOrDefault(name, "");
         return lower.isEmpty() ? environment.getOrDefault(name.toUpperCase(Locale.ROOT), "") : lower;
-    }
-
-    private static boolean hasUser(@Nullable URI proxy) {
-        return proxy != null && proxy.getRawUserInfo() != null;
     }
 }

@@ -54,10 +54,7 @@ public record Reference(String registry, String repository, @Nullable String tag
         }
         int slash = rest.indexOf('/');
         String first = slash < 0 ? "" : rest.substring(0, slash);
-        boolean named = first.indexOf('.') >= 0
-                || first.indexOf(':') >= 0
-                || first.equals("localhost")
-                || !first.equals(first.toLowerCase(Locale.ROOT));
+        boolean named = first.indexOf('.') >= 0 || first.indexOf(':') >= 0 || first.equals("localhost");
         String registry = named ? first.toLowerCase(Locale.ROOT) : DEFAULT_REGISTRY;
         String repository = named ? rest.substring(slash + 1) : rest;
         if (registry.equals("index.docker.io") || registry.equals("registry-1.docker.io")) {

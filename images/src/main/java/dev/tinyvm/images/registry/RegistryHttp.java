@@ -70,12 +70,12 @@ final class RegistryHttp implements AutoCloseable {
     RegistryHttp(RegistryOptions options) {
         this.options = options;
         this.proxies = Proxies.of(options.environment());
-        HttpClient.Builder builder = HttpClient.newBuilder()
+        this.client = HttpClient.newBuilder()
+                .proxy(proxies)
                 .connectTimeout(CONNECT_LIMIT)
                 .followRedirects(HttpClient.Redirect.NEVER)
-                .version(HttpClient.Version.HTTP_1_1);
-        proxies.applyTo(builder);
-        this.client = builder.build();
+                .version(HttpClient.Version.HTTP_1_1)
+                .build();
         this.tokens = new Tokens(options.credentials(), request -> once(request, ANSWER_LIMIT));
     }
 
