@@ -1,8 +1,8 @@
 package dev.tinyvm.app;
 
-import dev.tinyvm.e2b.E2bDoor;
 import dev.tinyvm.e2b.E2bSettings;
 import dev.tinyvm.e2b.TokenKey;
+import dev.tinyvm.e2b.door.E2bDoor;
 import dev.tinyvm.engine.Engine;
 import dev.tinyvm.engine.EngineKind;
 import dev.tinyvm.engine.container.ContainerEngine;

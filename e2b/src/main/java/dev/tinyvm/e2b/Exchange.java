@@ -224,7 +224,7 @@ public final class Exchange {
     }
 
     /** The action has returned. */
-    void finish() throws IOException {
+    public void finish() throws IOException {
         if (stream != null) {
             stream.close();
             callback.succeeded();
@@ -234,7 +234,7 @@ public final class Exchange {
     }
 
     /** The action has thrown. */
-    void fail(Throwable failure) {
+    public void fail(Throwable failure) {
         if (stream != null || response.isCommitted()) {
             // Half an answer is out: only a broken connection can say that the rest will not come.
             callback.failed(failure);

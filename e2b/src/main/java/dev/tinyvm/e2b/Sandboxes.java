@@ -296,7 +296,7 @@ public final class Sandboxes {
         return pause ? Deadline.Action.PAUSE : Deadline.Action.REMOVE;
     }
 
-    static String shortId(String id) {
+    public static String shortId(String id) {
         int dash = id.indexOf('-');
         return dash < 0 ? id : id.substring(0, dash);
     }

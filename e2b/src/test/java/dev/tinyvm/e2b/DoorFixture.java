@@ -1,5 +1,6 @@
 package dev.tinyvm.e2b;
 
+import dev.tinyvm.e2b.door.E2bDoor;
 import dev.tinyvm.engine.EngineKind;
 import dev.tinyvm.engine.FakeEngine;
 import dev.tinyvm.engine.FakeHost;

@@ -1,5 +1,10 @@
-package dev.tinyvm.e2b;
+package dev.tinyvm.e2b.door;
 
+import dev.tinyvm.e2b.E2bError;
+import dev.tinyvm.e2b.E2bSettings;
+import dev.tinyvm.e2b.Exchange;
+import dev.tinyvm.e2b.Sandbox;
+import dev.tinyvm.e2b.Sandboxes;
 import dev.tinyvm.e2b.code.CodeApi;
 import dev.tinyvm.e2b.control.ControlApi;
 import dev.tinyvm.e2b.envd.EnvdApi;
