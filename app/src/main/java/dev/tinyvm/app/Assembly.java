@@ -100,6 +100,7 @@ final class Assembly {
     }
 
     private static ImageCatalog.ImageInfo info(Image image) {
-        return new ImageCatalog.ImageInfo(image.name(), image.name(), image.defaultUser());
+        return new ImageCatalog.ImageInfo(
+                image.name(), image.name(), image.defaultUser(), image.env(), image.workingDir(), image.command());
     }
 }

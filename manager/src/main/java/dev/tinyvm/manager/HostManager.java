@@ -138,7 +138,12 @@ public final class HostManager implements Manager {
     @Override
     public AgentStatus apply(Agent agent) {
         requireOpen();
-        return agents.apply(agent);
+        return agents.apply(withImageDefaults(agent));
+    }
+
+    @Override
+    public Agent withImageDefaults(Agent agent) {
+        return VmChecks.image(shared.images(), agent.spec().image()).fill(agent);
     }
 
     @Override
@@ -186,7 +191,10 @@ public final class HostManager implements Manager {
     @Override
     public VmStatus create(CreateRequest request) {
         requireOpen();
-        return creation.create(request).status();
+        boolean idle = request.attached() && request.agent().spec().command().isEmpty();
+        Agent whole = withImageDefaults(request.agent());
+        Agent agent = idle ? new Agent(whole.metadata(), whole.spec().withCommand(List.of())) : whole;
+        return creation.create(request.withAgent(agent)).status();
     }
 
     @Override

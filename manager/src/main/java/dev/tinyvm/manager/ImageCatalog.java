@@ -1,6 +1,11 @@
 package dev.tinyvm.manager;
 
+import dev.tinyvm.spec.Agent;
+import dev.tinyvm.spec.AgentSpec;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** The images that Tiny VMs may be made from. Asked at every create, so it must answer from memory or one file system call. */
@@ -17,6 +22,42 @@ public interface ImageCatalog {
      * @param reference what descriptors call it
      * @param machineImage what {@link dev.tinyvm.engine.MachineSpec#image} calls it
      * @param defaultUser user inside when the descriptor names none
+     * @param env environment below the descriptor's
+     * @param workingDir when the descriptor names none; may be empty
+     * @param command when the descriptor names none; may be empty
      */
-    record ImageInfo(String reference, String machineImage, String defaultUser) {}
+    record ImageInfo(
+            String reference,
+            String machineImage,
+            String defaultUser,
+            Map<String, String> env,
+            String workingDir,
+            List<String> command) {
+        public ImageInfo {
+            env = Collections.unmodifiableMap(new LinkedHashMap<>(env));
+            command = List.copyOf(command);
+        }
+
+        /** The descriptor with what it leaves open taken from this image. */
+        Agent fill(Agent agent) {
+            AgentSpec spec = agent.spec();
+            Map<String, String> both = new LinkedHashMap<>(env);
+            both.putAll(spec.env());
+            return new Agent(
+                    agent.metadata(),
+                    new AgentSpec(
+                            spec.image(),
+                            spec.engine(),
+                            spec.command().isEmpty() ? command : spec.command(),
+                            both,
+                            spec.workingDir().isEmpty() ? workingDir : spec.workingDir(),
+                            spec.user().isEmpty() ? defaultUser : spec.user(),
+                            spec.resources(),
+                            spec.volumes(),
+                            spec.restart(),
+                            spec.health(),
+                            spec.stopGracePeriod(),
+                            spec.replicas()));
+        }
+    }
 }

@@ -49,6 +49,13 @@ public interface Manager extends AutoCloseable {
     // VMs
 
     /**
+     * The descriptor with what it leaves open taken from its image: environment, working directory, user and command.
+     *
+     * @throws ManagerException {@code IMAGE} when there is no such image
+     */
+    Agent withImageDefaults(Agent agent);
+
+    /**
      * Makes one Tiny VM and, unless it must wait for capacity, returns once it runs.
      *
      * @throws ManagerException {@code NEVER_FITS}, {@code CONFLICT} for an id or name in use by another request, {@code IMAGE}, {@code MOUNT}, {@code UNAVAILABLE}
@@ -153,7 +160,7 @@ public interface Manager extends AutoCloseable {
      * @param id id wished for: {@code [a-z0-9]{8,32}}; empty: made up
      * @param idempotencyKey a second request with the same key and the same content gets the first one's VM; empty: none
      * @param waitForCapacity true: queued as {@code pending} when the host is full; false: refused with {@code NO_CAPACITY}
-     * @param attached lives only as long as its creator's session: the next manager removes it
+     * @param attached lives only as long as its creator's session: the next manager removes it; the image's own command is not run
      * @param tags free words of the door that made it, not shown to users as labels
      * @param deadline when it is paused or removed by itself; empty: never
      */
@@ -167,6 +174,11 @@ public interface Manager extends AutoCloseable {
             Optional<Deadline> deadline) {
         public CreateRequest {
             tags = Map.copyOf(tags);
+        }
+
+        /** The same request for another descriptor. */
+        public CreateRequest withAgent(Agent other) {
+            return new CreateRequest(other, id, idempotencyKey, waitForCapacity, attached, tags, deadline);
         }
 
         /** With defaults. */

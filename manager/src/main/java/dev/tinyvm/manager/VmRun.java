@@ -294,14 +294,18 @@ final class VmRun {
         VmRecord record = vm.record();
         AgentSpec spec = vm.spec();
         ImageCatalog.ImageInfo image = VmChecks.image(shared.images(), spec.image());
-        String user = spec.user().isEmpty() ? image.defaultUser() : spec.user();
         Machine made = shared.engines()
                 .find(record.placement().engine())
                 .orElseThrow(() -> new EngineException(
                         EngineException.Code.UNAVAILABLE,
                         "this manager has no engine " + record.placement().engine()))
                 .create(new MachineSpec(
-                        record.id(), image.machineImage(), spec.resources(), spec.volumes(), record.name(), user));
+                        record.id(),
+                        image.machineImage(),
+                        spec.resources(),
+                        spec.volumes(),
+                        record.name(),
+                        spec.user()));
         machine = made;
         oomKillsBefore = 0;
         watch(made);

@@ -227,7 +227,7 @@ final class Fixture implements AutoCloseable {
     }
 
     private static final class Images implements ImageCatalog {
-        private static final ImageInfo HOST = new ImageInfo("host", "host", "user");
+        private static final ImageInfo HOST = new ImageInfo("host", "host", "user", Map.of(), "", List.of());
 
         @Override
         public Optional<ImageInfo> find(String reference) {

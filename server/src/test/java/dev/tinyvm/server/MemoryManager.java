@@ -96,6 +96,11 @@ public final class MemoryManager implements Manager {
     }
 
     @Override
+    public Agent withImageDefaults(Agent agent) {
+        return agent;
+    }
+
+    @Override
     public synchronized AgentStatus apply(Agent agent) {
         String name = agent.metadata().name();
         agents.put(name, new Replicas(agent, false, Instant.now()));

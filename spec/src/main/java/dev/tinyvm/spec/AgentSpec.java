@@ -59,6 +59,23 @@ public record AgentSpec(
                 count);
     }
 
+    /** A copy with another command. */
+    public AgentSpec withCommand(List<String> other) {
+        return new AgentSpec(
+                image,
+                engine,
+                other,
+                env,
+                workingDir,
+                user,
+                resources,
+                volumes,
+                restart,
+                health,
+                stopGracePeriod,
+                replicas);
+    }
+
     /** A copy with other resources. */
     public AgentSpec withResources(Resources other) {
         return new AgentSpec(

@@ -55,10 +55,11 @@ final class RunSocket implements FrameSocket.Body {
             boolean stdin = body.flag("stdin", false);
             boolean wait = body.flag("waitForCapacity", true);
             Optional<WindowSize> terminal = ExecRoutes.terminal(body);
-            Agent agent = Descriptors.field(body);
+            Agent agent = manager.withImageDefaults(Descriptors.field(body));
             body.finish();
             if (agent.spec().command().isEmpty()) {
-                throw HttpError.invalid("spec.command is missing; a Tiny VM in the foreground needs something to run");
+                throw HttpError.invalid(
+                        "spec.command is missing and the image names none; a Tiny VM in the foreground needs something to run");
             }
             VmStatus made =
                     manager.create(new CreateRequest(idle(agent), "", "", wait, true, Map.of(), Optional.empty()));
