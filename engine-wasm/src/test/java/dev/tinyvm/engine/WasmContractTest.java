@@ -84,8 +84,8 @@ class WasmContractTest extends EngineContract {
     @Override
     void aTerminalHasASizeThatCanChange() {
         Machine machine = machine();
-        ExecRequest request = new ExecRequest(
-                List.of("true"), Map.of(), "", "", Optional.of(new WindowSize(24, 80)), false, "");
+        ExecRequest request =
+                new ExecRequest(List.of("true"), Map.of(), "", "", Optional.of(new WindowSize(24, 80)), false, "");
         assertCode(Code.INVALID, () -> machine.exec(request), "terminal");
     }
 

@@ -69,9 +69,10 @@ final class CheckpointRewriter {
         return ClassFile.of().transformClass(model, (builder, element) -> {
             if (element instanceof MethodModel method && wanted(method)) {
                 builder.withMethodBody(
-                        METHOD, NOTHING, method.flags().flagsMask(), code -> code.invokestatic(
-                                        CHECKPOINT, "poll", NOTHING)
-                                .return_());
+                        METHOD,
+                        NOTHING,
+                        method.flags().flagsMask(),
+                        code -> code.invokestatic(CHECKPOINT, "poll", NOTHING).return_());
             } else {
                 builder.with(element);
             }

@@ -16,11 +16,7 @@ import run.endive.wasm.WasmModule;
  * @param fromCache whether its code was read from disk rather than compiled
  */
 record CompiledModule(
-        String digest,
-        WasmModule module,
-        Function<Instance, Machine> code,
-        Set<String> programs,
-        boolean fromCache) {
+        String digest, WasmModule module, Function<Instance, Machine> code, Set<String> programs, boolean fromCache) {
     CompiledModule {
         programs = Set.copyOf(programs);
     }

@@ -31,6 +31,10 @@ final class CpuGovernor implements AutoCloseable {
         }
     }
 
+    boolean isAwake() {
+        return awake;
+    }
+
     @Override
     public void close() {
         synchronized (this) {

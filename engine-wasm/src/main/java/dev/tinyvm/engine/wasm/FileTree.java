@@ -105,8 +105,7 @@ final class FileTree implements AutoCloseable {
         changed(Change.Kind.CREATE, place.parent(), place.name);
     }
 
-    synchronized void rename(
-            FileNode fromFloor, String from, FileNode toFloor, String to, int uid, boolean noReplace) {
+    synchronized void rename(FileNode fromFloor, String from, FileNode toFloor, String to, int uid, boolean noReplace) {
         Place source = walk(fromFloor, from, uid, false, false);
         Place target = walk(toFloor, to, uid, false, true);
         FileNode node = source.node();
@@ -370,7 +369,8 @@ final class FileTree implements AutoCloseable {
     }
 
     /** Where a path leads. @param way directories from the floor to the one that holds it @param found null when nothing has that name */
-    private record Place(Deque<FileNode> way, String name, @Nullable FileNode found) {
+    private record Place(
+            Deque<FileNode> way, String name, @Nullable FileNode found) {
         FileNode parent() {
             return way.getLast();
         }

@@ -104,7 +104,9 @@ final class HostFunctions {
     }
 
     private static List<ValType> types(String letters) {
-        return letters.chars().mapToObj(c -> c == 'I' ? ValType.I64 : ValType.I32).toList();
+        return letters.chars()
+                .mapToObj(c -> c == 'I' ? ValType.I64 : ValType.I32)
+                .toList();
     }
 
     private static String key(String module, String name) {

@@ -11,8 +11,22 @@ import java.util.concurrent.ThreadLocalRandom;
 final class JsHost {
     /** The functions' names; they are part of the snapshot. */
     static final List<String> NAMES = List.of(
-            "write", "read", "readFile", "writeFile", "list", "stat", "mkdir", "remove", "rename", "exit", "now",
-            "monotonic", "random", "encode", "decode", "log");
+            "write",
+            "read",
+            "readFile",
+            "writeFile",
+            "list",
+            "stat",
+            "mkdir",
+            "remove",
+            "rename",
+            "exit",
+            "now",
+            "monotonic",
+            "random",
+            "encode",
+            "decode",
+            "log");
 
     private static final int MAX_READ_BYTES = 1 << 20;
 
@@ -89,8 +103,7 @@ final class JsHost {
 
     private int read(int most) {
         byte[] part = new byte[Math.clamp(most, 1, GuestBytes.PART_BYTES)];
-        int done = guest.process()
-                .waiting(() -> guest.process().streams().read(part, 0, part.length));
+        int done = guest.process().waiting(() -> guest.process().streams().read(part, 0, part.length));
         return done == 0 ? vm.value("qjs_get_null") : vm.bytes(java.util.Arrays.copyOf(part, done));
     }
 

@@ -31,7 +31,9 @@ final class JsProgram implements Program {
         String name = word.substring(word.lastIndexOf('/') + 1);
         return name.equals(NAME)
                 || !fileName.isEmpty()
-                        && (name.equals(fileName) || fileName.substring(0, fileName.lastIndexOf('.')).equals(name));
+                        && (name.equals(fileName)
+                                || fileName.substring(0, fileName.lastIndexOf('.'))
+                                        .equals(name));
     }
 
     @Override
@@ -42,8 +44,7 @@ final class JsProgram implements Program {
     @Override
     public void install(FileTree tree) {
         if (!fileName.isEmpty()) {
-            FileNode node =
-                    tree.make(tree.root(), DIRECTORY + fileName, Users.ROOT, Entry.Type.FILE, 0644, "");
+            FileNode node = tree.make(tree.root(), DIRECTORY + fileName, Users.ROOT, Entry.Type.FILE, 0644, "");
             int done = 0;
             while (done < script.length) {
                 done += tree.write(node, done, false, script, done, script.length - done);

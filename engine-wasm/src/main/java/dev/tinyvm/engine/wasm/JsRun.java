@@ -63,7 +63,8 @@ final class JsRun {
                 return fail("Uncaught " + describe(vm.value("qjs_promise_result", promise)));
             }
             if (!unhandled.isEmpty()) {
-                return fail("Uncaught (in promise) " + unhandled.values().iterator().next());
+                return fail(
+                        "Uncaught (in promise) " + unhandled.values().iterator().next());
             }
             int next = vm.invoke(turn);
             if (vm.isException(next)) {
@@ -105,7 +106,7 @@ final class JsRun {
     /** False when a job failed. */
     private boolean jobs() {
         while (vm.call("qjs_is_job_pending") != 0) {
-            if ((int) vm.call("qjs_execute_pending_job") < 0) {
+            if (vm.call("qjs_execute_pending_job") < 0) {
                 return false;
             }
         }

@@ -71,8 +71,12 @@ record Launch(WasmMachine machine, ExecRequest request, int uid, Map<String, Str
                             + " processes, or give the JVM a larger -Xmx");
         }
         WasmProcess[] self = new WasmProcess[1];
-        self[0] = new WasmProcess(machine, processId, request, () -> self[0].live(
-                machine.program(), new GuestContext(self[0], machine, request.command(), environment, uid)));
+        self[0] = new WasmProcess(
+                machine,
+                processId,
+                request,
+                () -> self[0].live(
+                        machine.program(), new GuestContext(self[0], machine, request.command(), environment, uid)));
         return self[0];
     }
 

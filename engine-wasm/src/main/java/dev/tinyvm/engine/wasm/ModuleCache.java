@@ -85,7 +85,8 @@ final class ModuleCache {
     }
 
     private CompiledModule compile(byte[] wasm, String digest, String name, boolean ownImports) throws IOException {
-        WasmModule module = Parser.builder().withValidation(true).build().parse(() -> new java.io.ByteArrayInputStream(wasm));
+        WasmModule module =
+                Parser.builder().withValidation(true).build().parse(() -> new java.io.ByteArrayInputStream(wasm));
         ModuleRules.check(module, name);
         if (!ownImports) {
             ModuleRules.checkImports(module, name);

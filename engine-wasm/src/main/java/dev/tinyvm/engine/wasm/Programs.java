@@ -47,8 +47,7 @@ final class Programs {
             }
             return Files.readAllBytes(file);
         } catch (IOException e) {
-            throw new EngineException(
-                    Code.IMAGE, "could not read the image " + file + ": " + e.getMessage(), e);
+            throw new EngineException(Code.IMAGE, "could not read the image " + file + ": " + e.getMessage(), e);
         }
     }
 }

@@ -69,7 +69,8 @@ final class QuickJs {
         int api = vm.invoke(factory, host);
         if (vm.isException(api)) {
             throw new EngineException(
-                    Code.FAILED, "could not start QuickJS: bootstrap.js failed: " + vm.text(vm.value("qjs_get_exception")));
+                    Code.FAILED,
+                    "could not start QuickJS: bootstrap.js failed: " + vm.text(vm.value("qjs_get_exception")));
         }
         vm.free(host);
         vm.free(factory);
@@ -109,7 +110,8 @@ final class QuickJs {
     private static byte[] resource(String name) {
         try (InputStream in = QuickJs.class.getResourceAsStream(name)) {
             if (in == null) {
-                throw new EngineException(Code.UNAVAILABLE, "the engine's own file " + name + " is missing; rebuild it");
+                throw new EngineException(
+                        Code.UNAVAILABLE, "the engine's own file " + name + " is missing; rebuild it");
             }
             return in.readAllBytes();
         } catch (IOException e) {
@@ -129,8 +131,7 @@ final class QuickJs {
      */
     record Snapshot(
             CompiledModule module, @Nullable byte[][] pages, int stackPointer, int runtime, int context, int api) {
-        static Snapshot of(
-                CompiledModule module, Memory memory, int stackPointer, int runtime, int context, int api) {
+        static Snapshot of(CompiledModule module, Memory memory, int stackPointer, int runtime, int context, int api) {
             @Nullable byte[][] pages = new byte[memory.pages()][];
             byte[] zeros = new byte[Memory.PAGE_SIZE];
             for (int i = 0; i < pages.length; i++) {

@@ -19,7 +19,8 @@ final class WallClock {
     private void watch() {
         try {
             if (!process.awaitOver(System.nanoTime() + limit.toNanos())) {
-                process.streams().lastWords("tinyvm: ended after its wall-clock limit of " + limit.toMillis() + " ms\n");
+                process.streams()
+                        .lastWords("tinyvm: ended after its wall-clock limit of " + limit.toMillis() + " ms\n");
                 process.end(9);
             }
         } catch (InterruptedException e) {

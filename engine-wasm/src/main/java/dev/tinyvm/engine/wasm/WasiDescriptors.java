@@ -87,8 +87,7 @@ final class WasiDescriptors {
             return WasiErrno.SUCCESS;
         });
         add("fd_prestat_dir_name", "iii", (g, a) -> {
-            byte[] name =
-                    g.descriptors().get((int) a[0]).preopenedAs().getBytes(StandardCharsets.UTF_8);
+            byte[] name = g.descriptors().get((int) a[0]).preopenedAs().getBytes(StandardCharsets.UTF_8);
             if (name.length == 0 || a[2] < name.length) {
                 return name.length == 0 ? WasiErrno.BADF : WasiErrno.NAMETOOLONG;
             }
@@ -194,8 +193,7 @@ final class WasiDescriptors {
         long[] position = {at >= 0 ? at : descriptor.position()};
         long done = GuestBytes.gather(guest.memory(), a[1], a[2], (bytes, offset, length) -> {
             if (node == null) {
-                return guest.process()
-                        .waiting(() -> guest.process().streams().write(toStderr, bytes, offset, length));
+                return guest.process().waiting(() -> guest.process().streams().write(toStderr, bytes, offset, length));
             }
             Checkpoint.poll();
             boolean append = at < 0 && descriptor.append();
@@ -216,13 +214,12 @@ final class WasiDescriptors {
         if (node == null) {
             return WasiErrno.SPIPE;
         }
-        long base =
-                switch ((int) a[2]) {
-                    case 0 -> 0;
-                    case 1 -> descriptor.position();
-                    case 2 -> node.size();
-                    default -> -1;
-                };
+        long base = switch ((int) a[2]) {
+            case 0 -> 0;
+            case 1 -> descriptor.position();
+            case 2 -> node.size();
+            default -> -1;
+        };
         if (base < 0 || base + a[1] < 0) {
             return WasiErrno.INVAL;
         }

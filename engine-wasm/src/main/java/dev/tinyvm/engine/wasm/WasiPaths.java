@@ -58,8 +58,7 @@ final class WasiPaths {
         add("path_readlink", "iiiiii", WasiPaths::readLink);
         add("path_filestat_get", "iiiii", (g, a) -> {
             synchronized (g.tree()) {
-                FileNode node = g.tree()
-                        .find(directory(g, a[0]), path(g, a[2], a[3]), g.uid(), (a[1] & FOLLOW) != 0);
+                FileNode node = g.tree().find(directory(g, a[0]), path(g, a[2], a[3]), g.uid(), (a[1] & FOLLOW) != 0);
                 WasiDescriptors.fileStatus(g, node, (int) a[4]);
             }
             return WasiErrno.SUCCESS;

@@ -130,7 +130,8 @@ final class WasiProcess {
                 boolean isInput = memory.read(at + 8) == FD_READ && memory.readInt(at + 16) == 0;
                 soonest = Math.min(soonest, left);
                 input |= isInput;
-                if (left <= 0 || isInput && guest.process().streams().inputReady()
+                if (left <= 0
+                        || isInput && guest.process().streams().inputReady()
                         || memory.read(at + 8) != CLOCK && !isInput) {
                     event(guest, memory, at, (int) a[1] + events * EVENT_BYTES, isInput);
                     events++;

@@ -97,8 +97,7 @@ public final class WasmEngine implements Engine {
         }
         FileTree tree = null;
         try {
-            tree = new FileTree(
-                    directory.resolve("disk"), spec.resources().diskBytes(), heap, spec.hostname());
+            tree = new FileTree(directory.resolve("disk"), spec.resources().diskBytes(), heap, spec.hostname());
             program.install(tree);
             WasmMachine machine = new WasmMachine(this, spec, program, tree);
             machines.put(spec.id(), machine);
@@ -197,8 +196,7 @@ public final class WasmEngine implements Engine {
                 Files.deleteIfExists(path);
             }
         } catch (IOException e) {
-            throw new EngineException(
-                    Code.FAILED, "could not remove " + directory + ": " + e.getMessage(), e);
+            throw new EngineException(Code.FAILED, "could not remove " + directory + ": " + e.getMessage(), e);
         }
     }
 }

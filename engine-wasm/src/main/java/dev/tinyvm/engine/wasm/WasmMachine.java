@@ -73,7 +73,8 @@ final class WasmMachine implements Machine {
                 throw invalid("could not start a command in " + id() + ": it is frozen; thaw it first");
             }
             Launch launch = Launch.of(this, request);
-            long running = processes.values().stream().filter(WasmProcess::running).count();
+            long running =
+                    processes.values().stream().filter(WasmProcess::running).count();
             if (running >= resources.pids()) {
                 throw new EngineException(
                         Code.LIMIT,
@@ -136,7 +137,8 @@ final class WasmMachine implements Machine {
         requireAlive();
         throw new EngineException(
                 Code.NOT_FOUND,
-                "could not connect to port " + port + " of " + id() + ": nothing listens there, since WASI preview 1 has"
+                "could not connect to port " + port + " of " + id()
+                        + ": nothing listens there, since WASI preview 1 has"
                         + " no sockets; use `engine: container` for a server");
     }
 
@@ -186,7 +188,8 @@ final class WasmMachine implements Machine {
         requireAlive();
         long cpuNanos = cpuNanos();
         synchronized (this) {
-            int running = (int) processes.values().stream().filter(WasmProcess::running).count();
+            int running = (int)
+                    processes.values().stream().filter(WasmProcess::running).count();
             synchronized (tree) {
                 return new MachineStats(
                         cpuNanos / 1000,

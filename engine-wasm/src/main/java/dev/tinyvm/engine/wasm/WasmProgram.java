@@ -70,7 +70,8 @@ final class WasmProgram implements Program {
     private static TableInstance table(Table table, int initial) {
         long least = table.limits().min();
         long most = Math.max(least, Math.min(table.limits().max(), ModuleRules.MAX_TABLE_ENTRIES));
-        return new TableInstance(new Table(table.elementType(), new TableLimits(least, most), table.initialize()), initial);
+        return new TableInstance(
+                new Table(table.elementType(), new TableLimits(least, most), table.initialize()), initial);
     }
 
     private boolean exports(String name) {

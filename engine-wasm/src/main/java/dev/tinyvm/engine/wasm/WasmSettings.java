@@ -12,8 +12,7 @@ import java.util.Optional;
  * @param heapBytes what all guests together may hold of the JVM's heap
  * @param wallClock how long one command may run; empty: as long as it likes
  */
-public record WasmSettings(
-        Path workDirectory, Path cacheDirectory, long heapBytes, Optional<Duration> wallClock) {
+public record WasmSettings(Path workDirectory, Path cacheDirectory, long heapBytes, Optional<Duration> wallClock) {
     /** Three fifths of the largest heap for guests, no wall-clock limit. @param dataDirectory the manager's */
     public static WasmSettings under(Path dataDirectory) {
         return new WasmSettings(

@@ -57,8 +57,7 @@ final class WasmStream implements GuestProcess {
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new EngineException(
-                    Code.TIMEOUT, "writing input to process " + processId() + " was interrupted", e);
+            throw new EngineException(Code.TIMEOUT, "writing input to process " + processId() + " was interrupted", e);
         }
     }
 

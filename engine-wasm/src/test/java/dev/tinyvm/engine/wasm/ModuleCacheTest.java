@@ -1,0 +1,136 @@
+package dev.tinyvm.engine.wasm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.tinyvm.engine.EngineException;
+import dev.tinyvm.engine.EngineException.Code;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Modules are compiled once, and refused when they could not be bounded. */
+class ModuleCacheTest {
+    private static final byte[] HEADER = {0, 'a', 's', 'm', 1, 0, 0, 0};
+
+    @TempDir
+    private Path directory;
+
+    @Test
+    void theSecondStartReadsWhatTheFirstCompiled() throws Exception {
+        byte[] multi = Files.readAllBytes(Path.of(WasmFixture.MULTI));
+        CompiledModule first = new ModuleCache(directory).load(multi, "multi.wasm");
+        CompiledModule second = new ModuleCache(directory).load(multi, "multi.wasm");
+        assertThat(first.fromCache()).isFalse();
+        assertThat(second.fromCache()).isTrue();
+        assertThat(second.programs()).contains("echo", "cat");
+        ModuleCache same = new ModuleCache(directory);
+        assertThat(same.load(multi, "multi.wasm")).isSameAs(same.load(multi, "multi.wasm"));
+    }
+
+    @Test
+    void aDamagedFileIsCompiledAnew() throws Exception {
+        byte[] multi = Files.readAllBytes(Path.of(WasmFixture.MULTI));
+        new ModuleCache(directory).load(multi, "multi.wasm");
+        Path file;
+        try (var files = Files.list(directory)) {
+            file = files.findFirst().orElseThrow();
+        }
+        byte[] content = Files.readAllBytes(file);
+        content[content.length / 2] ^= 1;
+        Files.write(file, content);
+        assertThat(new ModuleCache(directory).load(multi, "multi.wasm").fromCache())
+                .isFalse();
+        Files.write(file, new byte[5]);
+        assertThat(new ModuleCache(directory).load(multi, "multi.wasm").fromCache())
+                .isFalse();
+        assertThat(new ModuleCache(directory).load(multi, "multi.wasm").fromCache())
+                .isTrue();
+    }
+
+    @Test
+    void whatIsNoModuleIsRefused() {
+        assertRefused("hello".getBytes(StandardCharsets.UTF_8), "no WebAssembly module");
+        assertRefused(new byte[0], "no WebAssembly module");
+        byte[] multi = multi();
+        Random random = new Random(5);
+        for (int i = 0; i < 40; i++) {
+            byte[] broken = java.util.Arrays.copyOf(multi, random.nextInt(multi.length));
+            assertRefused(broken, "x.wasm");
+        }
+    }
+
+    @Test
+    void modulesThatCouldNotBeBoundedAreRefused() {
+        // (memory 1 1 shared)
+        assertRefused(module(5, 1, 3, 1, 1), "shared memory");
+        // Two memories.
+        assertRefused(module(5, 2, 0, 1, 0, 1), "memories");
+        // (type (array i8)): lives on the JVM's heap.
+        assertRefused(module(1, 1, 0x5e, 0x78, 0), "garbage-collected");
+        // (table 16000000 funcref)
+        assertRefused(module(4, 1, 0x70, 0, 0x80, 0xc8, 0xd0, 7), "x.wasm");
+        // (import "env" "f" (func))
+        assertRefused(module(1, 1, 0x60, 0, 0, -2, 2, 1, 3, 'e', 'n', 'v', 1, 'f', 0, 0), "imports env.f");
+        // (import "env" "m" (memory 1))
+        assertRefused(module(2, 1, 3, 'e', 'n', 'v', 1, 'm', 2, 0, 1), "no function");
+    }
+
+    @Test
+    void aMutatedModuleNeverBreaksTheLoader() {
+        byte[] multi = multi();
+        Random random = new Random(7);
+        for (int i = 0; i < 60; i++) {
+            byte[] mutated = multi.clone();
+            for (int j = 0; j < 3; j++) {
+                mutated[8 + random.nextInt(mutated.length - 8)] = (byte) random.nextInt();
+            }
+            try {
+                assertThat(new ModuleCache(directory).load(mutated, "x.wasm")).isNotNull();
+            } catch (EngineException e) {
+                assertThat(e.code()).isEqualTo(Code.IMAGE);
+            }
+        }
+    }
+
+    private void assertRefused(byte[] module, String reason) {
+        assertThatThrownBy(() -> new ModuleCache(directory).load(module, "x.wasm"))
+                .isInstanceOfSatisfying(
+                        EngineException.class, e -> assertThat(e.code()).isEqualTo(Code.IMAGE))
+                .hasMessageContaining(reason);
+    }
+
+    private static byte[] multi() {
+        try {
+            return Files.readAllBytes(Path.of(WasmFixture.MULTI));
+        } catch (java.io.IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
+    }
+
+    /** A module of one section, or of several: −2 begins the next. */
+    private static byte[] module(int id, int... content) {
+        ByteArrayOutputStream all = new ByteArrayOutputStream();
+        all.writeBytes(HEADER);
+        ByteArrayOutputStream section = new ByteArrayOutputStream();
+        int current = id;
+        for (int i = 0; i <= content.length; i++) {
+            if (i == content.length || content[i] == -2) {
+                all.write(current);
+                all.write(section.size());
+                all.writeBytes(section.toByteArray());
+                section.reset();
+                if (i < content.length) {
+                    current = content[++i];
+                }
+            } else {
+                section.write(content[i]);
+            }
+        }
+        return all.toByteArray();
+    }
+}
