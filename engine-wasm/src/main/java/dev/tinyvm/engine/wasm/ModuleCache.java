@@ -76,7 +76,8 @@ final class ModuleCache {
             loaded.remove(digest, mine);
             mine.completeExceptionally(e);
             throw e;
-        } catch (RuntimeException | IOException | StackOverflowError | OutOfMemoryError | LinkageError e) {
+        } catch (RuntimeException | IOException | Error e) {
+            // Error too: a hostile module makes the parser and the compiler fail in each of these ways.
             loaded.remove(digest, mine);
             EngineException known = broken(name, e);
             mine.completeExceptionally(known);

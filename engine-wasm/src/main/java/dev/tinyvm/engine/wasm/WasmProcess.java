@@ -210,7 +210,7 @@ final class WasmProcess {
                         + machine.memory().limitBytes() + " bytes";
             }
             finish(code, by, lastWords, guest.memoryBytes());
-        } catch (RuntimeException | LinkageError e) {
+        } catch (Throwable e) {
             LOG.warn("a guest of {} ended by an error of the engine", machine.id(), e);
             finish(0, SIGABRT, "the engine failed; its log says why", 0);
         }

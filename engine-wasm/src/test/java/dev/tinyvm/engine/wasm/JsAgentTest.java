@@ -75,7 +75,7 @@ class JsAgentTest extends WasmFixture {
                 try { readFileSync('../../etc/passwd') } catch (e) { console.log(e.code) }
                 """);
         assertThat(result.stderr()).isEmpty();
-        assertThat(result.stdout()).isEqualTo("[ \"deep\" ] 9 false\nEACCES\nENOENT\n");
+        assertThat(result.stdout()).isEqualTo("[ \"deep\" ] 8 false\nEACCES\nENOENT\n");
         try (var content = machine.files().read("", "out/deep/a", 0, -1).stream()) {
             assertThat(new String(content.readAllBytes(), StandardCharsets.UTF_8)).isEqualTo("GRÜSSE!");
         }
