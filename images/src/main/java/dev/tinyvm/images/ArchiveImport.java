@@ -97,8 +97,7 @@ final class ArchiveImport {
     private List<Digest> archive() throws IOException {
         ArchiveSink sink = new ArchiveSink(blobs, where);
         try (InputStream plain = Decompression.of(Files.newInputStream(source), where)) {
-            TarReader.read(
-                    new BoundedStream(plain, limits.maxBytes() + 3L * 512 * ArchiveSink.MAX_ENTRIES), sink);
+            TarReader.read(new BoundedStream(plain, limits.maxBytes() + 3L * 512 * ArchiveSink.MAX_ENTRIES), sink);
         } catch (ZipException | ZstdIOException | EOFException e) {
             throw Import.damaged(where, e);
         } catch (Posix.Failure e) {
@@ -217,6 +216,6 @@ final class ArchiveImport {
                 && (name.equals(reference.tag())
                         || name.equals(reference.canonical())
                         || name.equals(reference.familiar())
-                        || (reference.familiar().equals(name + ":latest")));
+                        || reference.familiar().equals(name + ":latest"));
     }
 }

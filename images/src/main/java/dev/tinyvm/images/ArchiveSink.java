@@ -71,7 +71,8 @@ final class ArchiveSink implements TarSink {
         try {
             digest = blobs.put(content, size);
         } catch (EOFException e) {
-            throw EntryName.refused(name, "says that it has " + size + " bytes, but fewer follow; is the archive cut off?");
+            throw EntryName.refused(
+                    name, "says that it has " + size + " bytes, but fewer follow; is the archive cut off?");
         }
         if (!had) {
             added.add(digest);

@@ -102,7 +102,9 @@ final class BlobStore {
             bytes = in.readNBytes(maxBytes + 1);
         } catch (NoSuchFileException e) {
             throw new ImageException(
-                    ImageException.Code.NOT_FOUND, "the blob " + digest + " is missing; pull or import the image again", e);
+                    ImageException.Code.NOT_FOUND,
+                    "the blob " + digest + " is missing; pull or import the image again",
+                    e);
         }
         if (!Digest.of(bytes).equals(digest)) {
             throw damaged(digest);

@@ -38,7 +38,7 @@ final class DeleteTree {
 
     private void one(int parent, String name, int depth) throws Posix.Failure {
         try {
-            Posix.Stat stat = Posix.stat(parent, name);
+            FileStat stat = Posix.stat(parent, name);
             if (!stat.isDirectory()) {
                 bytes += stat.isFile() && stat.links() == 1 ? stat.size() : 0;
                 Posix.unlinkat(parent, name, 0);

@@ -11,7 +11,12 @@ import tools.jackson.databind.JsonNode;
  * @param platform null when nothing is said
  * @param name {@code org.opencontainers.image.ref.name}, or empty
  */
-record Descriptor(String mediaType, Digest digest, long size, @Nullable Platform platform, String name) {
+record Descriptor(
+        String mediaType,
+        Digest digest,
+        long size,
+        @Nullable Platform platform,
+        String name) {
     static Descriptor parse(JsonNode node, String where) {
         String text = node.path("digest").asString("");
         Digest digest = Digest.parse(text)
@@ -35,7 +40,9 @@ record Descriptor(String mediaType, Digest digest, long size, @Nullable Platform
                                 platform.path("architecture").asString(""),
                                 platform.path("variant").asString(""))
                         : null,
-                node.path("annotations").path("org.opencontainers.image.ref.name").asString(""));
+                node.path("annotations")
+                        .path("org.opencontainers.image.ref.name")
+                        .asString(""));
     }
 
     boolean isIndex() {

@@ -35,10 +35,14 @@ final class DockerArchive {
         ObjectNode manifest = JSON.createObjectNode();
         manifest.put("schemaVersion", 2);
         manifest.put("mediaType", OciJson.OCI_MANIFEST);
-        describe(manifest.putObject("config"), OciJson.OCI_CONFIG, find(image.path("Config").asString("")));
+        describe(
+                manifest.putObject("config"),
+                OciJson.OCI_CONFIG,
+                find(image.path("Config").asString("")));
         ArrayNode layers = manifest.putArray("layers");
         if (!image.path("Layers").isArray() || image.path("Layers").size() > OciJson.MAX_LAYERS) {
-            throw OciJson.refused(where, "its list of layers is missing, or has over " + OciJson.MAX_LAYERS + " entries");
+            throw OciJson.refused(
+                    where, "its list of layers is missing, or has over " + OciJson.MAX_LAYERS + " entries");
         }
         for (JsonNode name : image.path("Layers")) {
             Digest layer = find(name.asString(""));
@@ -69,7 +73,8 @@ final class DockerArchive {
 
     private Digest find(String name) {
         return files.find(EntryName.clean(name))
-                .orElseThrow(() -> OciJson.refused(where, "it names " + EntryName.shown(name) + " and does not have it"));
+                .orElseThrow(
+                        () -> OciJson.refused(where, "it names " + EntryName.shown(name) + " and does not have it"));
     }
 
     private void describe(ObjectNode node, String mediaType, Digest digest) throws IOException {

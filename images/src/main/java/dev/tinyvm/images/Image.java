@@ -57,6 +57,16 @@ public record Image(
 
     Image with(List<String> newManifests, List<String> newReferences) {
         return new Image(
-                name, digest, sizeBytes, createdAt, defaultUser, env, workingDir, command, entrypoint, newManifests, newReferences);
+                name,
+                digest,
+                sizeBytes,
+                createdAt,
+                defaultUser,
+                env,
+                workingDir,
+                command,
+                entrypoint,
+                newManifests,
+                newReferences);
     }
 }

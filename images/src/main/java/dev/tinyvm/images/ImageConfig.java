@@ -15,11 +15,7 @@ import java.util.Map;
  * @param entrypoint what stands before the command; may be empty
  */
 public record ImageConfig(
-        String defaultUser,
-        Map<String, String> env,
-        String workingDir,
-        List<String> command,
-        List<String> entrypoint) {
+        String defaultUser, Map<String, String> env, String workingDir, List<String> command, List<String> entrypoint) {
     /** Root, as in a fresh root file system, and nothing else. */
     public static final ImageConfig DEFAULT = new ImageConfig("root", Map.of(), "", List.of());
 

@@ -50,16 +50,15 @@ public final class ImageException extends RuntimeException {
 
     /** The same in this module's words. */
     static ImageException of(RegistryException e) {
-        Code code =
-                switch (e.code()) {
-                    case INVALID_REFERENCE -> Code.INVALID_NAME;
-                    case UNAUTHORIZED -> Code.UNAUTHORIZED;
-                    case NOT_FOUND -> Code.NOT_FOUND;
-                    case UNREACHABLE -> Code.UNREACHABLE;
-                    case PROTOCOL -> Code.REFUSED;
-                    case DIGEST_MISMATCH -> Code.DIGEST_MISMATCH;
-                    case IO -> Code.IO;
-                };
+        Code code = switch (e.code()) {
+            case INVALID_REFERENCE -> Code.INVALID_NAME;
+            case UNAUTHORIZED -> Code.UNAUTHORIZED;
+            case NOT_FOUND -> Code.NOT_FOUND;
+            case UNREACHABLE -> Code.UNREACHABLE;
+            case PROTOCOL -> Code.REFUSED;
+            case DIGEST_MISMATCH -> Code.DIGEST_MISMATCH;
+            case IO -> Code.IO;
+        };
         return new ImageException(code, String.valueOf(e.getMessage()), e);
     }
 

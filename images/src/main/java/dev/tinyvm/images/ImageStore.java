@@ -84,9 +84,7 @@ public final class ImageStore {
         return find(reference)
                 .orElseThrow(() -> new ImageException(
                         ImageException.Code.NOT_FOUND,
-                        "there is no image `" + reference + "`; there are: "
-                                + String.join(
-                                        ", ", names())));
+                        "there is no image `" + reference + "`; there are: " + String.join(", ", names())));
     }
 
     /** All images, {@code host} first, then by name. */
@@ -156,7 +154,11 @@ public final class ImageStore {
         try (StoreLock lock = StoreLock.take(paths.directory())) {
             lock.removeLeftovers();
             lock.openForLayers();
-            requireFree(name, tags.find(reference).filter(tag -> paths.exists(tag.image())).isPresent());
+            requireFree(
+                    name,
+                    tags.find(reference)
+                            .filter(tag -> paths.exists(tag.image()))
+                            .isPresent());
             return new ArchiveImport(paths, blobs, reference, source, limits, PullProgress.NONE).run();
         }
     }
@@ -191,7 +193,8 @@ public final class ImageStore {
         Reference target = reference(to);
         if (target.digest() != null) {
             throw new ImageException(
-                    ImageException.Code.INVALID_NAME, "`" + target + "` has a digest; push to a tag, which gives the digest");
+                    ImageException.Code.INVALID_NAME,
+                    "`" + target + "` has a digest; push to a tag, which gives the digest");
         }
         Image image = inspect(name);
         return attempt("`" + target + "` could not be pushed", () -> {
@@ -217,10 +220,12 @@ public final class ImageStore {
         Image image = inspect(name);
         attempt("the image `" + name + "` could not be removed", () -> {
             try (StoreLock lock = StoreLock.take(paths.directory())) {
-                List<ImageTag> pointing =
-                        tags.all().stream().filter(tag -> tag.image().equals(image.name())).toList();
+                List<ImageTag> pointing = tags.all().stream()
+                        .filter(tag -> tag.image().equals(image.name()))
+                        .toList();
                 Optional<ImageTag> given = References.parse(name).stream()
-                        .flatMap(r -> pointing.stream().filter(tag -> tag.reference().equals(r.canonical())))
+                        .flatMap(r ->
+                                pointing.stream().filter(tag -> tag.reference().equals(r.canonical())))
                         .findFirst();
                 if (given.isPresent() && pointing.size() > 1) {
                     tags.remove(given.get().reference());
@@ -352,7 +357,11 @@ public final class ImageStore {
                     ImageException.Code.INVALID_NAME,
                     "`host` is this machine itself; choose another name for the import");
         }
-        if (!NAME.matcher(name).matches() || OCI_NAME.matcher(name).matches() || name.equals("js") || name.endsWith(".js") || name.endsWith(".wasm")) {
+        if (!NAME.matcher(name).matches()
+                || OCI_NAME.matcher(name).matches()
+                || name.equals("js")
+                || name.endsWith(".js")
+                || name.endsWith(".wasm")) {
             throw new ImageException(
                     ImageException.Code.INVALID_NAME,
                     "`"

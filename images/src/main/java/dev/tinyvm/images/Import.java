@@ -49,8 +49,8 @@ final class Import {
         }
         MessageDigest digest = Digest.sha256();
         try (RootfsWriter writer = new RootfsWriter(root, limits)) {
-            leftOut.addAll(decoded(
-                    Files.isDirectory(real) ? directory(real, writer, digest) : archive(real, writer, digest)));
+            leftOut.addAll(
+                    decoded(Files.isDirectory(real) ? directory(real, writer, digest) : archive(real, writer, digest)));
             writer.finish();
             requireRootfs(root);
             return new Image(
@@ -104,7 +104,9 @@ final class Import {
     /** A compressed stream that cannot be undone. */
     static ImageException damaged(String what, IOException e) {
         return new ImageException(
-                ImageException.Code.REFUSED, what + " is refused: its compression is damaged (" + e.getMessage() + ")", e);
+                ImageException.Code.REFUSED,
+                what + " is refused: its compression is damaged (" + e.getMessage() + ")",
+                e);
     }
 
     /** A root file system without a shell's directory is a mistake that is cheaper to say now. */

@@ -61,8 +61,7 @@ final class Installation {
         } catch (IOException e) {
             throw new ImageException(
                     ImageException.Code.IO,
-                    attempted + ": "
-                            + (e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage()),
+                    attempted + ": " + (e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage()),
                     e);
         } finally {
             if (!done) {

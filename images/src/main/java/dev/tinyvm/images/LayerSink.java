@@ -19,6 +19,12 @@ final class LayerSink implements TarSink {
         writer.beginLayer();
     }
 
+    /** Some builders (umoci, kaniko) write names from the root on; as for every container runtime that is the image's root. */
+    @Override
+    public String clean(String raw) {
+        return EntryName.clean(raw.replaceFirst("^/+", ""));
+    }
+
     @Override
     public void directory(String name, FileMeta meta) throws Posix.Failure {
         if (!isWhiteout(name)) {

@@ -64,7 +64,8 @@ final class OciJson {
     /** Whether a document is an index; its own word counts more than its sender's. */
     static boolean isIndex(JsonNode root, String mediaType) {
         String own = root.path("mediaType").asString("");
-        return isIndex(own.isEmpty() ? mediaType : own) || (root.path("manifests").isArray() && !root.has("config"));
+        return isIndex(own.isEmpty() ? mediaType : own)
+                || (root.path("manifests").isArray() && !root.has("config"));
     }
 
     static List<Descriptor> index(JsonNode root, String where) {
@@ -136,7 +137,8 @@ final class OciJson {
         ImageConfig run = new ImageConfig(
                 user.isEmpty() ? "root" : user,
                 env,
-                directory.isEmpty() || directory.startsWith("/") ? directory : "/" + directory,
+                // Left empty it means the root here, where a root file system's own means the user's home.
+                directory.startsWith("/") ? directory : "/" + directory,
                 words(config.path("Cmd"), where),
                 words(config.path("Entrypoint"), where));
         Platform platform = new Platform(

@@ -67,8 +67,7 @@ final class Posix {
     private static final MethodHandle SYMLINKAT = plain("symlinkat", JAVA_INT, ADDRESS, JAVA_INT, ADDRESS);
     private static final MethodHandle LINKAT =
             plain("linkat", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS, JAVA_INT);
-    private static final MethodHandle RENAMEAT =
-            plain("renameat", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS);
+    private static final MethodHandle RENAMEAT = plain("renameat", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, ADDRESS);
     private static final MethodHandle UNLINKAT = plain("unlinkat", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
     private static final MethodHandle FCHOWNAT =
             plain("fchownat", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, JAVA_INT);
@@ -223,7 +222,7 @@ final class Posix {
     }
 
     /** What {@code statx(2)} says of a name, never following a link; an empty name means the descriptor itself. */
-    static Stat stat(int directory, String name) throws Failure {
+    static FileStat stat(int directory, String name) throws Failure {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment buffer = arena.allocate(256, 8);
             int basicStats = 0x7ff;
@@ -236,7 +235,7 @@ final class Posix {
                     AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH,
                     basicStats,
                     buffer);
-            return new Stat(
+            return new FileStat(
                     buffer.get(ValueLayout.JAVA_SHORT, 28) & 0xffff,
                     buffer.get(JAVA_INT, 16),
                     buffer.get(JAVA_INT, 20) & 0xffffffffL,
@@ -313,45 +312,6 @@ final class Posix {
     static void close(int file) throws Failure {
         try (Arena arena = Arena.ofConfined()) {
             call("close", arena, CLOSE, file);
-        }
-    }
-
-    /**
-     * What is known of a file.
-     *
-     * @param mode type and permission bits
-     * @param device major and minor number of its file system
-     */
-    record Stat(
-            int mode,
-            int links,
-            long uid,
-            long gid,
-            long inode,
-            long size,
-            long modifiedSeconds,
-            int modifiedNanos,
-            long device) {
-        private static final int TYPE = 0xf000;
-
-        boolean isDirectory() {
-            return (mode & TYPE) == 0x4000;
-        }
-
-        boolean isFile() {
-            return (mode & TYPE) == 0x8000;
-        }
-
-        boolean isLink() {
-            return (mode & TYPE) == 0xa000;
-        }
-
-        boolean isDevice() {
-            return (mode & TYPE) == 0x2000 || (mode & TYPE) == 0x6000;
-        }
-
-        int permissions() {
-            return mode & 07777;
         }
     }
 

@@ -73,15 +73,9 @@ final class Pull {
         long transferred = present ? 0 : transfer(manifest);
         Unpacking unpacking = new Unpacking(paths, blobs, limits, progress);
         Image image = unpacking.image(manifests, reference.canonical(), where);
-        tags.put(new ImageTag(
-                reference.canonical(), image.name(), top.digest().toString()));
+        tags.put(new ImageTag(reference.canonical(), image.name(), top.digest().toString()));
         return new PullResult(
-                image,
-                reference.canonical(),
-                top.digest().toString(),
-                present,
-                transferred,
-                unpacking.leftOut());
+                image, reference.canonical(), top.digest().toString(), present, transferred, unpacking.leftOut());
     }
 
     /** What is pinned by digest never changes; of a tag only the digest is asked for. */

@@ -13,12 +13,7 @@ import java.util.List;
  * @param leftOut names that were not taken: device nodes in {@code dev/}, fifos
  */
 public record PullResult(
-        Image image,
-        String reference,
-        String digest,
-        boolean upToDate,
-        long transferredBytes,
-        List<String> leftOut) {
+        Image image, String reference, String digest, boolean upToDate, long transferredBytes, List<String> leftOut) {
     public PullResult {
         leftOut = List.copyOf(leftOut);
     }

@@ -138,7 +138,7 @@ final class RootfsWriter implements TarSink, AutoCloseable {
             throw badLink(name, target);
         }
         try {
-            Posix.Stat stat;
+            FileStat stat;
             try {
                 stat = Posix.stat(targetParent, EntryName.last(target));
             } catch (Posix.Failure e) {
@@ -148,7 +148,7 @@ final class RootfsWriter implements TarSink, AutoCloseable {
                 throw badLink(name, target);
             }
             int parent = tree.parent(name);
-            Posix.Stat there = existing(parent, name);
+            FileStat there = existing(parent, name);
             if (layers > 0 && there != null && there.inode() == stat.inode()) {
                 // The same file by way of a link, such as bin/x and usr/bin/x.
                 remember(name);
@@ -253,7 +253,7 @@ final class RootfsWriter implements TarSink, AutoCloseable {
         if (name.isEmpty()) {
             throw EntryName.refused("./", "is the image's root and must be a directory");
         }
-        Posix.Stat stat = existing(parent, name);
+        FileStat stat = existing(parent, name);
         if (stat == null) {
             return;
         }
@@ -268,12 +268,12 @@ final class RootfsWriter implements TarSink, AutoCloseable {
         forget(name);
     }
 
-    private void unlink(int parent, String name, Posix.Stat stat) throws Posix.Failure {
+    private void unlink(int parent, String name, FileStat stat) throws Posix.Failure {
         Posix.unlinkat(parent, EntryName.last(name), 0);
         removedBytes += stat.isFile() && stat.links() == 1 ? stat.size() : 0;
     }
 
-    private static Posix.@Nullable Stat existing(int parent, String name) throws Posix.Failure {
+    private static @Nullable FileStat existing(int parent, String name) throws Posix.Failure {
         try {
             return Posix.stat(parent, EntryName.last(name));
         } catch (Posix.Failure e) {
@@ -285,7 +285,7 @@ final class RootfsWriter implements TarSink, AutoCloseable {
     }
 
     private void removeLower(int parent, String name) throws Posix.Failure {
-        Posix.Stat stat = existing(parent, name);
+        FileStat stat = existing(parent, name);
         if (stat == null) {
             return;
         }
@@ -331,7 +331,7 @@ final class RootfsWriter implements TarSink, AutoCloseable {
 
     /** Whether a directory stands there; anything else that does is removed. */
     private boolean isDirectory(int parent, String name) throws Posix.Failure {
-        Posix.Stat stat = existing(parent, name);
+        FileStat stat = existing(parent, name);
         if (stat != null && !stat.isDirectory()) {
             unlink(parent, name, stat);
         }

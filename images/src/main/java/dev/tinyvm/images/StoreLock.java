@@ -72,11 +72,8 @@ final class StoreLock implements AutoCloseable {
     /** Removes what no record stands for: imports and removals that were killed. */
     void removeLeftovers() {
         try {
-            int store = Posix.openat(
-                    Posix.AT_FDCWD,
-                    StorePaths.bytes(directory),
-                    Posix.O_RDONLY | Posix.O_DIRECTORY,
-                    0);
+            int store =
+                    Posix.openat(Posix.AT_FDCWD, StorePaths.bytes(directory), Posix.O_RDONLY | Posix.O_DIRECTORY, 0);
             try {
                 for (String name : Posix.names(store)) {
                     boolean own = StorePaths.OWN.contains(name);

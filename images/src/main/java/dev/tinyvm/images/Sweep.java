@@ -115,8 +115,7 @@ final class Sweep {
     /** All that are stored. */
     List<Image> images() throws IOException {
         List<Image> images = new ArrayList<>();
-        try (DirectoryStream<Path> files =
-                Files.newDirectoryStream(paths.records(), "[a-z0-9]*" + StorePaths.JSON)) {
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(paths.records(), "[a-z0-9]*" + StorePaths.JSON)) {
             for (Path file : files) {
                 String name = String.valueOf(file.getFileName());
                 String bare = name.substring(0, name.length() - StorePaths.JSON.length());

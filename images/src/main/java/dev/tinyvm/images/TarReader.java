@@ -90,7 +90,7 @@ final class TarReader {
         }
         long size = pax.containsKey("size") ? decimal("size").longValueExact() : headerSize;
         String raw = text("path", longName != null ? longName : headerName());
-        String name = EntryName.clean(raw);
+        String name = sink.clean(raw);
         String link = text("linkpath", longLink != null ? longLink : untilNul(157, 100));
         char type = (givenType == '0' || givenType == '\0') && raw.endsWith("/") ? '5' : givenType;
         switch (type) {

@@ -5,6 +5,11 @@ import java.io.InputStream;
 
 /** Where the entries of an archive go. Names are clean ({@link EntryName}), with one character a byte; the root is the empty name. */
 interface TarSink {
+    /** An entry's own name as the archive has it, made clean or refused; links' targets are always relative. */
+    default String clean(String raw) {
+        return EntryName.clean(raw);
+    }
+
     void directory(String name, FileMeta meta) throws Posix.Failure;
 
     /** @param content has the file's bytes and then the rest of the archive; exactly {@code size} of it are read */

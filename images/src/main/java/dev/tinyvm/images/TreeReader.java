@@ -43,7 +43,7 @@ final class TreeReader {
      * @return names that were left out: device nodes in {@code dev/}, fifos, sockets, what is mounted below
      */
     static List<String> read(int source, RootfsWriter writer, MessageDigest digest) throws IOException, Posix.Failure {
-        Posix.Stat stat = Posix.stat(source, "");
+        FileStat stat = Posix.stat(source, "");
         try (Arena arena = Arena.ofConfined()) {
             TreeReader reader = new TreeReader(writer, digest, stat.device(), arena);
             writer.directory("", reader.meta(source, stat));
@@ -55,7 +55,7 @@ final class TreeReader {
     private void children(int directory, String name) throws IOException, Posix.Failure {
         for (String child : Posix.names(directory)) {
             String path = EntryName.clean(name.isEmpty() ? child : name + "/" + child);
-            Posix.Stat stat = Posix.stat(directory, child);
+            FileStat stat = Posix.stat(directory, child);
             if (stat.isDirectory()) {
                 directory(directory, child, path, stat);
             } else if (stat.isLink()) {
@@ -76,7 +76,7 @@ final class TreeReader {
         }
     }
 
-    private void directory(int parent, String child, String path, Posix.Stat stat) throws IOException, Posix.Failure {
+    private void directory(int parent, String child, String path, FileStat stat) throws IOException, Posix.Failure {
         int opened = Posix.openat(parent, child, Posix.O_RDONLY | Posix.O_DIRECTORY | Posix.O_NOFOLLOW, 0);
         try {
             boolean mounted = stat.device() != device;
@@ -93,7 +93,7 @@ final class TreeReader {
         }
     }
 
-    private void file(int parent, String child, String path, Posix.Stat seen) throws IOException, Posix.Failure {
+    private void file(int parent, String child, String path, FileStat seen) throws IOException, Posix.Failure {
         String first = seen.links() > 1 ? linked.putIfAbsent(seen.inode(), path) : null;
         if (first != null) {
             describe('1', path, meta(seen, Map.of()), first);
@@ -104,7 +104,7 @@ final class TreeReader {
         // stall the import.
         int file = Posix.openat(parent, child, Posix.O_RDONLY | Posix.O_NOFOLLOW | Posix.O_NONBLOCK, 0);
         try {
-            Posix.Stat stat = Posix.stat(file, "");
+            FileStat stat = Posix.stat(file, "");
             if (!stat.isFile()) {
                 throw EntryName.refused(path, "changed while it was read; stop what writes there and try again");
             }
@@ -116,7 +116,7 @@ final class TreeReader {
         }
     }
 
-    private FileMeta meta(int file, Posix.Stat stat) throws Posix.Failure {
+    private FileMeta meta(int file, FileStat stat) throws Posix.Failure {
         Map<String, byte[]> xattrs = new LinkedHashMap<>();
         try {
             for (String name : Posix.flistxattr(file)) {
@@ -132,7 +132,7 @@ final class TreeReader {
         return meta(stat, xattrs);
     }
 
-    private static FileMeta meta(Posix.Stat stat, Map<String, byte[]> xattrs) {
+    private static FileMeta meta(FileStat stat, Map<String, byte[]> xattrs) {
         return new FileMeta(
                 stat.permissions(), stat.uid(), stat.gid(), stat.modifiedSeconds(), stat.modifiedNanos(), xattrs);
     }

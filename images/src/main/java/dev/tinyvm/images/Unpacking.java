@@ -55,8 +55,8 @@ final class Unpacking {
             }
             return added;
         }
-        OciJson.Manifest manifest = OciJson.manifest(
-                OciJson.parse(blobs.read(digest, RegistryClient.MAX_MANIFEST_BYTES), where), where);
+        OciJson.Manifest manifest =
+                OciJson.manifest(OciJson.parse(blobs.read(digest, RegistryClient.MAX_MANIFEST_BYTES), where), where);
         OciJson.Config config = OciJson.config(
                 blobs.read(manifest.config().digest(), OciJson.MAX_CONFIG_BYTES),
                 manifest.layers().size(),

@@ -37,9 +37,13 @@ class CollectionTest extends ArchiveFixture {
             assertThat(first.name()).isNotEqualTo(second.name());
             assertThat(store.gc(Set.of(reference)).images()).isEmpty();
             assertThat(store.gc(Set.of(first.name())).images()).isEmpty();
-            assertThat(store.gc(Set.of("host", registry.host() + "/app@" + first.digest())).images()).isEmpty();
-            assertThat(store.directory().resolve(first.name()).resolve("rootfs/bin/f")).exists();
-            assertThat(store.gc(Set.of("host", "other:1", "not a reference")).images()).containsExactly(first.name());
+            assertThat(store.gc(Set.of("host", registry.host() + "/app@" + first.digest()))
+                            .images())
+                    .isEmpty();
+            assertThat(store.directory().resolve(first.name()).resolve("rootfs/bin/f"))
+                    .exists();
+            assertThat(store.gc(Set.of("host", "other:1", "not a reference")).images())
+                    .containsExactly(first.name());
             assertThat(store.directory().resolve(first.name())).doesNotExist();
             assertThat(store.find(reference)).contains(second);
             assertThat(list(store.directory().resolve(".blobs/sha256"))).hasSize(3);
@@ -74,7 +78,9 @@ class CollectionTest extends ArchiveFixture {
     void aLayerThatTwoImagesShareStaysWithTheOther() throws IOException {
         byte[] shared = builder().file("base", "base").end();
         for (String name : List.of("one", "two")) {
-            OciBuilder image = new OciBuilder().layer(shared).layer(builder().file(name, name).end());
+            OciBuilder image = new OciBuilder()
+                    .layer(shared)
+                    .layer(builder().file(name, name).end());
             store.importFrom(name, image.layout(directory.resolve(name), image.manifest(), "x"), ImageConfig.DEFAULT);
         }
         assertThat(list(store.directory().resolve(".blobs/sha256"))).hasSize(7);
@@ -115,20 +121,25 @@ class CollectionTest extends ArchiveFixture {
     }
 
     private Image imported(String name, String content) throws IOException {
-        OciBuilder image = new OciBuilder().layer(builder().directory("bin/").file("bin/f", content).end());
+        OciBuilder image = new OciBuilder()
+                .layer(builder().directory("bin/").file("bin/f", content).end());
         return store.importFrom(
-                        name, image.layout(directory.resolve("layout" + made++), image.manifest(), "x"), ImageConfig.DEFAULT)
+                        name,
+                        image.layout(directory.resolve("layout" + made++), image.manifest(), "x"),
+                        ImageConfig.DEFAULT)
                 .image();
     }
 
     private Image pulled(ScriptedRegistry registry, String reference, String content) {
-        OciBuilder image = new OciBuilder().layer(builder().directory("bin/").file("bin/f", content).end());
+        OciBuilder image = new OciBuilder()
+                .layer(builder().directory("bin/").file("bin/f", content).end());
         registry.serve("app", "1", image, image.manifest());
         return pull(reference);
     }
 
     private Image pull(String reference) {
-        return store.pull(reference, ScriptedRegistry.options(), ImportLimits.DEFAULT, PullProgress.NONE).image();
+        return store.pull(reference, ScriptedRegistry.options(), ImportLimits.DEFAULT, PullProgress.NONE)
+                .image();
     }
 
     private static ImageException.Code code(Runnable attempt) {

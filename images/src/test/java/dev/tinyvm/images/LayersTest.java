@@ -14,7 +14,13 @@ class LayersTest extends ArchiveFixture {
     @Test
     void aWhiteoutRemovesWhatLowerLayersBrought() throws IOException {
         Path root = unpack(
-                builder().directory("etc/").file("etc/a", "a").file("etc/b", "b").directory("gone/").file("gone/x", "x").end(),
+                builder()
+                        .directory("etc/")
+                        .file("etc/a", "a")
+                        .file("etc/b", "b")
+                        .directory("gone/")
+                        .file("gone/x", "x")
+                        .end(),
                 builder().file("etc/.wh.a", "").file(".wh.gone", "").end());
         assertThat(list(root.resolve("etc"))).containsExactly("b");
         assertThat(list(root)).containsExactly("etc");
@@ -24,17 +30,42 @@ class LayersTest extends ArchiveFixture {
     @Test
     void anOpaqueDirectoryKeepsOnlyWhatItsOwnLayerBrings() throws IOException {
         Path root = unpack(
-                builder().directory("d/").file("d/low", "1").directory("d/sub/").file("d/sub/low", "1").end(),
-                builder().directory("d/").directory("d/sub/").file("d/sub/up", "2").file("d/up", "2").file("d/.wh..wh..opq", "").end());
+                builder()
+                        .directory("d/")
+                        .file("d/low", "1")
+                        .directory("d/sub/")
+                        .file("d/sub/low", "1")
+                        .end(),
+                builder()
+                        .directory("d/")
+                        .directory("d/sub/")
+                        .file("d/sub/up", "2")
+                        .file("d/up", "2")
+                        .file("d/.wh..wh..opq", "")
+                        .end());
         assertThat(list(root.resolve("d"))).containsExactlyInAnyOrder("sub", "up");
         assertThat(list(root.resolve("d/sub"))).containsExactly("up");
+    }
+
+    @Test
+    void namesFromTheRootOnStandInTheImage() throws IOException {
+        Path root = unpack(
+                builder().directory("/").file("/tmp/canary-of-tinyvm", "in").end());
+        assertThat(root.resolve("tmp/canary-of-tinyvm")).hasContent("in");
+        assertThat(Path.of("/tmp/canary-of-tinyvm")).doesNotExist();
     }
 
     @Test
     void aWhiteoutNeverHidesItsOwnLayer() throws IOException {
         Path root = unpack(
                 builder().directory("d/").file("d/low", "1").file("f", "low").end(),
-                builder().directory("d/").file("d/up", "2").file(".wh.d", "").file("f", "up").file(".wh.f", "").end());
+                builder()
+                        .directory("d/")
+                        .file("d/up", "2")
+                        .file(".wh.d", "")
+                        .file("f", "up")
+                        .file(".wh.f", "")
+                        .end());
         assertThat(list(root.resolve("d"))).containsExactly("up");
         assertThat(root.resolve("f")).hasContent("up");
     }
@@ -48,8 +79,19 @@ class LayersTest extends ArchiveFixture {
     @Test
     void upperFilesReplaceLowerFilesDirectoriesAndLinks() throws IOException {
         Path root = unpack(
-                builder().directory("d/").file("d/x", "x").file("f", "f").symlink("l", "d").end(),
-                builder().file("d", "now a file").directory("f/").file("f/in", "in").directory("l/").file("l/y", "y").end());
+                builder()
+                        .directory("d/")
+                        .file("d/x", "x")
+                        .file("f", "f")
+                        .symlink("l", "d")
+                        .end(),
+                builder()
+                        .file("d", "now a file")
+                        .directory("f/")
+                        .file("f/in", "in")
+                        .directory("l/")
+                        .file("l/y", "y")
+                        .end());
         assertThat(root.resolve("d")).hasContent("now a file");
         assertThat(root.resolve("f/in")).hasContent("in");
         assertThat(Files.isSymbolicLink(root.resolve("l"))).isFalse();
@@ -68,8 +110,18 @@ class LayersTest extends ArchiveFixture {
     @Test
     void linksOfLowerLayersAreFollowedInsideOfTheImage() throws IOException {
         Path root = unpack(
-                builder().directory("usr/").directory("usr/lib/").file("usr/lib/old", "o").symlink("lib", "usr/lib").symlink("up", "/../../..").end(),
-                builder().file("lib/new", "n").file("lib/.wh.old", "").file("up/here", "h").end());
+                builder()
+                        .directory("usr/")
+                        .directory("usr/lib/")
+                        .file("usr/lib/old", "o")
+                        .symlink("lib", "usr/lib")
+                        .symlink("up", "/../../..")
+                        .end(),
+                builder()
+                        .file("lib/new", "n")
+                        .file("lib/.wh.old", "")
+                        .file("up/here", "h")
+                        .end());
         assertThat(list(root.resolve("usr/lib"))).containsExactly("new");
         assertThat(Files.readSymbolicLink(root.resolve("lib"))).hasToString("usr/lib");
         assertThat(root.resolve("here")).hasContent("h");
@@ -93,7 +145,10 @@ class LayersTest extends ArchiveFixture {
         String longName = "dir/" + "n".repeat(180);
         Path root = unpack(
                 builder().directory("dir/").file("tool", "m", 04755).end(),
-                builder().pax("path", longName.getBytes(StandardCharsets.UTF_8)).file("short", "s").end());
+                builder()
+                        .pax("path", longName.getBytes(StandardCharsets.UTF_8))
+                        .file("short", "s")
+                        .end());
         assertThat(mode(root.resolve("tool"))).isEqualTo(04755);
         assertThat(root.resolve(longName)).hasContent("s");
     }
@@ -105,7 +160,10 @@ class LayersTest extends ArchiveFixture {
                 "the file system of the temporary directory has no user.* attributes");
         Path root = unpack(
                 builder().file("a", "a").end(),
-                builder().pax("SCHILY.xattr.user.mark", "v".getBytes(StandardCharsets.UTF_8)).file("marked", "m").end());
+                builder()
+                        .pax("SCHILY.xattr.user.mark", "v".getBytes(StandardCharsets.UTF_8))
+                        .file("marked", "m")
+                        .end());
         assertThat(Files.getAttribute(root.resolve("marked"), "user:mark"))
                 .isEqualTo("v".getBytes(StandardCharsets.UTF_8));
     }
@@ -118,7 +176,8 @@ class LayersTest extends ArchiveFixture {
                 .layer(first, com.github.luben.zstd.Zstd.compress(first), OciJson.OCI_LAYER + "+zstd")
                 .layer(second, second, OciJson.OCI_LAYER);
         store.importFrom("a", image.layout(directory.resolve("layout"), image.manifest(), "a"), ImageConfig.DEFAULT);
-        assertThat(list(store.directory().resolve(only().name()).resolve("rootfs"))).containsExactlyInAnyOrder("plain", "zstd");
+        assertThat(list(store.directory().resolve(only().name()).resolve("rootfs")))
+                .containsExactlyInAnyOrder("plain", "zstd");
     }
 
     @Test
@@ -143,7 +202,9 @@ class LayersTest extends ArchiveFixture {
         }
         Path layout = image.layout(directory.resolve("layout"), image.manifest(), "a");
         return store.directory()
-                .resolve(store.importFrom("a", layout, ImageConfig.DEFAULT).image().name())
+                .resolve(store.importFrom("a", layout, ImageConfig.DEFAULT)
+                        .image()
+                        .name())
                 .resolve("rootfs");
     }
 

@@ -113,8 +113,9 @@ final class OciBuilder {
 
     private String layoutIndex(Digest top, String name) {
         String type = new String(blob(top), StandardCharsets.UTF_8).contains("\"manifests\"") ? INDEX : MANIFEST;
-        return "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"" + type + "\",\"digest\":\"" + top + "\",\"size\":"
-                + blob(top).length + ",\"annotations\":{\"org.opencontainers.image.ref.name\":\"" + name + "\"}}]}";
+        return "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"" + type + "\",\"digest\":\"" + top
+                + "\",\"size\":" + blob(top).length + ",\"annotations\":{\"org.opencontainers.image.ref.name\":\""
+                + name + "\"}}]}";
     }
 
     static String descriptor(String mediaType, Digest digest, long size) {

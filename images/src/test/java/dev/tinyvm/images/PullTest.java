@@ -35,7 +35,8 @@ class PullTest extends ArchiveFixture {
         big = builder().directory("bin/").bytes("bin/noise", noise).end();
         image.layer(big, big, OciJson.OCI_LAYER)
                 .layer(builder().file("bin/tool", "tool").end())
-                .config("{\"Env\":[\"PATH=/bin\",\"A=b=c\",\"EMPTY=\"],\"Entrypoint\":[\"/bin/tool\"],\"Cmd\":[\"--all\"],\"User\":\"1000:1000\",\"WorkingDir\":\"/srv\"}");
+                .config(
+                        "{\"Env\":[\"PATH=/bin\",\"A=b=c\",\"EMPTY=\"],\"Entrypoint\":[\"/bin/tool\"],\"Cmd\":[\"--all\"],\"User\":\"1000:1000\",\"WorkingDir\":\"/srv\"}");
         registry.serve("team/app", "1", image, image.index());
         reference = registry.host() + "/team/app:1";
     }
@@ -52,12 +53,14 @@ class PullTest extends ArchiveFixture {
         assertThat(pulled.digest()).isEqualTo(image.manifest().toString());
         assertThat(pulled.name()).isEqualTo("sha256-" + image.manifest().hex());
         assertThat(pulled.defaultUser()).isEqualTo("1000:1000");
-        assertThat(pulled.env()).containsExactly(Map.entry("PATH", "/bin"), Map.entry("A", "b=c"), Map.entry("EMPTY", ""));
+        assertThat(pulled.env())
+                .containsExactly(Map.entry("PATH", "/bin"), Map.entry("A", "b=c"), Map.entry("EMPTY", ""));
         assertThat(pulled.workingDir()).isEqualTo("/srv");
         assertThat(pulled.defaultCommand()).containsExactly("/bin/tool", "--all");
         assertThat(result.digest()).isEqualTo(image.index().toString());
         assertThat(result.upToDate()).isFalse();
-        assertThat(store.directory().resolve(pulled.name()).resolve("rootfs/bin/tool")).hasContent("tool");
+        assertThat(store.directory().resolve(pulled.name()).resolve("rootfs/bin/tool"))
+                .hasContent("tool");
     }
 
     @Test
@@ -73,7 +76,8 @@ class PullTest extends ArchiveFixture {
             assertThat(store.find(name)).as(name).contains(pulled);
         }
         assertThat(store.find(registry.host() + "/team/app:2")).isEmpty();
-        assertThat(store.find(registry.host() + "/team/app@sha256:" + "1".repeat(64))).isEmpty();
+        assertThat(store.find(registry.host() + "/team/app@sha256:" + "1".repeat(64)))
+                .isEmpty();
     }
 
     @Test
@@ -91,7 +95,8 @@ class PullTest extends ArchiveFixture {
         String pinned = registry.host() + "/team/app@" + image.index();
         store.pull(pinned, ScriptedRegistry.options(), ImportLimits.DEFAULT, PullProgress.NONE);
         registry.requests.clear();
-        assertThat(store.pull(pinned, ScriptedRegistry.options(), ImportLimits.DEFAULT, PullProgress.NONE).upToDate())
+        assertThat(store.pull(pinned, ScriptedRegistry.options(), ImportLimits.DEFAULT, PullProgress.NONE)
+                        .upToDate())
                 .isTrue();
         assertThat(registry.requests).isEmpty();
     }
@@ -127,8 +132,7 @@ class PullTest extends ArchiveFixture {
             registry.then(path, ScriptedRegistry.status(500));
         }
         assertThat(failure().code()).isEqualTo(ImageException.Code.UNREACHABLE);
-        assertThat(Files.size(partial()))
-                .isEqualTo(100_000);
+        assertThat(Files.size(partial())).isEqualTo(100_000);
         registry.heal();
         registry.requests.clear();
         pull();
@@ -191,7 +195,8 @@ class PullTest extends ArchiveFixture {
         registry.replace("/v2/team/app/blobs/" + Digest.of(big), wrong);
         assertThat(failure().code()).isEqualTo(ImageException.Code.DIGEST_MISMATCH);
         assertThat(partial()).doesNotExist();
-        assertThat(store.directory().resolve(".blobs/sha256/" + Digest.of(big).hex())).doesNotExist();
+        assertThat(store.directory().resolve(".blobs/sha256/" + Digest.of(big).hex()))
+                .doesNotExist();
         assertThat(store.list()).hasSize(1);
         assertThat(store.tags()).isEmpty();
     }
@@ -253,7 +258,8 @@ class PullTest extends ArchiveFixture {
                 ImportLimits.DEFAULT,
                 PullProgress.NONE);
         assertThat(registry.authorizations.getFirst()).isEmpty();
-        assertThat(registry.authorizations.subList(1, registry.authorizations.size())).containsOnly("Basic dTpw");
+        assertThat(registry.authorizations.subList(1, registry.authorizations.size()))
+                .containsOnly("Basic dTpw");
     }
 
     @Test
@@ -308,14 +314,10 @@ class PullTest extends ArchiveFixture {
     @Test
     void progressEndsWithEveryLayerUnpacked() {
         Map<String, Set<PullProgress.Step>> seen = new ConcurrentHashMap<>();
-        store.pull(
-                reference,
-                ScriptedRegistry.options(),
-                ImportLimits.DEFAULT,
-                (layer, step, done, total) -> {
-                    assertThat(done).isLessThanOrEqualTo(total);
-                    seen.computeIfAbsent(layer, l -> ConcurrentHashMap.newKeySet()).add(step);
-                });
+        store.pull(reference, ScriptedRegistry.options(), ImportLimits.DEFAULT, (layer, step, done, total) -> {
+            assertThat(done).isLessThanOrEqualTo(total);
+            seen.computeIfAbsent(layer, l -> ConcurrentHashMap.newKeySet()).add(step);
+        });
         assertThat(seen.get(Digest.of(big).toString()))
                 .contains(PullProgress.Step.DOWNLOADING, PullProgress.Step.VERIFIED, PullProgress.Step.UNPACKED);
         assertThat(seen).hasSize(3);
@@ -366,8 +368,7 @@ class PullTest extends ArchiveFixture {
     private ImageException failure() {
         RegistryOptions options = ScriptedRegistry.options();
         ImageException e = catchThrowableOfType(
-                ImageException.class,
-                () -> store.pull(reference, options, ImportLimits.DEFAULT, PullProgress.NONE));
+                ImageException.class, () -> store.pull(reference, options, ImportLimits.DEFAULT, PullProgress.NONE));
         assertThat(e).isNotNull();
         return e;
     }

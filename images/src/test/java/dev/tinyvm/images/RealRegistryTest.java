@@ -35,14 +35,14 @@ class RealRegistryTest extends ArchiveFixture {
                     program + " is not installed (apt-get install docker-registry skopeo)");
         }
         int port;
-        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getByName("127.0.0.1"))) {
+        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.ofLiteral("127.0.0.1"))) {
             port = free.getLocalPort();
         }
         registry = "127.0.0.1:" + port;
         Path config = Files.writeString(
                 directory.resolve("registry.yml"),
-                "version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: " + directory.resolve("registry")
-                        + "}}\nhttp: {addr: '" + registry + "'}\n");
+                "version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: "
+                        + directory.resolve("registry") + "}}\nhttp: {addr: '" + registry + "'}\n");
         Process process = new ProcessBuilder("docker-registry", "serve", config.toString())
                 .redirectErrorStream(true)
                 .redirectOutput(directory.resolve("registry.log").toFile())
@@ -70,7 +70,13 @@ class RealRegistryTest extends ArchiveFixture {
     void whatSkopeoPushedIsPulledOnceAndPushedBackAsItIs() throws Exception {
         OciBuilder image = busybox();
         Path layout = image.layout(directory.resolve("layout"), image.manifest(), "v1");
-        run("skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false", "oci:" + layout + ":v1", "docker://" + registry + "/team/box:v1");
+        run(
+                "skopeo",
+                "copy",
+                "--insecure-policy",
+                "--dest-tls-verify=false",
+                "oci:" + layout + ":v1",
+                "docker://" + registry + "/team/box:v1");
 
         String reference = registry + "/team/box:v1";
         PullResult first = pull(reference);
@@ -78,7 +84,8 @@ class RealRegistryTest extends ArchiveFixture {
         assertThat(first.transferredBytes()).isPositive();
         assertThat(list(root.resolve("etc"))).containsExactly("kept");
         assertThat(list(root.resolve("opaque"))).containsExactly("upper");
-        assertThat(Files.isSameFile(root.resolve("bin/sh"), root.resolve("bin/busybox"))).isTrue();
+        assertThat(Files.isSameFile(root.resolve("bin/sh"), root.resolve("bin/busybox")))
+                .isTrue();
         assertThat(mode(root.resolve("bin/busybox"))).isEqualTo(0755);
         assertThat(first.image().defaultCommand()).containsExactly("/bin/sh", "-c", "echo ready");
 
@@ -86,9 +93,17 @@ class RealRegistryTest extends ArchiveFixture {
         assertThat(second.upToDate()).isTrue();
         assertThat(second.transferredBytes()).isZero();
 
-        String pushed = store.push(reference, registry + "/other/copy:v2", ScriptedRegistry.options(), PullProgress.NONE);
+        String pushed =
+                store.push(reference, registry + "/other/copy:v2", ScriptedRegistry.options(), PullProgress.NONE);
         assertThat(pushed).isEqualTo(first.image().digest());
-        assertThat(run("skopeo", "inspect", "--tls-verify=false", "--format", "{{.Digest}}", "docker://" + registry + "/other/copy:v2").strip())
+        assertThat(run(
+                                "skopeo",
+                                "inspect",
+                                "--tls-verify=false",
+                                "--format",
+                                "{{.Digest}}",
+                                "docker://" + registry + "/other/copy:v2")
+                        .strip())
                 .isEqualTo(pushed);
         // The same content under another name: known by its digest, so nothing is transferred.
         assertThat(pull(registry + "/other/copy:v2").transferredBytes()).isZero();
@@ -99,21 +114,38 @@ class RealRegistryTest extends ArchiveFixture {
     void dockersOwnManifestsAndArchivesAreTheSameFiles() throws Exception {
         OciBuilder image = busybox();
         Path layout = image.layout(directory.resolve("layout"), image.manifest(), "v1");
-        run("skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false", "--format", "v2s2", "oci:" + layout + ":v1", "docker://" + registry + "/box:docker");
+        run(
+                "skopeo",
+                "copy",
+                "--insecure-policy",
+                "--dest-tls-verify=false",
+                "--format",
+                "v2s2",
+                "oci:" + layout + ":v1",
+                "docker://" + registry + "/box:docker");
         Path dockerArchive = directory.resolve("docker.tar");
-        run("skopeo", "copy", "--insecure-policy", "oci:" + layout + ":v1", "docker-archive:" + dockerArchive + ":box:saved");
+        run(
+                "skopeo",
+                "copy",
+                "--insecure-policy",
+                "oci:" + layout + ":v1",
+                "docker-archive:" + dockerArchive + ":box:saved");
         Path ociArchive = directory.resolve("oci.tar");
         run("skopeo", "copy", "--insecure-policy", "oci:" + layout + ":v1", "oci-archive:" + ociArchive + ":v1");
 
         List<Image> images = List.of(
                 pull(registry + "/box:docker").image(),
-                store.importFrom("box:saved", dockerArchive, ImageConfig.DEFAULT).image(),
+                store.importFrom("box:saved", dockerArchive, ImageConfig.DEFAULT)
+                        .image(),
                 store.importFrom("box:oci", ociArchive, ImageConfig.DEFAULT).image());
         assertThat(images).extracting(Image::name).doesNotHaveDuplicates();
-        assertThat(images).extracting(Image::sizeBytes).containsOnly(images.getFirst().sizeBytes());
+        assertThat(images)
+                .extracting(Image::sizeBytes)
+                .containsOnly(images.getFirst().sizeBytes());
         assertThat(images).extracting(Image::defaultCommand).containsOnly(List.of("/bin/sh", "-c", "echo ready"));
         for (Image made : images) {
-            assertThat(list(store.directory().resolve(made.name()).resolve("rootfs/etc"))).containsExactly("kept");
+            assertThat(list(store.directory().resolve(made.name()).resolve("rootfs/etc")))
+                    .containsExactly("kept");
         }
         // Made here out of docker's archive, and a registry takes it.
         String digest = store.push("box:saved", registry + "/box:again", ScriptedRegistry.options(), PullProgress.NONE);
@@ -139,7 +171,11 @@ class RealRegistryTest extends ArchiveFixture {
         return new OciBuilder()
                 .layer(low)
                 .layer(builder().directory("etc/").file("etc/.wh.secret", "").end())
-                .layer(builder().directory("opaque/").file("opaque/.wh..wh..opq", "").file("opaque/upper", "u").end())
+                .layer(builder()
+                        .directory("opaque/")
+                        .file("opaque/.wh..wh..opq", "")
+                        .file("opaque/upper", "u")
+                        .end())
                 .config("{\"Entrypoint\":[\"/bin/sh\"],\"Cmd\":[\"-c\",\"echo ready\"],\"Env\":[\"PATH=/bin\"]}");
     }
 
@@ -149,8 +185,8 @@ class RealRegistryTest extends ArchiveFixture {
 
     private boolean answers() {
         try {
-            HttpURLConnection connection =
-                    (HttpURLConnection) URI.create("http://" + registry + "/v2/").toURL().openConnection();
+            HttpURLConnection connection = (HttpURLConnection)
+                    URI.create("http://" + registry + "/v2/").toURL().openConnection();
             return connection.getResponseCode() == 200;
         } catch (IOException e) {
             return false;
@@ -164,7 +200,9 @@ class RealRegistryTest extends ArchiveFixture {
                 .redirectOutput(out.toFile())
                 .start();
         started.add(process);
-        assertThat(process.waitFor(120, TimeUnit.SECONDS)).as(String.join(" ", command)).isTrue();
+        assertThat(process.waitFor(120, TimeUnit.SECONDS))
+                .as(String.join(" ", command))
+                .isTrue();
         assertThat(process.exitValue()).as(Files.readString(out)).isZero();
         return Files.readString(out);
     }

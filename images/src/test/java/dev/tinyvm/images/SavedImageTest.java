@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import dev.tinyvm.images.registry.Digest;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -29,6 +28,8 @@ class SavedImageTest extends ArchiveFixture {
         assertThat(fromArchive.digest()).isEqualTo(image.manifest().toString());
         assertThat(store.tags()).extracting(ImageTag::familiar).containsExactly("one:latest", "two:3");
         assertThat(store.inspect("one").command()).containsExactly("run");
+        assertThat(store.inspect("one").workingDir()).isEqualTo("/");
+        assertThat(store.inspect("one").defaultUser()).isEqualTo("root");
         assertThat(store.inspect("two:3").references())
                 .containsExactly("docker.io/library/one:latest", "docker.io/library/two:3");
     }
@@ -44,10 +45,14 @@ class SavedImageTest extends ArchiveFixture {
                 .bytes("f".repeat(64) + "/layer.tar", layer)
                 .directory("e".repeat(64) + "/")
                 .symlink("e".repeat(64) + "/layer.tar", "../" + "f".repeat(64) + "/layer.tar")
-                .file("manifest.json", manifestJson(name, "app:1", "f".repeat(64) + "/layer.tar", "e".repeat(64) + "/layer.tar"))
+                .file(
+                        "manifest.json",
+                        manifestJson(name, "app:1", "f".repeat(64) + "/layer.tar", "e".repeat(64) + "/layer.tar"))
                 .end();
-        Image image = store.importFrom("app:1", write(archive), ImageConfig.DEFAULT).image();
-        assertThat(store.directory().resolve(image.name()).resolve("rootfs/bin")).hasContent("b");
+        Image image =
+                store.importFrom("app:1", write(archive), ImageConfig.DEFAULT).image();
+        assertThat(store.directory().resolve(image.name()).resolve("rootfs/bin"))
+                .hasContent("b");
         assertThat(image.env()).containsExactly(Map.entry("A", "1"));
         // Manifest, configuration, layer: the archive's other files are not kept.
         assertThat(list(store.directory().resolve(".blobs/sha256"))).hasSize(3);
@@ -61,8 +66,14 @@ class SavedImageTest extends ArchiveFixture {
         String first = manifestJson(name, "app:1", "l.tar");
         String both = "[" + first.substring(1, first.length() - 1) + ","
                 + manifestJson(name, "app:2", "l.tar").substring(1);
-        byte[] archive = builder().bytes(name, config).bytes("l.tar", layer).file("manifest.json", both).end();
-        assertThat(store.importFrom("app:2", write(archive), ImageConfig.DEFAULT).image().references())
+        byte[] archive = builder()
+                .bytes(name, config)
+                .bytes("l.tar", layer)
+                .file("manifest.json", both)
+                .end();
+        assertThat(store.importFrom("app:2", write(archive), ImageConfig.DEFAULT)
+                        .image()
+                        .references())
                 .containsExactly("docker.io/library/app:2");
         assertThat(refusal("other", archive, ImageException.Code.REFUSED)).hasMessageContaining("`app:1`, `app:2`");
     }
@@ -153,16 +164,20 @@ class SavedImageTest extends ArchiveFixture {
     void hostileLayersAreRefused() throws IOException {
         for (byte[] layer : List.of(
                 builder().file("../canary", "owned").end(),
-                builder().file("/tmp/canary-of-tinyvm", "owned").end(),
+                builder().file("/../canary", "owned").end(),
                 builder().hardLink("a", "/etc/passwd").end(),
                 builder().header('4', "sda", "", 0, 0660).end(),
-                builder().symlink("out", "../../../..").hardLink("a", "out/canary").end(),
+                builder()
+                        .symlink("out", "../../../..")
+                        .hardLink("a", "out/canary")
+                        .end(),
                 builder().symlink("loop", "loop").file("loop/a", "").end(),
                 builder().file(".wh...", "").end(),
                 builder().file(".wh.", "").end(),
                 builder().file(".wh.a/b", "").end(),
                 builder().file("x/../../canary/.wh.a", "").end())) {
-            OciBuilder image = new OciBuilder().layer(builder().directory("bin/").end()).layer(layer);
+            OciBuilder image =
+                    new OciBuilder().layer(builder().directory("bin/").end()).layer(layer);
             refusal("a", image.archive(builder(), image.manifest(), "x"), ImageException.Code.REFUSED);
             assertNothingKept();
             assertThat(canary).hasContent("untouched");
@@ -172,8 +187,16 @@ class SavedImageTest extends ArchiveFixture {
     @Test
     void whiteoutsNeverReachOutOfTheImage() throws IOException {
         OciBuilder image = new OciBuilder()
-                .layer(builder().directory("bin/").symlink("out", directory.toString()).symlink("up", "../../../..").end())
-                .layer(builder().file("out/.wh.canary", "").file("up/.wh.canary", "").file("out/.wh..wh..opq", "").end());
+                .layer(builder()
+                        .directory("bin/")
+                        .symlink("out", directory.toString())
+                        .symlink("up", "../../../..")
+                        .end())
+                .layer(builder()
+                        .file("out/.wh.canary", "")
+                        .file("up/.wh.canary", "")
+                        .file("out/.wh..wh..opq", "")
+                        .end());
         store.importFrom("a", write(image.archive(builder(), image.manifest(), "x")), ImageConfig.DEFAULT);
         assertThat(canary).hasContent("untouched");
     }
@@ -206,19 +229,29 @@ class SavedImageTest extends ArchiveFixture {
 
     @Test
     void aConfigurationThatNoProcessCanHaveIsRefused() throws IOException {
-        for (String bad : List.of("{\"User\":\"a b\"}", "{\"Env\":[\"A=\\u0000\"]}", "{\"Cmd\":[\"\\u0000\"]}", "{\"WorkingDir\":\"/\\u0000\"}")) {
-            OciBuilder image = new OciBuilder().layer(builder().file("a", "").end()).config(bad);
+        for (String bad : List.of(
+                "{\"User\":\"a b\"}",
+                "{\"Env\":[\"A=\\u0000\"]}",
+                "{\"Cmd\":[\"\\u0000\"]}",
+                "{\"WorkingDir\":\"/\\u0000\"}")) {
+            OciBuilder image =
+                    new OciBuilder().layer(builder().file("a", "").end()).config(bad);
             refusal("a", image.archive(builder(), image.manifest(), "x"), ImageException.Code.REFUSED);
         }
     }
 
     private OciBuilder image() {
-        return new OciBuilder().layer(builder().directory("bin/").file("bin/tool", "tool").end()).config(CONFIG);
+        return new OciBuilder()
+                .layer(builder().directory("bin/").file("bin/tool", "tool").end())
+                .config(CONFIG);
     }
 
     private static byte[] config(byte[]... layers) {
-        List<String> ids = java.util.Arrays.stream(layers).map(l -> "\"" + Digest.of(l) + "\"").toList();
-        return ("{\"os\":\"linux\",\"config\":" + CONFIG + ",\"rootfs\":{\"diff_ids\":[" + String.join(",", ids) + "]}}")
+        List<String> ids = java.util.Arrays.stream(layers)
+                .map(l -> "\"" + Digest.of(l) + "\"")
+                .toList();
+        return ("{\"os\":\"linux\",\"config\":" + CONFIG + ",\"rootfs\":{\"diff_ids\":[" + String.join(",", ids)
+                        + "]}}")
                 .getBytes(StandardCharsets.UTF_8);
     }
 
@@ -229,16 +262,15 @@ class SavedImageTest extends ArchiveFixture {
 
     private ImageException refusal(String name, byte[] archive, ImageException.Code code) throws IOException {
         Path file = write(archive);
-        ImageException e = catchThrowableOfType(
-                ImageException.class, () -> store.importFrom(name, file, ImageConfig.DEFAULT));
+        ImageException e =
+                catchThrowableOfType(ImageException.class, () -> store.importFrom(name, file, ImageConfig.DEFAULT));
         assertThat(e).isNotNull();
         assertThat(e.code()).as(e.getMessage()).isEqualTo(code);
         return e;
     }
 
     private ImageException.Code code(String name, Path source, ImageConfig config) {
-        ImageException e =
-                catchThrowableOfType(ImageException.class, () -> store.importFrom(name, source, config));
+        ImageException e = catchThrowableOfType(ImageException.class, () -> store.importFrom(name, source, config));
         assertThat(e).isNotNull();
         return e.code();
     }

@@ -45,7 +45,7 @@ final class ScriptedRegistry implements AutoCloseable {
     }
 
     ScriptedRegistry() throws IOException {
-        server = HttpServer.create(new InetSocketAddress(InetAddress.getByName("127.0.0.1"), 0), 0);
+        server = HttpServer.create(new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 0), 0);
         server.setExecutor(threads);
         server.createContext("/", this::handle);
         server.start();
@@ -119,7 +119,8 @@ final class ScriptedRegistry implements AutoCloseable {
             out.flush();
             try {
                 Instant end = Instant.now().plusSeconds(60);
-                while ((Files.notExists(partial) || Files.size(partial) < from + bytes) && Instant.now().isBefore(end)) {
+                while ((Files.notExists(partial) || Files.size(partial) < from + bytes)
+                        && Instant.now().isBefore(end)) {
                     Thread.sleep(2);
                 }
             } catch (InterruptedException e) {
@@ -182,7 +183,8 @@ final class ScriptedRegistry implements AutoCloseable {
         String type = types.get(exchange.getRequestURI().getPath());
         if (type != null) {
             exchange.getResponseHeaders().add("Content-Type", type);
-            exchange.getResponseHeaders().add("Docker-Content-Digest", Digest.of(body).toString());
+            exchange.getResponseHeaders()
+                    .add("Docker-Content-Digest", Digest.of(body).toString());
         }
         if (exchange.getRequestMethod().equals("HEAD")) {
             exchange.sendResponseHeaders(200, -1);

@@ -97,13 +97,10 @@ final class BlobDownload {
             long before = have;
             IOException broken = attempt(file);
             fruitless = have > before ? 0 : fruitless + 1;
-            if (have < size
-                    && (fruitless >= http.options().attempts() || connections >= MAX_CONNECTIONS)) {
+            if (have < size && (fruitless >= http.options().attempts() || connections >= MAX_CONNECTIONS)) {
                 throw http.unreachable(
                         call,
-                        broken == null
-                                ? new IOException("it ends after " + have + " of " + size + " bytes")
-                                : broken);
+                        broken == null ? new IOException("it ends after " + have + " of " + size + " bytes") : broken);
             }
             if (have < size && fruitless > 0) {
                 http.pause(fruitless, "", call);
@@ -127,10 +124,7 @@ final class BlobDownload {
         HttpResponse<InputStream> response = http.send(ranged, have > 0 ? Set.of(200, 206, 416) : Set.of(200));
         try (InputStream body = response.body()) {
             boolean goesOn = response.statusCode() == 206
-                    && response.headers()
-                            .firstValue("Content-Range")
-                            .orElse("")
-                            .startsWith("bytes " + have + "-");
+                    && response.headers().firstValue("Content-Range").orElse("").startsWith("bytes " + have + "-");
             if (have > 0 && !goesOn) {
                 restart(file);
                 if (response.statusCode() != 200) {

@@ -166,7 +166,8 @@ public final class DockerConfig implements Credentials.Source {
 
     /** In the environment that was given, which need not be this process' own. */
     private String onPath(String program) {
-        for (String directory : environment.getOrDefault("PATH", "/usr/local/bin:/usr/bin:/bin").split(":")) {
+        for (String directory :
+                environment.getOrDefault("PATH", "/usr/local/bin:/usr/bin:/bin").split(":")) {
             if (directory.startsWith("/") && Files.isExecutable(Path.of(directory, program))) {
                 return Path.of(directory, program).toString();
             }
@@ -215,8 +216,8 @@ public final class DockerConfig implements Credentials.Source {
     private static RegistryException helperFailed(String program, String key) {
         return new RegistryException(
                 RegistryException.Code.UNAUTHORIZED,
-                "the credentials of " + key + " could not be read: " + program
-                        + " failed; try it: echo " + key + " | " + program + " get");
+                "the credentials of " + key + " could not be read: " + program + " failed; try it: echo " + key + " | "
+                        + program + " get");
     }
 
     private static RegistryException unreadable(Path file, String why) {

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class Proxies extends ProxySelector {
     static {
-        // By default the JDK tells no password to a proxy when it asks for a tunnel. It reads this when the first client is made, so it is set
+        // By default the JDK tells no password to a proxy when it asks for a tunnel. It reads this when the first
+        // client is made, so it is set
         // as early as this module can.
         if (System.getProperty("jdk.http.auth.tunneling.disabledSchemes") == null) {
             System.setProperty("jdk.http.auth.tunneling.disabledSchemes", "");

@@ -16,7 +16,11 @@ import org.jspecify.annotations.Nullable;
  * @param tag {@code latest} when neither a tag nor a digest is given; null when only a digest is
  * @param digest of a manifest or an index; null when none is given
  */
-public record Reference(String registry, String repository, @Nullable String tag, @Nullable Digest digest) {
+public record Reference(
+        String registry,
+        String repository,
+        @Nullable String tag,
+        @Nullable Digest digest) {
     /** The registry of names that name none. */
     public static final String DEFAULT_REGISTRY = "docker.io";
 
@@ -39,8 +43,8 @@ public record Reference(String registry, String repository, @Nullable String tag
         if (at >= 0) {
             String given = rest.substring(at + 1);
             digest = Digest.parse(given)
-                    .orElseThrow(() -> invalid(
-                            text, "what follows the `@` must be sha256: and 64 lower-case hexadecimal digits"));
+                    .orElseThrow(() ->
+                            invalid(text, "what follows the `@` must be sha256: and 64 lower-case hexadecimal digits"));
             rest = rest.substring(0, at);
         }
         String tag = null;

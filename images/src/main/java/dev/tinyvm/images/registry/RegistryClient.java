@@ -33,6 +33,7 @@ public final class RegistryClient implements AutoCloseable {
      *
      * @param mediaType as the registry calls it; its own text may say otherwise
      */
+    @SuppressWarnings("ArrayRecordComponent") // compared by nobody: the digest says all
     public record Manifest(Digest digest, String mediaType, byte[] bytes) {}
 
     /** @throws RegistryException UNREACHABLE when the environment names a proxy that is none */
@@ -83,8 +84,7 @@ public final class RegistryClient implements AutoCloseable {
             }
             String type = response.headers().firstValue("Content-Type").orElse("");
             int parameters = type.indexOf(';');
-            return new Manifest(
-                    digest, (parameters < 0 ? type : type.substring(0, parameters)).strip(), bytes);
+            return new Manifest(digest, (parameters < 0 ? type : type.substring(0, parameters)).strip(), bytes);
         }
     }
 

@@ -124,7 +124,11 @@ final class RegistryHttp implements AutoCloseable {
     }
 
     RegistryException unreachable(Call call, IOException e) {
-        String reason = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+        String reason = e.getMessage() != null
+                ? e.getMessage()
+                : e instanceof ConnectException
+                        ? "the name is not known, or nobody listens there"
+                        : e.getClass().getSimpleName();
         String remedy = e instanceof ConnectException
                 ? "; check the name, the network, and HTTPS_PROXY when one is needed"
                 : e instanceof SSLException
@@ -165,7 +169,8 @@ final class RegistryHttp implements AutoCloseable {
             HttpRequest.Builder request = HttpRequest.newBuilder(uri);
             call.headers().forEach(request::setHeader);
             if (origin(uri).equals(origin(call.uri()))) {
-                tokens.known(call.registry(), call.scope()).ifPresent(value -> request.setHeader("Authorization", value));
+                tokens.known(call.registry(), call.scope())
+                        .ifPresent(value -> request.setHeader("Authorization", value));
             }
             Supplier<HttpRequest.BodyPublisher> body = call.body();
             request.method(call.method(), body == null ? HttpRequest.BodyPublishers.noBody() : body.get());
@@ -205,12 +210,12 @@ final class RegistryHttp implements AutoCloseable {
     }
 
     private HttpResponse<InputStream> once(HttpRequest.Builder request, Duration limit) throws IOException {
-        HttpRequest plain = request.timeout(limit)
-                .setHeader("User-Agent", "tinyvm")
-                .build();
+        HttpRequest plain =
+                request.timeout(limit).setHeader("User-Agent", "tinyvm").build();
         Optional<String> toProxy = proxies.authorization(plain.uri());
-        HttpRequest complete =
-                toProxy.map(v -> request.setHeader("Proxy-Authorization", v).build()).orElse(plain);
+        HttpRequest complete = toProxy.map(
+                        v -> request.setHeader("Proxy-Authorization", v).build())
+                .orElse(plain);
         try {
             return client.send(
                     complete,
@@ -262,11 +267,11 @@ final class RegistryHttp implements AutoCloseable {
     /** The registry's own words, from its JSON. */
     private static String said(HttpResponse<InputStream> response) {
         try (InputStream in = response.body()) {
-            JsonNode root =
-                    JSON.readTree(new String(in.readNBytes(MAX_ERROR_BYTES), StandardCharsets.UTF_8));
+            JsonNode root = JSON.readTree(new String(in.readNBytes(MAX_ERROR_BYTES), StandardCharsets.UTF_8));
             JsonNode first = root.path("errors").path(0);
             String message = first.path("message").asString("");
-            return RegistryException.shown(message.isEmpty() ? first.path("code").asString("") : message);
+            return RegistryException.shown(
+                    message.isEmpty() ? first.path("code").asString("") : message);
         } catch (IOException | JacksonException e) {
             return "";
         }

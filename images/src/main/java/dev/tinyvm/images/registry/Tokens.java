@@ -59,8 +59,7 @@ final class Tokens {
                 all.stream().filter(c -> c.scheme().equals("bearer")).findFirst();
         Credentials credentials = source.of(registry);
         if (bearer.isPresent()) {
-            known.put(
-                    registry + " " + scope, "Bearer " + fetch(registry, scope, bearer.get(), credentials, over));
+            known.put(registry + " " + scope, "Bearer " + fetch(registry, scope, bearer.get(), credentials, over));
             return true;
         }
         if (all.stream().anyMatch(c -> c.scheme().equals("basic"))

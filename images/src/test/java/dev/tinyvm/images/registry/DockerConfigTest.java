@@ -25,7 +25,8 @@ class DockerConfigTest {
 
     @Test
     void passwordsAreFoundUnderEveryNameOfARegistry() throws IOException {
-        config("{\"auths\":{\"https://x.io\":{\"auth\":\"" + basic("u:p:q") + "\"},\"y.io\":{\"username\":\"v\",\"password\":\"w\"},"
+        config("{\"auths\":{\"https://x.io\":{\"auth\":\"" + basic("u:p:q")
+                + "\"},\"y.io\":{\"username\":\"v\",\"password\":\"w\"},"
                 + "\"https://index.docker.io/v1/\":{\"identitytoken\":\"t\",\"auth\":\"" + basic("u:") + "\"}}}");
         assertThat(of("x.io")).isEqualTo(new Credentials("u", "p:q", false));
         assertThat(of("y.io")).isEqualTo(new Credentials("v", "w", false));
@@ -38,15 +39,25 @@ class DockerConfigTest {
     void theEnvironmentNamesOtherFiles() throws IOException {
         config("{\"auths\":{\"x.io\":{\"auth\":\"" + basic("home:p") + "\"}}}");
         Path other = Files.createDirectories(home.resolve("other"));
-        Files.writeString(other.resolve("config.json"), "{\"auths\":{\"x.io\":{\"auth\":\"" + basic("docker:p") + "\"}}}");
-        Path file = Files.writeString(home.resolve("auth.json"), "{\"auths\":{\"x.io\":{\"auth\":\"" + basic("file:p") + "\"}}}");
-        assertThat(new DockerConfig(Map.of("DOCKER_CONFIG", other.toString()), home).of("x.io").user()).isEqualTo("docker");
-        assertThat(new DockerConfig(Map.of("REGISTRY_AUTH_FILE", file.toString()), home).of("x.io").user()).isEqualTo("file");
+        Files.writeString(
+                other.resolve("config.json"), "{\"auths\":{\"x.io\":{\"auth\":\"" + basic("docker:p") + "\"}}}");
+        Path file = Files.writeString(
+                home.resolve("auth.json"), "{\"auths\":{\"x.io\":{\"auth\":\"" + basic("file:p") + "\"}}}");
+        assertThat(new DockerConfig(Map.of("DOCKER_CONFIG", other.toString()), home)
+                        .of("x.io")
+                        .user())
+                .isEqualTo("docker");
+        assertThat(new DockerConfig(Map.of("REGISTRY_AUTH_FILE", file.toString()), home)
+                        .of("x.io")
+                        .user())
+                .isEqualTo("file");
     }
 
     @Test
     void helpersAreAsked() throws IOException {
-        helper("one", "read server; echo \"{\\\"ServerURL\\\":\\\"$server\\\",\\\"Username\\\":\\\"for $server\\\",\\\"Secret\\\":\\\"s\\\"}\"");
+        helper(
+                "one",
+                "read server; echo \"{\\\"ServerURL\\\":\\\"$server\\\",\\\"Username\\\":\\\"for $server\\\",\\\"Secret\\\":\\\"s\\\"}\"");
         helper("two", "cat >/dev/null; echo '{\"Username\":\"<token>\",\"Secret\":\"t\"}'");
         config("{\"credHelpers\":{\"x.io\":\"one\"},\"credsStore\":\"two\"}");
         assertThat(of("x.io")).isEqualTo(new Credentials("for x.io", "s", false));
@@ -57,7 +68,8 @@ class DockerConfigTest {
     void aHelperThatHasNothingIsNobodyAndOneThatFailsIsAnError() throws IOException {
         helper("none", "echo 'credentials not found in native keychain'; exit 1");
         helper("bad", "echo secret-on-output; exit 1");
-        config("{\"credHelpers\":{\"a.io\":\"none\",\"b.io\":\"bad\",\"c.io\":\"not-installed\",\"d.io\":\"../../bin/sh\"}}");
+        config(
+                "{\"credHelpers\":{\"a.io\":\"none\",\"b.io\":\"bad\",\"c.io\":\"not-installed\",\"d.io\":\"../../bin/sh\"}}");
         assertThat(of("a.io")).isEqualTo(Credentials.ANONYMOUS);
         assertThatThrownBy(() -> of("b.io"))
                 .hasMessageContaining("docker-credential-bad failed")

@@ -33,14 +33,17 @@ class ProxiesTest {
 
     @Test
     void exceptionsAreObeyed() {
-        Proxies proxies = Proxies.of(Map.of("https_proxy", "http://p:1", "NO_PROXY", "x.io, .y.io,*.z.io,port.io:8443"));
-        for (String direct : List.of("https://x.io/", "https://a.x.io/", "https://b.y.io/", "https://c.z.io/", "https://port.io:8443/")) {
+        Proxies proxies =
+                Proxies.of(Map.of("https_proxy", "http://p:1", "NO_PROXY", "x.io, .y.io,*.z.io,port.io:8443"));
+        for (String direct : List.of(
+                "https://x.io/", "https://a.x.io/", "https://b.y.io/", "https://c.z.io/", "https://port.io:8443/")) {
             assertThat(proxy(proxies, direct)).as(direct).isEmpty();
         }
         for (String through : List.of("https://xx.io/", "https://x.io.example/", "https://port.io:443/")) {
             assertThat(proxy(proxies, through)).as(through).isEqualTo("p:1");
         }
-        assertThat(proxy(Proxies.of(Map.of("https_proxy", "http://p:1", "no_proxy", "*")), "https://x.io/")).isEmpty();
+        assertThat(proxy(Proxies.of(Map.of("https_proxy", "http://p:1", "no_proxy", "*")), "https://x.io/"))
+                .isEmpty();
     }
 
     @Test
@@ -56,8 +59,8 @@ class ProxiesTest {
     @Test
     void aTunnelIsAskedForWithTheProxysPassword() throws Exception {
         List<String> heard = new CopyOnWriteArrayList<>();
-        try (ServerSocket proxy = new ServerSocket(0, 5, InetAddress.getByName("127.0.0.1"))) {
-            Thread serving = Thread.ofVirtual().start(() -> refuseTunnels(proxy, heard));
+        try (ServerSocket proxy = new ServerSocket(0, 5, InetAddress.ofLiteral("127.0.0.1"))) {
+            Thread.ofVirtual().start(() -> refuseTunnels(proxy, heard));
             RegistryOptions options = new RegistryOptions(
                     registry -> Credentials.ANONYMOUS,
                     Map.of("https_proxy", "http://u:p%2Bq@127.0.0.1:" + proxy.getLocalPort()),
@@ -70,8 +73,6 @@ class ProxiesTest {
                 assertThatThrownBy(() -> client.manifest(Reference.parse("registry.invalid/app:1")))
                         .isInstanceOf(RegistryException.class);
             }
-            proxy.close();
-            serving.join();
         }
         assertThat(heard.getFirst()).isEqualTo("CONNECT registry.invalid:443 HTTP/1.1");
         assertThat(heard).anyMatch(line -> line.equalsIgnoreCase("Proxy-Authorization: Basic dTpwK3E="));
@@ -88,7 +89,8 @@ class ProxiesTest {
                     line = in.readLine();
                 }
                 socket.getOutputStream()
-                        .write("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n".getBytes(StandardCharsets.ISO_8859_1));
+                        .write("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+                                .getBytes(StandardCharsets.ISO_8859_1));
             } catch (IOException e) {
                 return;
             }
@@ -97,6 +99,8 @@ class ProxiesTest {
 
     private static String proxy(Proxies proxies, String uri) {
         Proxy proxy = proxies.select(URI.create(uri)).getFirst();
-        return proxy.address() instanceof InetSocketAddress address ? address.getHostString() + ":" + address.getPort() : "";
+        return proxy.address() instanceof InetSocketAddress address
+                ? address.getHostString() + ":" + address.getPort()
+                : "";
     }
 }

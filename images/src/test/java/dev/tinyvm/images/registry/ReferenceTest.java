@@ -44,17 +44,52 @@ class ReferenceTest {
         assertThat(pinned.tag()).isNull();
         assertThat(pinned.canonical()).isEqualTo("docker.io/library/alpine@" + DIGEST);
         assertThat(pinned.target()).isEqualTo(DIGEST);
-        assertThat(Reference.parse("alpine:3@" + DIGEST).canonical())
-                .isEqualTo("docker.io/library/alpine:3@" + DIGEST);
+        assertThat(Reference.parse("alpine:3@" + DIGEST).canonical()).isEqualTo("docker.io/library/alpine:3@" + DIGEST);
     }
 
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "", "/", ":", "@", "a/", "/a", "a//b", "A", "a/B", "Registry/app", "-a", "a-", "a.", "a..b", "a___b", "a:", "a:-x", "a:.x", "a: x",
-                "a@sha256:12", "a@sha512:00", "a@", "a:x:y", "a b", "a/../b", "ex ample.com/a", "example.com:/a", "example.com:123456/a",
-                "http://example.com/a", "example.com/a?b", "example.com/a#b", "user@example.com/a", "..", ".", "a\u0000", "é", "host.example/",
-                "-host.example/a", "[::1/a", "a%2fb"
+                "",
+                "/",
+                ":",
+                "@",
+                "a/",
+                "/a",
+                "a//b",
+                "A",
+                "a/B",
+                "Registry/app",
+                "-a",
+                "a-",
+                "a.",
+                "a..b",
+                "a___b",
+                "a:",
+                "a:-x",
+                "a:.x",
+                "a: x",
+                "a@sha256:12",
+                "a@sha512:00",
+                "a@",
+                "a:x:y",
+                "a b",
+                "a/../b",
+                "ex ample.com/a",
+                "example.com:/a",
+                "example.com:123456/a",
+                "http://example.com/a",
+                "example.com/a?b",
+                "example.com/a#b",
+                "user@example.com/a",
+                "..",
+                ".",
+                "a\u0000",
+                "é",
+                "host.example/",
+                "-host.example/a",
+                "[::1/a",
+                "a%2fb"
             })
     void whatIsNoReferenceIsRefusedWithTheReason(String text) {
         assertThatThrownBy(() -> Reference.parse(text))
@@ -76,7 +111,8 @@ class ReferenceTest {
         for (String local : List.of("localhost/a", "localhost:1/a", "127.0.0.1:1/a", "127.9.9.9/a", "[::1]:1/a")) {
             assertThat(Reference.parse(local).api("").getScheme()).as(local).isEqualTo("http");
         }
-        for (String remote : List.of("a", "localhost.example.com/a", "127.0.0.1.example.com/a", "10.0.0.1/a", "x.io/a")) {
+        for (String remote :
+                List.of("a", "localhost.example.com/a", "127.0.0.1.example.com/a", "10.0.0.1/a", "x.io/a")) {
             assertThat(Reference.parse(remote).api("").getScheme()).as(remote).isEqualTo("https");
         }
         assertThat(Reference.parse("a").api("x")).hasToString("https://registry-1.docker.io/v2/x");
