@@ -25,6 +25,12 @@ final class LayerSink implements TarSink {
         return EntryName.clean(raw.replaceFirst("^/+", ""));
     }
 
+    /** umoci leaves it away; a layer is checked against the digest of its content. */
+    @Override
+    public boolean needsEndMark() {
+        return false;
+    }
+
     @Override
     public void directory(String name, FileMeta meta) throws Posix.Failure {
         if (!isWhiteout(name)) {

@@ -53,6 +53,9 @@ final class TarReader {
     /** Reads one header and what follows it; false at the end mark. */
     private boolean entry() throws IOException, Posix.Failure {
         int read = in.readNBytes(block, 0, BLOCK);
+        if (read == 0 && !sink.needsEndMark()) {
+            return false;
+        }
         if (read < BLOCK) {
             throw refused("it ends without the end mark of a tar archive; it is cut off, or no tar archive at all");
         }

@@ -10,6 +10,11 @@ interface TarSink {
         return EntryName.clean(raw);
     }
 
+    /** Whether an archive without an end mark is cut off; a digest of the whole tells that better. */
+    default boolean needsEndMark() {
+        return true;
+    }
+
     void directory(String name, FileMeta meta) throws Posix.Failure;
 
     /** @param content has the file's bytes and then the rest of the archive; exactly {@code size} of it are read */

@@ -56,6 +56,11 @@ class LayersTest extends ArchiveFixture {
     }
 
     @Test
+    void aLayerNeedsNoEndMarkSinceItsDigestTellsThatItIsWhole() throws IOException {
+        assertThat(unpack(builder().file("a", "a").withoutEnd()).resolve("a")).hasContent("a");
+    }
+
+    @Test
     void aWhiteoutNeverHidesItsOwnLayer() throws IOException {
         Path root = unpack(
                 builder().directory("d/").file("d/low", "1").file("f", "low").end(),
