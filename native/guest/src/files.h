@@ -19,6 +19,9 @@ void file_write(uint32_t id, struct wire_reader *payload);
 void file_chmod(uint32_t id, struct wire_reader *payload);
 void file_chown(uint32_t id, struct wire_reader *payload);
 void file_symlink(uint32_t id, struct wire_reader *payload);
+void file_xattrs(uint32_t id, struct wire_reader *payload);
+void file_set_xattr(uint32_t id, struct wire_reader *payload);
+void file_remove_xattr(uint32_t id, struct wire_reader *payload);
 
 /* Reads the `user` and `path` that file requests begin with. False: answered with ERROR. */
 bool file_request(uint32_t id, struct wire_reader *payload, struct user *user, char path[FILE_PATH_BYTES]);

@@ -13,6 +13,9 @@ enum {
     LIMIT_TAG_BYTES = 256,
     LIMIT_LISTED_ARGV_BYTES = 4096,        /* argv in PROCESSES is cut to whole arguments within this */
     LIMIT_ACCOUNT_FILE_BYTES = 1048576,    /* /etc/passwd and /etc/group beyond this are not read */
+    LIMIT_ATTRIBUTE_BYTES = 4096,          /* of one extended attribute's value */
+    LIMIT_ATTRIBUTES = 256,                /* of one file in one answer, and their names and values together: */
+    LIMIT_ATTRIBUTES_BYTES = 16384,
     LIMIT_REMOVE_DEPTH = 1024,             /* directory levels of a recursive remove: one descriptor each */
     LIMIT_WALK_DEPTH = 256,                /* directory levels of a recursive list or watch */
     LIMIT_WATCHED_DIRECTORIES = 65536,     /* of one recursive watch */

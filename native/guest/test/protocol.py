@@ -11,6 +11,7 @@ TYPES = dict(
     LIST=0x19, PROCESSES=0x1A, ATTACH=0x1B, ACK=0x1C, FORGET=0x1D, FILE_STAT=0x30, STAT=0x31, FILE_LIST=0x32, ENTRIES=0x33,
     FILE_MKDIR=0x34, FILE_RENAME=0x35, FILE_REMOVE=0x36, FILE_READ=0x37, FILE_WRITE=0x38, FILE_WATCH=0x39, WATCHING=0x3A,
     WATCH_EVENT=0x3B, FILE_CHMOD=0x3C, FILE_CHOWN=0x3D, FILE_SYMLINK=0x3E, DIAL=0x40, DIALED=0x41, LISTEN=0x42, INBOUND=0x43,
+    FILE_XATTRS=0x48, XATTRS=0x49, FILE_SET_XATTR=0x4A, FILE_REMOVE_XATTR=0x4B,
     STATS=0x50, STATISTICS=0x51, SHUTDOWN=0x60)
 NAMES = {value: name for name, value in TYPES.items()}
 PTY, STDIN_OPEN, MERGE = 1, 2, 4
@@ -232,6 +233,21 @@ class Host:
             entries += [reader.entry() for _ in range(reader.u32())]
             reader.end()
             self.send("WINDOW", stream, u32(len(payload)))
+
+    def attributes(self, path, user=""):
+        reader = Reader(self.expect(self.open("FILE_XATTRS", text(user) + text(path)), "XATTRS"))
+        found = {}
+        for _ in range(reader.u32()):
+            name = reader.text()
+            found[name] = reader.text()
+        reader.end()
+        return found
+
+    def set_attribute(self, path, name, value, user=""):
+        self.done("FILE_SET_XATTR", text(user) + text(path) + text(name) + text(value))
+
+    def remove_attribute(self, path, name, user=""):
+        self.done("FILE_REMOVE_XATTR", text(user) + text(path) + text(name))
 
     def read(self, path, offset=0, length=TO_END, user=""):
         stream, data = self.open("FILE_READ", text(user) + text(path) + u64(offset) + u64(length)), bytearray()

@@ -304,5 +304,54 @@ class Owners(GuestCase):
         self.assertEqual(self.host.run(["id", "-u"])[0], b"0\n")
 
 
+class Attributes(GuestCase):
+    def test_attributes_are_set_told_and_removed(self):
+        path = self.make("file")
+        self.assertEqual(self.host.attributes(path), {})
+        self.host.set_attribute(path, "user.author", "m\u00e9")
+        self.host.set_attribute(path, "user.empty", "")
+        self.assertEqual(os.getxattr(path, "user.author"), "m\u00e9".encode())
+        self.assertEqual(self.host.attributes(path), {"user.author": "m\u00e9", "user.empty": ""})
+        self.host.set_attribute(path, "user.author", "other")
+        self.host.remove_attribute(path, "user.empty")
+        self.host.remove_attribute(path, "user.empty")
+        self.assertEqual(self.host.attributes(path), {"user.author": "other"})
+
+    def test_only_the_namespace_user_is_touched(self):
+        path = self.make("file")
+        os.setxattr(path, "trusted.other", b"x")
+        self.assertEqual(self.host.attributes(path), {})
+        for wrong in ("trusted.a", "security.capability", "system.posix_acl_access", "user.", "", "user." + "x" * 251):
+            self.assert_errno(errno.EINVAL, self.host.set_attribute, path, wrong, "x")
+            self.assert_errno(errno.EINVAL, self.host.remove_attribute, path, wrong)
+        self.assertEqual(os.listxattr(path), ["trusted.other"])
+
+    def test_what_is_too_long_is_said(self):
+        path = self.make("file")
+        self.assert_errno(errno.E2BIG, self.host.set_attribute, path, "user.a", "x" * 4097)
+        self.assertEqual(self.host.attributes(path), {})
+
+    def test_bytes_that_are_no_text_are_passed_over(self):
+        path = self.make("file")
+        os.setxattr(path, "user.binary", b"a\0b")
+        os.setxattr(path, "user.text", b"a")
+        self.assertEqual(self.host.attributes(path), {"user.text": "a"})
+
+    def test_the_users_rights_count(self):
+        path = self.make("file", mode=0o600)
+        self.host.set_attribute(path, "user.a", "b")
+        self.assert_errno(errno.EACCES, self.host.attributes, path, "nobody")
+        self.assert_errno(errno.EACCES, self.host.set_attribute, path, "user.a", "c", user="nobody")
+        self.assertEqual(self.host.attributes(path), {"user.a": "b"})
+        self.assert_errno(errno.ENOENT, self.host.attributes, self.path("none"))
+
+    def test_a_directory_has_attributes_too_and_a_link_shows_its_targets(self):
+        os.mkdir(self.path("dir"))
+        os.symlink("dir", self.path("link"))
+        self.host.set_attribute(self.path("link"), "user.a", "b")
+        self.assertEqual(self.host.attributes(self.path("dir")), {"user.a": "b"})
+        self.assertEqual(self.host.attributes(self.path("link")), {"user.a": "b"})
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -26,6 +26,7 @@ public final class Errno {
     public static final int ENOTEMPTY = 39;
     public static final int ELOOP = 40;
     public static final int EPROTONOSUPPORT = 93;
+    public static final int EOPNOTSUPP = 95;
     public static final int EADDRINUSE = 98;
     public static final int ECONNREFUSED = 111;
     public static final int EDQUOT = 122;
@@ -59,6 +60,7 @@ public final class Errno {
             case ENOTEMPTY -> "ENOTEMPTY";
             case ELOOP -> "ELOOP";
             case EPROTONOSUPPORT -> "EPROTONOSUPPORT";
+            case EOPNOTSUPP -> "EOPNOTSUPP";
             case EADDRINUSE -> "EADDRINUSE";
             case ECONNREFUSED -> "ECONNREFUSED";
             case EDQUOT -> "EDQUOT";

@@ -4,6 +4,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -27,10 +28,33 @@ public interface GuestFiles {
 
     void chmod(String user, String path, int mode);
 
-    /** Done as root. @param owner {@code name}, {@code uid}, with optional {@code :group} */
+    /** Done as root, who also walks the path; a link itself is changed. @param path absolute @param owner {@code name}, {@code uid}, with optional {@code :group} */
     void chown(String path, String owner);
 
     void symlink(String user, String target, String path);
+
+    /**
+     * The extended attributes (xattr(7)) whose names begin with {@code user.}, of each path in turn, links followed. A path that is not there, may not be reached or has
+     * more of them than fit 16 KiB has none, and so has all in a file system without attributes; values that are no text are passed over.
+     */
+    default List<Map<String, String>> attributes(String user, List<String> paths) {
+        return paths.stream().map(path -> Map.<String, String>of()).toList();
+    }
+
+    /**
+     * Sets an extended attribute. {@code EOPNOTSUPP} where the file system has none.
+     *
+     * @param name {@code user.…}, at most 255 bytes (else {@code EINVAL})
+     * @param value at most 4,096 bytes (else {@code E2BIG})
+     */
+    default void setAttribute(String user, String path, String name, String value) {
+        throw new GuestFileException(Errno.EOPNOTSUPP, "could not set " + name + " of " + path + ": there are no extended attributes here");
+    }
+
+    /** Removes an extended attribute; one that is not there is no error. */
+    default void removeAttribute(String user, String path, String name) {
+        throw new GuestFileException(Errno.EOPNOTSUPP, "could not remove " + name + " of " + path + ": there are no extended attributes here");
+    }
 
     /** Reads; the stream must be closed. @param length at most so many bytes, −1 to the end */
     Content read(String user, String path, long offset, long length);

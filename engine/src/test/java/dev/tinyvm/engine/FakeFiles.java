@@ -1,7 +1,6 @@
 package dev.tinyvm.engine;
 
 import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -177,6 +176,37 @@ public final class FakeFiles implements GuestFiles {
     }
 
     @Override
+    public synchronized List<Map<String, String>> attributes(String user, List<String> paths) {
+        return paths.stream()
+                .map(path -> absolute(user, path))
+                .map(path -> exists(path) ? Map.copyOf(find("root", path, true).attributes) : Map.<String, String>of())
+                .toList();
+    }
+
+    @Override
+    public synchronized void setAttribute(String user, String path, String name, String value) {
+        FakeNode node = attributed(user, path, name);
+        if (value.length() > 4096) {
+            throw failure(Errno.E2BIG, path);
+        }
+        node.attributes.put(name, value);
+    }
+
+    @Override
+    public synchronized void removeAttribute(String user, String path, String name) {
+        attributed(user, path, name).attributes.remove(name);
+    }
+
+    private FakeNode attributed(String user, String path, String name) {
+        if (!name.startsWith("user.") || name.length() > 255) {
+            throw failure(Errno.EINVAL, name);
+        }
+        FakeNode node = find(user, path, true);
+        require(user, node, 2, path);
+        return node;
+    }
+
+    @Override
     public synchronized void symlink(String user, String target, String path) {
         if (findOrNull(absolute(user, path)) != null) {
             throw failure(Errno.EEXIST, path);
@@ -204,36 +234,8 @@ public final class FakeFiles implements GuestFiles {
         } else if (!options.makeParents()) {
             parent(user, path, true);
         }
-        FakeFiles files = this;
-        return new WriteStream() {
-            private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-            private boolean over;
-
-            @Override
-            public void write(int b) {
-                bytes.write(b);
-            }
-
-            @Override
-            public void write(byte[] b, int offset, int length) {
-                bytes.write(b, offset, length);
-            }
-
-            @Override
-            public void close() {
-                if (!over) {
-                    over = true;
-                    WriteOptions again =
-                            new WriteOptions(options.mode(), options.makeParents(), options.append(), false, false);
-                    files.store(user, path, bytes.toByteArray(), again);
-                }
-            }
-
-            @Override
-            public void abort() {
-                over = true;
-            }
-        };
+        WriteOptions again = new WriteOptions(options.mode(), options.makeParents(), options.append(), false, false);
+        return new FakeWriteStream(whole -> store(user, path, whole, again));
     }
 
     @Override

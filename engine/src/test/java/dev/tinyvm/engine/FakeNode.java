@@ -14,6 +14,7 @@ final class FakeNode {
     byte[] content = new byte[0];
     Instant modifiedAt = Instant.now();
     final TreeMap<String, FakeNode> children = new TreeMap<>();
+    final TreeMap<String, String> attributes = new TreeMap<>();
 
     FakeNode(Entry.Type type, int mode, int uid) {
         this.type = type;

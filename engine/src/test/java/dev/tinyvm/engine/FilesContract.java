@@ -9,7 +9,9 @@ import dev.tinyvm.engine.GuestFiles.GuestFileException;
 import dev.tinyvm.engine.GuestFiles.WriteOptions;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -165,6 +167,55 @@ public abstract class FilesContract extends ContractFixture {
         files.makeDirectory("", "tree/sub", 0755, true);
         files.remove("", "tree", true);
         assertErrno(Errno.ENOENT, () -> files.stat("", "tree", true));
+    }
+
+    @Test
+    void extendedAttributesAreKeptOrRefused() throws Exception {
+        GuestFiles files = machine().files();
+        write(files, "file", "x");
+        assertThat(files.attributes("", List.of("file", "absent"))).containsExactly(Map.of(), Map.of());
+        try {
+            files.setAttribute("", "file", "user.word", "é");
+        } catch (GuestFileException e) {
+            assertThat(e.errno()).isEqualTo(Errno.EOPNOTSUPP);
+            return;
+        }
+        files.setAttribute("", "file", "user.gone", "");
+        files.removeAttribute("", "file", "user.gone");
+        files.removeAttribute("", "file", "user.gone");
+        files.rename("", "file", "renamed", false);
+        assertThat(files.attributes("root", List.of("/home/user/renamed"))).containsExactly(Map.of("user.word", "é"));
+        assertErrno(Errno.EINVAL, () -> files.setAttribute("root", "/home/user/renamed", "trusted.x", "y"));
+        assertErrno(Errno.E2BIG, () -> files.setAttribute("", "renamed", "user.long", "y".repeat(5000)));
+        assertErrno(Errno.ENOENT, () -> files.setAttribute("", "absent", "user.x", "y"));
+        assertErrno(Errno.EACCES, () -> files.setAttribute("", "/etc/passwd", "user.x", "y"), Errno.ENOENT);
+    }
+
+    @Test
+    void theAttributesOfManyFilesAreReadInOrder() throws Exception {
+        GuestFiles files = machine().files();
+        List<String> paths = new ArrayList<>();
+        for (int i = 0; i < 300; i++) {
+            files.makeDirectory("", "d" + i, 0755, false);
+            paths.add("d" + i);
+        }
+        boolean kept = true;
+        try {
+            files.setAttribute("", "d299", "user.last", "yes");
+        } catch (GuestFileException e) {
+            kept = false;
+        }
+        List<Map<String, String>> found = files.attributes("", paths);
+        assertThat(found).hasSize(300);
+        assertThat(found.getLast()).isEqualTo(kept ? Map.of("user.last", "yes") : Map.of());
+    }
+
+    @Test
+    void ownersAreChangedBelowRootsPrivateDirectories() throws Exception {
+        GuestFiles files = machine().files();
+        files.makeDirectory("root", "/root/private", 0700, true);
+        files.chown("/root/private", "user");
+        assertThat(files.stat("root", "/root/private", false).owner()).isEqualTo("user");
     }
 
     @Test

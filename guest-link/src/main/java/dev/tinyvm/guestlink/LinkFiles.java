@@ -1,9 +1,18 @@
 package dev.tinyvm.guestlink;
 
+import dev.tinyvm.engine.Errno;
 import dev.tinyvm.engine.GuestFiles;
 import dev.tinyvm.guestlink.wire.FrameWriter;
 import dev.tinyvm.guestlink.wire.GuestMessage;
+import dev.tinyvm.guestlink.wire.PayloadReader;
+import dev.tinyvm.guestlink.wire.WireException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Deque;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 
 /** {@link GuestFiles} over a link. A failure of {@link #write} may show as late as in the stream's {@code close}. */
@@ -12,6 +21,12 @@ final class LinkFiles implements GuestFiles {
     private static final int FLAG_APPEND = 2;
     private static final int FLAG_EXCLUSIVE = 4;
     private static final int FLAG_ATOMIC = 8;
+
+    /** Requests on their way at once when many files are asked for. */
+    private static final int MAX_ASKED = 128;
+    /** As the protocol has it. */
+    private static final int MAX_ATTRIBUTES = 256;
+    private static final int MIN_ATTRIBUTE_BYTES = 8;
 
     private final GuestLink link;
 
@@ -78,7 +93,71 @@ final class LinkFiles implements GuestFiles {
         call(
                 "change the owner of " + path,
                 GuestMessage.FILE_CHOWN,
-                f -> f.str("").str(path).str(owner));
+                f -> f.str("root").str(path).str(owner));
+    }
+
+    @Override
+    public List<Map<String, String>> attributes(String user, List<String> paths) {
+        List<Map<String, String>> found = new ArrayList<>(paths.size());
+        Deque<CallStream<Map<String, String>>> asked = new ArrayDeque<>();
+        for (String path : paths) {
+            if (asked.size() == MAX_ASKED) {
+                found.add(attributes(asked.remove()));
+            }
+            String attempt = "read the attributes of " + path;
+            CallStream<Map<String, String>> call = new CallStream<>(
+                    link,
+                    attempt,
+                    GuestMessage.XATTRS,
+                    LinkFiles::attributes,
+                    (errno, message) -> GuestErrors.file(attempt, errno, message));
+            asked.add(link.open(
+                    call, () -> GuestMessage.FILE_XATTRS.frame(0).str(user).str(path)));
+        }
+        while (!asked.isEmpty()) {
+            found.add(attributes(asked.remove()));
+        }
+        return found;
+    }
+
+    private Map<String, String> attributes(CallStream<Map<String, String>> call) {
+        try {
+            return link.await(call.answer(), LinkLimits.PROGRESS, call);
+        } catch (GuestFileException e) {
+            if (e.errno() == Errno.EINVAL) {
+                throw e;
+            }
+            // Gone meanwhile, not to be reached, or too many: none, as the interface has it.
+            return Map.of();
+        }
+    }
+
+    private static Map<String, String> attributes(PayloadReader payload) throws WireException {
+        int count = payload.count(MIN_ATTRIBUTE_BYTES);
+        if (count > MAX_ATTRIBUTES) {
+            throw new WireException(count + " attributes of one file, allowed are " + MAX_ATTRIBUTES);
+        }
+        Map<String, String> attributes = new TreeMap<>();
+        for (int i = 0; i < count; i++) {
+            attributes.put(payload.str(), payload.str());
+        }
+        return Collections.unmodifiableMap(attributes);
+    }
+
+    @Override
+    public void setAttribute(String user, String path, String name, String value) {
+        call(
+                "set the attribute " + name + " of " + path,
+                GuestMessage.FILE_SET_XATTR,
+                f -> f.str(user).str(path).str(name).str(value));
+    }
+
+    @Override
+    public void removeAttribute(String user, String path, String name) {
+        call(
+                "remove the attribute " + name + " of " + path,
+                GuestMessage.FILE_REMOVE_XATTR,
+                f -> f.str(user).str(path).str(name));
     }
 
     @Override

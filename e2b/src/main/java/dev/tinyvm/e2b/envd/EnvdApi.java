@@ -33,8 +33,8 @@ public final class EnvdApi implements AutoCloseable {
     private final Sandboxes sandboxes;
     private final Signatures signatures;
     private final ProcessService processService = new ProcessService();
-    private final FilesystemService filesystemService;
-    private final Uploads uploads;
+    private final FilesystemService filesystemService = new FilesystemService();
+    private final Uploads uploads = new Uploads();
     private final Downloads downloads = new Downloads();
     private final Map<String, Session> sessions = new ConcurrentHashMap<>();
     private final AtomicInteger sinceSweep = new AtomicInteger();
@@ -42,9 +42,6 @@ public final class EnvdApi implements AutoCloseable {
     public EnvdApi(Sandboxes sandboxes) {
         this.sandboxes = sandboxes;
         this.signatures = new Signatures(sandboxes.settings().clock());
-        FileMetadata metadata = new NoMetadata();
-        this.filesystemService = new FilesystemService(metadata);
-        this.uploads = new Uploads(metadata);
     }
 
     /** Answers, or throws what {@link E2bError#from} understands. */

@@ -28,12 +28,6 @@ final class FilesystemService {
     /** A silent watch asks so often whether its sandbox still lives. */
     private static final Duration ALIVE_CHECK = Duration.ofSeconds(2);
 
-    private final FileMetadata metadata;
-
-    FilesystemService(FileMetadata metadata) {
-        this.metadata = metadata;
-    }
-
     /** Whether the method answers with a stream. */
     static boolean streams(String method) {
         return method.equals("WatchDir");
@@ -65,8 +59,7 @@ final class FilesystemService {
     private EntryJson describe(Session session, String path, String otherwise) {
         GuestFiles files = session.files();
         Entry entry = Paths.stat(files, path, false).orElseThrow(() -> ConnectError.notFound(otherwise + path));
-        return EntryJson.of(
-                files, path, entry, metadata.read(session, List.of(path)).getFirst());
+        return EntryJson.of(files, path, entry, FileMetadata.read(files, path));
     }
 
     private JsonBody makeDir(JsonRequest request, Session session, String username) {
@@ -123,8 +116,8 @@ final class FilesystemService {
         List<Entry> entries = new ArrayList<>(files.list(Paths.ROOT, path, Math.min(depth, MAX_DEPTH)));
         entries.sort(Comparator.comparing(Entry::path, FilesystemService::walkOrder));
         String prefix = path.equals("/") ? "/" : path + "/";
-        List<Map<String, String>> words = metadata.read(
-                session, entries.stream().map(e -> prefix + e.path()).toList());
+        List<Map<String, String>> words = FileMetadata.read(
+                files, entries.stream().map(e -> prefix + e.path()).toList());
         List<EntryJson> found = new ArrayList<>(entries.size());
         for (int i = 0; i < entries.size(); i++) {
             found.add(EntryJson.of(files, prefix + entries.get(i).path(), entries.get(i), words.get(i)));

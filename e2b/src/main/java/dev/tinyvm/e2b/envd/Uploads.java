@@ -30,12 +30,6 @@ final class Uploads {
     private static final int MAX_METADATA_KEY = 246;
     private static final int MAX_METADATA_BYTES = 4096;
 
-    private final FileMetadata metadata;
-
-    Uploads(FileMetadata metadata) {
-        this.metadata = metadata;
-    }
-
     private record Uploaded(String path, Map<String, String> metadata) {}
 
     /** Answers one upload. */
@@ -149,7 +143,7 @@ final class Uploads {
         }
         Paths.give(files, path, user);
         if (!words.isEmpty() || there.isPresent()) {
-            metadata.replace(session, path, words);
+            FileMetadata.replace(files, path, words);
         }
         return new Uploaded(path, words);
     }

@@ -124,6 +124,26 @@ class EnvdApiTest {
     }
 
     @Test
+    void metadataStaysWithAFileUntilItIsWrittenWithoutIt() {
+        Answer up = door.send(door.envd(sandbox, "/files?path=m.txt")
+                .header("Content-Type", "application/octet-stream")
+                .header("X-Metadata-Author", "me")
+                .POST(BodyPublishers.ofString("x")));
+        assertThat(up.json().path(0).path("metadata").toString()).isEqualTo("{\"author\":\"me\"}");
+        assertThat(metadataOf("m.txt")).isEqualTo("{\"author\":\"me\"}");
+        Answer moved =
+                door.unary(sandbox, "filesystem.Filesystem/Move", "{\"source\":\"m.txt\",\"destination\":\"n.txt\"}");
+        assertThat(moved.json().path("entry").path("metadata").toString()).isEqualTo("{\"author\":\"me\"}");
+        upload("/files?path=n.txt", "application/octet-stream", new byte[0]);
+        assertThat(metadataOf("n.txt")).isEmpty();
+    }
+
+    private String metadataOf(String path) {
+        Answer stat = door.unary(sandbox, "filesystem.Filesystem/Stat", "{\"path\":\"" + path + "\"}");
+        return stat.json().path("entry").path("metadata").toString();
+    }
+
+    @Test
     void filesGoInAndOutUnderTheirUsersHome() {
         Answer up =
                 upload("/files?path=a%20b.txt", "application/octet-stream", "hallo".getBytes(StandardCharsets.UTF_8));

@@ -52,6 +52,10 @@ public enum GuestMessage {
     DIALED(0x41, "", Sender.BOTH, Place.STREAM),
     LISTEN(0x42, "2", Sender.HOST, Place.OPENS),
     INBOUND(0x43, "42", Sender.GUEST, Place.OPENS),
+    FILE_XATTRS(0x48, "ss", Sender.HOST, Place.OPENS),
+    XATTRS(0x49, "(ss)", Sender.GUEST, Place.STREAM),
+    FILE_SET_XATTR(0x4a, "ssss", Sender.HOST, Place.OPENS),
+    FILE_REMOVE_XATTR(0x4b, "sss", Sender.HOST, Place.OPENS),
     STATS(0x50, "", Sender.HOST, Place.OPENS),
     STATISTICS(0x51, "84888", Sender.GUEST, Place.STREAM),
     SHUTDOWN(0x60, "4", Sender.HOST, Place.OPENS);
