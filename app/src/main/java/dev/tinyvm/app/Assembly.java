@@ -17,10 +17,13 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The one place where the rooms are put together: images and engine below, manager in the middle, server on top. Each is closed by who made it, in the reverse order. */
 final class Assembly {
@@ -89,18 +92,27 @@ final class Assembly {
         return new ImageCatalog() {
             @Override
             public Optional<ImageInfo> find(String reference) {
-                return store.find(reference).map(Assembly::info);
+                return store.find(reference).map(image -> info(reference, image));
             }
 
             @Override
             public List<ImageInfo> list() {
-                return store.list().stream().map(Assembly::info).toList();
+                // As descriptors call them: pulled images by their tags, not by the digests that are their names.
+                Map<String, Image> images = store.list().stream()
+                        .collect(Collectors.toMap(Image::name, image -> image, (a, b) -> a, LinkedHashMap::new));
+                Stream<ImageInfo> tagged = store.tags().stream()
+                        .flatMap(tag ->
+                                Stream.ofNullable(images.get(tag.image())).map(image -> info(tag.familiar(), image)));
+                Stream<ImageInfo> named = images.values().stream()
+                        .filter(image -> image.manifests().isEmpty())
+                        .map(image -> info(image.name(), image));
+                return Stream.concat(named, tagged).toList();
             }
         };
     }
 
-    private static ImageCatalog.ImageInfo info(Image image) {
+    private static ImageCatalog.ImageInfo info(String reference, Image image) {
         return new ImageCatalog.ImageInfo(
-                image.name(), image.name(), image.defaultUser(), image.env(), image.workingDir(), image.command());
+                reference, image.name(), image.defaultUser(), image.env(), image.workingDir(), image.defaultCommand());
     }
 }

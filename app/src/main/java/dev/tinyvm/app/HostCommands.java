@@ -14,7 +14,7 @@ final class HostCommands implements CommandSource {
                 new Entry("run", "First steps", "Run one Tiny VM in the foreground"),
                 new Entry("up", "First steps", "Start the manager: API on one port, Tiny VMs on this host"),
                 new Entry("doctor", "This host", "Say what this host offers and how to get what is missing"),
-                new Entry("image", "This host", "List, import, remove images"),
+                new Entry("image", "This host", "List, pull, import, push, remove images"),
                 new Entry("bench", "This host", "Measure: the published numbers, for anyone to rerun"));
     }
 

@@ -4,6 +4,7 @@ import dev.tinyvm.cli.CliException;
 import dev.tinyvm.cli.ExitCode;
 import dev.tinyvm.cli.JsonOutput;
 import dev.tinyvm.cli.ManagerConnection;
+import dev.tinyvm.cli.RunningManager;
 import dev.tinyvm.cli.Shell;
 import dev.tinyvm.cli.text.Quantity;
 import dev.tinyvm.cli.text.Table;
@@ -15,6 +16,9 @@ import dev.tinyvm.images.ImportResult;
 import dev.tinyvm.sdk.TinyVmClient;
 import dev.tinyvm.sdk.VmFilter;
 import dev.tinyvm.sdk.VmInfo;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -22,9 +26,12 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -36,10 +43,12 @@ import picocli.CommandLine.Spec;
 
 /** {@code tinyvm image}: works on the store itself, in this process, since only root can give files their owners. */
 @Command(
-        description = "List, import and remove images. 'host' is always there: this machine's own programs.",
+        description =
+                "List, pull, import, push and remove images. 'host' is always there: this machine's own programs.",
         footerHeading = "%nExamples:%n",
         footer = {
             "  tinyvm image ls",
+            "  sudo tinyvm image pull alpine:3.20",
             "  sudo tinyvm image import debian ./debian-rootfs.tar.gz",
             "  sudo tinyvm image import --user user tools /srv/debootstrap-tree",
             "  sudo tinyvm image rm debian"
@@ -59,14 +68,18 @@ final class ImageCommand implements Runnable {
         return new CommandLine(new ImageCommand())
                 .addSubcommand(new Ls(shell))
                 .addSubcommand(new Inspect(shell))
+                .addSubcommand(new ImageTransferCommands.Pull(shell))
                 .addSubcommand(new Import(shell))
-                .addSubcommand(new Remove(shell));
+                .addSubcommand(new ImageTransferCommands.Push(shell))
+                .addSubcommand(new Remove(shell))
+                .addSubcommand(new ImageTransferCommands.Gc(shell));
     }
 
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "which? image ls, image inspect NAME, image import NAME SOURCE, image rm NAME");
+                spec.commandLine(),
+                "which? image ls, image inspect NAME, image pull REFERENCE, image import NAME SOURCE, image push NAME, image rm NAME, image gc");
     }
 
     /** What all have: the store of the chosen data directory. */
@@ -87,6 +100,34 @@ final class ImageCommand implements Runnable {
         }
 
         abstract void run(ImageStore store);
+
+        /** Images that Tiny VMs use, as their descriptors call them. @throws CliException when some run that nobody can be asked about */
+        final Set<String> imagesInUse() {
+            Optional<TinyVmClient> running = manager.openIfRunning(shell);
+            if (running.isPresent()) {
+                try (TinyVmClient client = running.get()) {
+                    return client.vms(VmFilter.ALL).stream().map(VmInfo::image).collect(Collectors.toSet());
+                }
+            }
+            Path machines = RunningManager.runDirectory(
+                            manager.directories(shell).iterator().next())
+                    .resolve("vms");
+            try (Stream<Path> left = Files.list(machines)) {
+                if (left.findAny().isPresent()) {
+                    throw new CliException(
+                            ExitCode.FAILED,
+                            "images could not be removed: Tiny VMs run, and no manager is up that knows which images they use",
+                            "Start the manager, which adopts them: sudo tinyvm up --detach");
+                }
+            } catch (NoSuchFileException e) {
+                // No Tiny VM ever ran with this data directory.
+            } catch (IOException e) {
+                throw new CliException(
+                        ExitCode.FAILED,
+                        "images could not be removed: " + machines + " cannot be read: " + e.getMessage());
+            }
+            return Set.of();
+        }
 
         @Override
         public Integer call() {
@@ -124,11 +165,17 @@ final class ImageCommand implements Runnable {
 
         @Override
         void run(ImageStore store) {
-            List<Image> images = store.list();
+            Map<String, List<String>> tags = new TreeMap<>();
+            store.tags()
+                    .forEach(tag -> tags.computeIfAbsent(tag.image(), image -> new ArrayList<>())
+                            .add(tag.familiar()));
+            List<Listed> images = store.list().stream()
+                    .map(i -> Listed.of(i, tags.getOrDefault(i.name(), List.of())))
+                    .toList();
             if (json) {
                 JsonOutput.print(shell.out(), images);
             } else if (quiet) {
-                images.forEach(i -> shell.out().println(i.name()));
+                images.forEach(i -> i.called().forEach(shell.out()::println));
             } else {
                 Table table = new Table(shell.style())
                         .left("NAME")
@@ -137,13 +184,40 @@ final class ImageCommand implements Runnable {
                         .left("USER")
                         .left("DIGEST");
                 Instant now = Instant.now();
-                images.forEach(i -> table.row(
-                        i.name(),
-                        i.sizeBytes() == 0 ? "-" : Quantity.bytes(i.sizeBytes()),
-                        Quantity.duration(Duration.between(i.createdAt(), now)),
-                        i.defaultUser(),
-                        i.digest().length() > 19 ? i.digest().substring(0, 19) : i.digest()));
+                images.forEach(i -> i.called()
+                        .forEach(name -> table.row(
+                                name,
+                                i.sizeBytes() == 0 ? "-" : Quantity.bytes(i.sizeBytes()),
+                                Quantity.duration(Duration.between(i.createdAt(), now)),
+                                i.defaultUser(),
+                                i.digest().length() > 19 ? i.digest().substring(0, 19) : i.digest())));
                 table.lines().forEach(shell.out()::println);
+            }
+        }
+
+        /** An image with the tags that point to it now. */
+        record Listed(
+                String name,
+                List<String> tags,
+                String digest,
+                long sizeBytes,
+                Instant createdAt,
+                String defaultUser,
+                List<String> command) {
+            static Listed of(Image image, List<String> tags) {
+                return new Listed(
+                        image.name(),
+                        List.copyOf(tags),
+                        image.digest(),
+                        image.sizeBytes(),
+                        image.createdAt(),
+                        image.defaultUser(),
+                        image.defaultCommand());
+            }
+
+            /** As people call it: by its tags, else by its name. */
+            List<String> called() {
+                return tags.isEmpty() ? List.of(name) : tags;
             }
         }
     }
@@ -225,18 +299,15 @@ final class ImageCommand implements Runnable {
                     .println(result.image().name() + "  "
                             + Quantity.bytes(result.image().sizeBytes()) + "  "
                             + result.image().digest());
-            if (!result.leftOut().isEmpty()) {
-                shell.err()
-                        .println("left out " + result.leftOut().size() + ": "
-                                + String.join(
-                                        ", ",
-                                        result.leftOut()
-                                                .subList(
-                                                        0,
-                                                        Math.min(
-                                                                10,
-                                                                result.leftOut().size()))));
-            }
+            sayLeftOut(shell, result.leftOut());
+        }
+    }
+
+    static void sayLeftOut(Shell shell, List<String> leftOut) {
+        if (!leftOut.isEmpty()) {
+            shell.err()
+                    .println("left out " + leftOut.size() + ": "
+                            + String.join(", ", leftOut.subList(0, Math.min(10, leftOut.size()))));
         }
     }
 
@@ -256,16 +327,7 @@ final class ImageCommand implements Runnable {
 
         @Override
         void run(ImageStore store) {
-            Set<String> inUse = manager.openIfRunning(shell)
-                    .map(client -> {
-                        try (TinyVmClient open = client) {
-                            return open.vms(VmFilter.ALL).stream()
-                                    .map(VmInfo::image)
-                                    .collect(Collectors.toSet());
-                        }
-                    })
-                    .orElse(Set.of());
-            store.remove(name, inUse);
+            store.remove(name, imagesInUse());
         }
     }
 }

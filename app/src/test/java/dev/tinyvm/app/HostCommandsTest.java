@@ -69,6 +69,20 @@ class HostCommandsTest {
     }
 
     @Test
+    void whatIsNoReferenceIsRefusedBeforeAnyRegistryIsAsked() {
+        assertThat(run("image", "pull", "No Reference")).isEqualTo(1);
+        assertThat(err()).contains("no image reference").contains("alpine:3.20");
+        assertThat(run("image", "push", "ghost", "127.0.0.1:1/x:1")).isEqualTo(1);
+        assertThat(err()).contains("there is no image `ghost`");
+    }
+
+    @Test
+    void collectingSaysWhatItRemoved() {
+        assertThat(run("image", "gc")).isZero();
+        assertThat(out()).isEqualTo("removed 0 images and 0 blobs, freed 0\n");
+    }
+
+    @Test
     void doctorPrintsOneJsonObjectWithARemedyForWhatIsMissing() {
         int code = run("doctor", "--json");
         assertThat(code).isBetween(0, 1);
