@@ -1,0 +1,278 @@
+package dev.tinyvm.llm;
+
+import dev.tinyvm.llm.http.Headers;
+import dev.tinyvm.llm.http.LlmRequest;
+import dev.tinyvm.llm.wire.Endpoint;
+import dev.tinyvm.llm.wire.IncludeUsage;
+import dev.tinyvm.llm.wire.LlmException;
+import dev.tinyvm.llm.wire.SseEvents;
+import dev.tinyvm.llm.wire.Usage;
+import dev.tinyvm.llm.wire.UsageTap;
+import java.io.IOException;
+import java.net.http.HttpTimeoutException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One call on its way through its targets. The head of an answer is held until the first byte of its body is there: until then another attempt is possible, afterwards
+ * none is made.
+ */
+final class CallRun {
+    private static final Logger log = LoggerFactory.getLogger(CallRun.class);
+
+    private final CallPlan plan;
+    private final LlmRequest request;
+    private final Caller caller;
+    private final GuardedAnswer answer;
+    private final CallThread thread;
+    private final Spending spending;
+    private final UsageListener usageListener;
+    private final WaitListener waits;
+    private final Instant began = Instant.now();
+    private final long beganNanos = System.nanoTime();
+    private long firstByteNanos;
+    private LlmException trouble = new LlmException(LlmException.Kind.UPSTREAM, "no provider was asked");
+
+    CallRun(
+            CallPlan plan,
+            LlmRequest request,
+            Caller caller,
+            GuardedAnswer answer,
+            CallThread thread,
+            Spending spending,
+            UsageListener usageListener,
+            WaitListener waits) {
+        this.plan = plan;
+        this.request = request;
+        this.caller = caller;
+        this.answer = answer;
+        this.thread = thread;
+        this.spending = spending;
+        this.usageListener = usageListener;
+        this.waits = waits;
+    }
+
+    /** @throws LlmException no target answered */
+    void run() throws IOException, InterruptedException {
+        for (int i = 0; i < plan.targets().size(); i++) {
+            if (ask(plan.targets().get(i), i == plan.targets().size() - 1)) {
+                return;
+            }
+        }
+        sayFirstByte();
+        throw trouble;
+    }
+
+    private boolean ask(CallPlan.Target target, boolean last) throws IOException, InterruptedException {
+        Provider provider = target.upstream().provider();
+        Semaphore slots = target.upstream().slots();
+        if (!slots.tryAcquire() && !slots.tryAcquire(provider.timeouts().queue().toNanos(), TimeUnit.NANOSECONDS)) {
+            trouble = new LlmException(
+                    LlmException.Kind.BUSY,
+                    "provider '" + provider.name() + "' has " + provider.maxConcurrent() + " calls running; try again later");
+            return false;
+        }
+        try {
+            byte[] body = plan.body(target);
+            Duration delay = provider.retry().firstDelay();
+            for (int attempt = 1; ; attempt++) {
+                boolean lastAttempt = attempt >= provider.retry().attempts();
+                Outcome outcome = attempt(target, body, last && lastAttempt, lastAttempt);
+                if (outcome.done()) {
+                    return true;
+                }
+                if (lastAttempt || !outcome.again()) {
+                    return false;
+                }
+                Duration wait = outcome.retryAfter().orElse(jitter(delay));
+                log.info("provider '{}': {}; attempt {} follows", provider.name(), trouble.text(), attempt + 1);
+                Thread.sleep(wait);
+                delay = min(delay.multipliedBy(2), provider.retry().maxDelay());
+            }
+        } finally {
+            slots.release();
+        }
+    }
+
+    /** What became of an attempt. */
+    private record Outcome(boolean done, boolean again, Optional<Duration> retryAfter) {
+        static final Outcome DONE = new Outcome(true, false, Optional.empty());
+        static final Outcome AGAIN = new Outcome(false, true, Optional.empty());
+        static final Outcome NEXT = new Outcome(false, false, Optional.empty());
+    }
+
+    private Outcome attempt(CallPlan.Target target, byte[] body, boolean veryLast, boolean lastHere)
+            throws IOException, InterruptedException {
+        Provider provider = target.upstream().provider();
+        Duration firstByte = provider.timeouts().firstByte();
+        long deadline = System.nanoTime() + firstByte.toNanos();
+        String path = plan.target(target, request.path(), request.query());
+        Upstream.Reply reply;
+        byte[] first;
+        try {
+            reply = target.upstream().send(request.method(), path, request.headers(), body, firstByte);
+        } catch (HttpTimeoutException e) {
+            return timedOut(provider);
+        } catch (IOException e) {
+            return broken(provider, e);
+        }
+        try (reply) {
+            if (isRefusal(reply.status())) {
+                trouble = new LlmException(
+                        LlmException.Kind.UPSTREAM, "provider '" + provider.name() + "' answered " + reply.status());
+                Optional<Duration> after = retryAfter(reply.headers());
+                boolean tooLong = after.isPresent() && after.get().compareTo(provider.retry().maxDelay()) > 0;
+                boolean finalAnswer = plan.targets().getLast() == target && (lastHere || tooLong);
+                if (!finalAnswer && !veryLast) {
+                    return new Outcome(false, !tooLong, after);
+                }
+            }
+            try {
+                first = reply.body().next(Duration.ofNanos(Math.max(1, deadline - System.nanoTime())));
+            } catch (HttpTimeoutException e) {
+                return timedOut(provider);
+            } catch (IOException e) {
+                return broken(provider, e);
+            }
+            deliver(target, reply, first, body.length);
+            return Outcome.DONE;
+        }
+    }
+
+    private Outcome timedOut(Provider provider) {
+        trouble = new LlmException(
+                LlmException.Kind.TIMEOUT,
+                "provider '" + provider.name() + "' did not answer within its time limit; raise its timeouts or route elsewhere");
+        return Outcome.NEXT;
+    }
+
+    private Outcome broken(Provider provider, IOException cause) throws InterruptedException {
+        if (thread.isGone()) {
+            throw new InterruptedException();
+        }
+        log.debug("provider '{}' could not be asked", provider.name(), cause);
+        trouble = new LlmException(
+                LlmException.Kind.UPSTREAM,
+                "provider '" + provider.name() + "' could not be asked: " + reason(cause));
+        return Outcome.AGAIN;
+    }
+
+    private void deliver(CallPlan.Target target, Upstream.Reply reply, byte @Nullable [] first, int requestBytes)
+            throws IOException, InterruptedException {
+        boolean events = reply.headers().mediaType().equals("text/event-stream");
+        boolean filter = events && plan.asksForUsage() && reply.status() == 200 && !clientAskedForUsage();
+        UsageTap tap = new UsageTap(events, requestBytes);
+        boolean complete = false;
+        boolean settled = false;
+        try {
+            sayFirstByte();
+            answer.begin(reply.status(), filter ? reply.headers().without(Set.of("content-length")) : reply.headers());
+            SseEvents splitter = new SseEvents();
+            byte[] part = first;
+            while (part != null) {
+                tap.feed(part, 0, part.length);
+                if (filter) {
+                    splitter.feed(part, 0, part.length, this::withoutUsage);
+                } else {
+                    answer.write(part, 0, part.length);
+                }
+                part = next(reply, target.upstream().provider());
+            }
+            if (filter) {
+                byte[] rest = splitter.rest();
+                answer.write(rest, 0, rest.length);
+            }
+            // Before the end is told, so that the client's next call finds the account up to date.
+            settled = true;
+            settle(target, reply.status(), tap, true);
+            answer.end();
+            complete = true;
+        } finally {
+            if (!complete && !settled) {
+                settle(target, reply.status(), tap, false);
+            }
+        }
+    }
+
+    private byte @Nullable [] next(Upstream.Reply reply, Provider provider) throws InterruptedException {
+        try {
+            return reply.body().next(provider.timeouts().idle());
+        } catch (HttpTimeoutException e) {
+            throw new LlmException(
+                    LlmException.Kind.TIMEOUT,
+                    "provider '" + provider.name() + "' fell silent for " + provider.timeouts().idle().toSeconds()
+                            + " s within its answer");
+        } catch (IOException e) {
+            throw new LlmException(
+                    LlmException.Kind.UPSTREAM, "provider '" + provider.name() + "' broke off within its answer");
+        }
+    }
+
+    private void withoutUsage(byte[] bytes, int start, int end) throws IOException {
+        IncludeUsage.remove(bytes, start, end, (kept, from, to) -> answer.write(kept, from, to - from));
+    }
+
+    private boolean clientAskedForUsage() {
+        return IncludeUsage.ask(plan.body(), plan.members()) == plan.body();
+    }
+
+    private void settle(CallPlan.Target target, int status, UsageTap tap, boolean complete) {
+        boolean charged = status / 100 == 2 && plan.endpoint().operation() != Endpoint.Operation.COUNT_TOKENS;
+        Usage used = charged ? tap.usage() : Usage.NONE;
+        long nanoUsd = target.price().map(price -> price.nanoUsd(used)).orElse(0L);
+        spending.settle(plan.allowances(), used.totalTokens(), nanoUsd);
+        long now = System.nanoTime();
+        usageListener.used(new UsageListener.Call(
+                caller,
+                target.upstream().provider().name(),
+                target.model(),
+                status,
+                used,
+                nanoUsd,
+                target.price().isPresent(),
+                complete,
+                began,
+                Duration.ofNanos(firstByteNanos - beganNanos),
+                Duration.ofNanos(now - beganNanos)));
+    }
+
+    private void sayFirstByte() {
+        if (firstByteNanos == 0) {
+            firstByteNanos = System.nanoTime();
+            waits.firstByte(caller);
+        }
+    }
+
+    private static boolean isRefusal(int status) {
+        return status == 429 || status >= 500;
+    }
+
+    private static Optional<Duration> retryAfter(Headers headers) {
+        String text = headers.first("retry-after").orElse("");
+        if (text.isEmpty() || text.length() > 9 || !text.chars().allMatch(c -> c >= '0' && c <= '9')) {
+            return Optional.empty();
+        }
+        return Optional.of(Duration.ofSeconds(Long.parseLong(text)));
+    }
+
+    private static Duration jitter(Duration delay) {
+        return delay.plusNanos(ThreadLocalRandom.current().nextLong(Math.max(1, delay.toNanos() / 4)));
+    }
+
+    private static Duration min(Duration a, Duration b) {
+        return a.compareTo(b) < 0 ? a : b;
+    }
+
+    private static String reason(IOException cause) {
+        String message = cause.getMessage();
+        return message == null ? cause.getClass().getSimpleName() : message;
+    }
+}

@@ -1,0 +1,235 @@
+package dev.tinyvm.llm;
+
+import dev.tinyvm.llm.http.Answer;
+import dev.tinyvm.llm.http.LlmRequest;
+import dev.tinyvm.llm.tape.Tape;
+import dev.tinyvm.llm.wire.Dialect;
+import dev.tinyvm.llm.wire.Endpoint;
+import dev.tinyvm.llm.wire.ErrorShape;
+import dev.tinyvm.llm.wire.JsonScan;
+import dev.tinyvm.llm.wire.LlmException;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Everything between an agent and its model. A door hands it a request and a place for the answer; the gateway decides whether the caller may, which provider is asked,
+ * adds the key, passes the bytes on as they arrive, and counts.
+ *
+ * <p>Thread-safe; each call runs, blocking, on the thread that brings it. Neither keys nor bodies are logged.
+ */
+public final class Gateway implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Gateway.class);
+    private static final Set<String> WANTED = Set.of("model", "stream", "stream_options");
+
+    private final GatewayConfig config;
+    private final Map<String, Upstream> upstreams = new HashMap<>();
+    private final Allowance.Source allowances;
+    private final Spending spending;
+    private final UsageListener usage;
+    private final WaitListener waits;
+    private final TapeSource tapes;
+
+    /**
+     * Ready at once; connections are opened when they are needed.
+     *
+     * @param allowances what callers may use
+     * @param spending what they have used
+     * @param usage hears what each call used
+     * @param waits hears when a caller waits
+     * @param tapes whose exchanges are recorded or replayed
+     */
+    public Gateway(
+            GatewayConfig config,
+            Allowance.Source allowances,
+            Spending spending,
+            UsageListener usage,
+            WaitListener waits,
+            TapeSource tapes) {
+        this.config = config;
+        this.allowances = allowances;
+        this.spending = spending;
+        this.usage = usage;
+        this.waits = waits;
+        this.tapes = tapes;
+        for (Provider provider : config.providers()) {
+            upstreams.put(provider.name(), new Upstream(provider));
+        }
+    }
+
+    /**
+     * Answers one request, with an error in the client's dialect when it must.
+     *
+     * @throws IOException the client can no longer be reached
+     */
+    public void handle(LlmRequest request, Caller caller, Answer answer) throws IOException {
+        Dialect dialect = Endpoint.dialect(request);
+        GuardedAnswer guarded = new GuardedAnswer(answer);
+        CallThread thread = new CallThread();
+        try {
+            serve(request, caller, guarded, thread);
+        } catch (LlmException e) {
+            thread.finish();
+            fail(guarded, dialect, e);
+        } catch (InterruptedException e) {
+            guarded.abort();
+            if (!thread.isGone()) {
+                Thread.currentThread().interrupt();
+            }
+        } catch (RuntimeException e) {
+            thread.finish();
+            log.warn("a call of vm '{}' to {} failed in the gateway", caller.vm(), request.path(), e);
+            fail(guarded, dialect, new LlmException(LlmException.Kind.INTERNAL, "the gateway failed; its log tells more"));
+        } finally {
+            thread.finish();
+        }
+    }
+
+    /** Breaks off what is running. */
+    @Override
+    public void close() {
+        upstreams.values().forEach(Upstream::close);
+    }
+
+    private void serve(LlmRequest request, Caller caller, GuardedAnswer answer, CallThread thread)
+            throws IOException, InterruptedException {
+        Endpoint endpoint = Endpoint.of(request);
+        byte[] body = body(request);
+        Optional<Tape> tape = tapes.of(caller);
+        if (tape.isPresent()) {
+            LlmRequest whole = new LlmRequest(
+                    request.method(), request.target(), request.headers(), new ByteArrayInputStream(body));
+            switch (tape.get()) {
+                case Tape.Replaying replaying -> {
+                    replaying.answer(whole, body, answer);
+                    return;
+                }
+                case Tape.Recording recording -> {
+                    Answer recorded = recording.record(whole, body, answer);
+                    call(endpoint, whole, body, caller, new GuardedAnswer(recorded), thread);
+                    return;
+                }
+            }
+        }
+        call(endpoint, request, body, caller, answer, thread);
+    }
+
+    private void call(
+            Endpoint endpoint, LlmRequest request, byte[] body, Caller caller, GuardedAnswer answer, CallThread thread)
+            throws IOException, InterruptedException {
+        try {
+            if (endpoint.operation() == Endpoint.Operation.MODELS) {
+                ModelList.answer(config, endpoint, allowances.of(caller), answer);
+            } else {
+                call(plan(endpoint, body, caller), request, caller, answer, thread);
+            }
+        } catch (LlmException e) {
+            // Here, so that a recording has the error too.
+            thread.finish();
+            fail(answer, endpoint.dialect(), e);
+        } catch (InterruptedException | IOException e) {
+            answer.abort();
+            throw e;
+        }
+    }
+
+    private void call(CallPlan plan, LlmRequest request, Caller caller, GuardedAnswer answer, CallThread thread)
+            throws IOException, InterruptedException {
+        if (plan.endpoint().operation() != Endpoint.Operation.COUNT_TOKENS) {
+            spending.begin(plan.allowances());
+        }
+        answer.whenGone(thread::clientGone);
+        waits.callBegan(caller);
+        try {
+            new CallRun(plan, request, caller, answer, thread, spending, usage, waits).run();
+        } finally {
+            waits.callEnded(caller);
+        }
+    }
+
+    private CallPlan plan(Endpoint endpoint, byte[] body, Caller caller) {
+        Map<String, JsonScan.Span> members = JsonScan.members(body, WANTED);
+        String model = endpoint.model();
+        JsonScan.Span named = members.get("model");
+        if (model.isEmpty() && named != null) {
+            model = JsonScan.string(body, named);
+        }
+        if (model.isEmpty()) {
+            throw new LlmException(LlmException.Kind.INVALID, "the request names no model; set \"model\" to a string");
+        }
+        String wanted = model;
+        List<Allowance> scopes = allowances.of(caller);
+        for (Allowance allowance : scopes) {
+            if (allowance.models().stream().noneMatch(glob -> glob.matches(wanted))) {
+                throw new LlmException(
+                        LlmException.Kind.FORBIDDEN,
+                        allowance.scope() + " may not use the model '" + wanted + "'; its descriptor lists those it may");
+            }
+        }
+        Route route = config.route(wanted)
+                .orElseThrow(() -> new LlmException(
+                        LlmException.Kind.NOT_FOUND,
+                        "no route leads to the model '" + wanted + "'; add one under llm.routes in the manager's configuration"));
+        List<CallPlan.Target> targets = route.targets().stream()
+                .map(target -> target(target, wanted))
+                .filter(target -> target.upstream().provider().type() == endpoint.dialect())
+                .toList();
+        if (targets.isEmpty()) {
+            throw new LlmException(
+                    LlmException.Kind.INVALID,
+                    "the model '" + wanted + "' is with a provider that does not speak "
+                            + endpoint.dialect() + "; call it in its own dialect");
+        }
+        boolean money = scopes.stream().anyMatch(allowance -> allowance.nanoUsd() != Allowance.UNLIMITED);
+        for (CallPlan.Target target : targets) {
+            if (money && target.price().isEmpty()) {
+                throw new LlmException(
+                        LlmException.Kind.FORBIDDEN,
+                        "the model '" + target.model() + "' has no price, so a budget in money could not be kept;"
+                                + " add it under llm.prices in the manager's configuration");
+            }
+        }
+        boolean streams = members.containsKey("stream") && JsonScan.isTrue(body, members.get("stream"));
+        return new CallPlan(endpoint, wanted, body, members, streams, targets, scopes);
+    }
+
+    private CallPlan.Target target(Route.Target target, String wanted) {
+        Upstream upstream = upstreams.get(target.provider());
+        if (upstream == null) {
+            throw new IllegalStateException("no provider " + target.provider());
+        }
+        String model = target.model().isEmpty() ? wanted : target.model();
+        return new CallPlan.Target(upstream, model, config.price(target.provider(), model));
+    }
+
+    private byte[] body(LlmRequest request) throws IOException {
+        byte[] body = request.body().readNBytes(config.maxRequestBytes());
+        if (body.length == config.maxRequestBytes() && request.body().read() >= 0) {
+            throw new LlmException(
+                    LlmException.Kind.TOO_LARGE,
+                    "the request is larger than " + (config.maxRequestBytes() >> 20) + " MiB; send less");
+        }
+        return body;
+    }
+
+    private static void fail(GuardedAnswer answer, Dialect dialect, LlmException error) throws IOException {
+        if (!answer.hasBegun()) {
+            ErrorShape.answer(answer, dialect, error);
+            return;
+        }
+        try {
+            if (answer.isAtEventEnd()) {
+                byte[] event = ErrorShape.event(dialect, error);
+                answer.write(event, 0, event.length);
+            }
+        } finally {
+            answer.abort();
+        }
+    }
+}

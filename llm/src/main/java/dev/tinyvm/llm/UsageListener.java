@@ -1,0 +1,38 @@
+package dev.tinyvm.llm;
+
+import dev.tinyvm.llm.wire.Usage;
+import java.time.Duration;
+import java.time.Instant;
+
+/** Hears what each call has used, once, whatever became of it. Runs on the call's thread: it must be quick. */
+@FunctionalInterface
+public interface UsageListener {
+    /**
+     * One call that reached a provider.
+     *
+     * @param model as the provider calls it
+     * @param status of the provider's answer; 0 when there was none
+     * @param usage tokens
+     * @param nanoUsd money in billionths of a dollar; 0 when not priced
+     * @param priced whether the price table has this model
+     * @param complete whether the answer reached the client to its end
+     * @param began when the request had been read
+     * @param untilFirstByte wait of the client; of the whole call when no byte came
+     * @param whole until it was over
+     */
+    record Call(
+            Caller caller,
+            String provider,
+            String model,
+            int status,
+            Usage usage,
+            long nanoUsd,
+            boolean priced,
+            boolean complete,
+            Instant began,
+            Duration untilFirstByte,
+            Duration whole) {}
+
+    /** A call is over. */
+    void used(Call call);
+}
