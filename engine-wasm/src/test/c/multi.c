@@ -88,6 +88,23 @@ static int work(long rounds) {
     return 0;
 }
 
+/* Loads, stores and jumps: what checkpoints and memory accounting could slow down. */
+static int sieve(long rounds) {
+    static unsigned char composite[1 << 20];
+    int primes = 0;
+    for (long r = 0; r < rounds; r++) {
+        memset(composite, 0, sizeof composite);
+        primes = 0;
+        for (uint32_t i = 2; i < sizeof composite; i++) {
+            if (composite[i]) continue;
+            primes++;
+            for (uint32_t j = i + i; j < sizeof composite; j += i) composite[j] = 1;
+        }
+    }
+    printf("%d\n", primes);
+    return 0;
+}
+
 static int fill(const char *path) {
     static char block[65536];
     int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0644);
@@ -264,6 +281,7 @@ int main(int argc, char **argv) {
     if (strcmp(name, "recurse-wide") == 0) return (again = recurse_wide)(0);
     if (strcmp(name, "bomb") == 0) return bomb();
     if (strcmp(name, "work") == 0) return work(atol(first));
+    if (strcmp(name, "sieve") == 0) return sieve(atol(first));
     if (strcmp(name, "trap") == 0) __builtin_trap();
     if (strcmp(name, "fill") == 0) return fill(first);
     if (strcmp(name, "files") == 0) return files();

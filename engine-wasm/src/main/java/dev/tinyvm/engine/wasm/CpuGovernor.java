@@ -59,15 +59,18 @@ final class CpuGovernor implements AutoCloseable {
         }
     }
 
-    /** False once closed. */
-    private synchronized boolean pause() throws InterruptedException {
-        while (!awake && !closed) {
-            wait();
+    /** Rests until a guest computes, then lets a tick pass. False once closed. */
+    private boolean pause() throws InterruptedException {
+        synchronized (this) {
+            while (!awake && !closed) {
+                wait();
+            }
+            if (closed) {
+                return false;
+            }
         }
-        if (!closed) {
-            wait(TICK_MILLIS);
-        }
-        return !closed;
+        Thread.sleep(TICK_MILLIS);
+        return true;
     }
 
     /** A guest that starts at this moment has called {@link #awake} when it was true; so looks once more. */

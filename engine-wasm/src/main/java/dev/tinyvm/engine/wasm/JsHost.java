@@ -28,8 +28,6 @@ final class JsHost {
             "decode",
             "log");
 
-    private static final int MAX_READ_BYTES = 1 << 20;
-
     private final GuestContext guest;
     private final JsVm vm;
 
@@ -84,7 +82,7 @@ final class JsHost {
                 yield vm.undefined();
             }
             case "exit" -> throw new GuestStop.Exit((int) vm.toNumber(argument(a, 0)));
-            case "now" -> vm.number(System.currentTimeMillis());
+            case "now" -> vm.number((double) System.currentTimeMillis());
             case "monotonic" -> vm.number((System.nanoTime() - guest.startNanos()) / 1e6);
             case "random" -> vm.number(ThreadLocalRandom.current().nextDouble());
             case "encode" -> vm.bytes(vm.text(argument(a, 0)).getBytes(StandardCharsets.UTF_8));
@@ -168,9 +166,9 @@ final class JsHost {
     private int stat(String path, boolean follow) {
         FileNode node = tree().find(tree().root(), path, guest.uid(), follow);
         int object = vm.value("qjs_new_object");
-        put(object, "size", vm.number(node.size()));
+        put(object, "size", vm.number((double) node.size()));
         put(object, "mode", vm.number(node.mode));
-        put(object, "mtimeMs", vm.number(node.modifiedAt.toEpochMilli()));
+        put(object, "mtimeMs", vm.number((double) node.modifiedAt.toEpochMilli()));
         put(object, "directory", vm.value(node.isDirectory() ? "qjs_get_true" : "qjs_get_false"));
         put(object, "link", vm.value(node.type == Entry.Type.SYMLINK ? "qjs_get_true" : "qjs_get_false"));
         return object;

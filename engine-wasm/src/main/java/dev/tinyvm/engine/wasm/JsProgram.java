@@ -30,10 +30,10 @@ final class JsProgram implements Program {
     public boolean answersTo(String word) {
         String name = word.substring(word.lastIndexOf('/') + 1);
         return name.equals(NAME)
-                || !fileName.isEmpty()
+                || (!fileName.isEmpty()
                         && (name.equals(fileName)
                                 || fileName.substring(0, fileName.lastIndexOf('.'))
-                                        .equals(name));
+                                        .equals(name)));
     }
 
     @Override

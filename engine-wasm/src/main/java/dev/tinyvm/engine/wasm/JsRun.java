@@ -106,7 +106,7 @@ final class JsRun {
     /** False when a job failed. */
     private boolean jobs() {
         while (vm.call("qjs_is_job_pending") != 0) {
-            if (vm.call("qjs_execute_pending_job") < 0) {
+            if (vm.value("qjs_execute_pending_job") < 0) {
                 return false;
             }
         }
@@ -147,7 +147,7 @@ final class JsRun {
 
     private int hostCall(GuestContext own, long[] a) {
         String name = GuestBytes.text(own.memory(), a[0], a[1], 64);
-        int[] arguments = new int[(int) Math.clamp(a[3], 0, 16)];
+        int[] arguments = new int[Math.clamp(a[3], 0, 16)];
         for (int i = 0; i < arguments.length; i++) {
             arguments[i] = own.memory().readInt((int) a[4] + 4 * i);
         }

@@ -116,14 +116,10 @@ final class ModuleCache {
 
     /** Machines keep what they use; here no more than a bound is kept. */
     private void forgetSome(String newest) {
-        for (Map.Entry<String, CompletableFuture<CompiledModule>> entry : loaded.entrySet()) {
-            if (loaded.size() <= MAX_LOADED) {
-                return;
-            }
-            if (!entry.getKey().equals(newest) && entry.getValue().isDone()) {
-                loaded.remove(entry.getKey(), entry.getValue());
-            }
-        }
+        loaded.entrySet()
+                .removeIf(e -> loaded.size() > MAX_LOADED
+                        && !e.getKey().equals(newest)
+                        && e.getValue().isDone());
     }
 
     private static CompiledModule compiled(

@@ -123,20 +123,19 @@ final class QuickJs {
      * A runtime that has been set up.
      *
      * @param module QuickJS
-     * @param pages its memory; null for a page of zeros
+     * @param pages its memory; empty for a page of zeros
      * @param stackPointer of C's stack in linear memory
      * @param runtime address of the JSRuntime
      * @param context address of the JSContext
      * @param api the value that {@code bootstrap.js} returned
      */
-    record Snapshot(
-            CompiledModule module, @Nullable byte[][] pages, int stackPointer, int runtime, int context, int api) {
+    record Snapshot(CompiledModule module, List<byte[]> pages, int stackPointer, int runtime, int context, int api) {
         static Snapshot of(CompiledModule module, Memory memory, int stackPointer, int runtime, int context, int api) {
-            @Nullable byte[][] pages = new byte[memory.pages()][];
+            List<byte[]> pages = new ArrayList<>();
             byte[] zeros = new byte[Memory.PAGE_SIZE];
-            for (int i = 0; i < pages.length; i++) {
+            for (int i = 0; i < memory.pages(); i++) {
                 byte[] page = memory.readBytes(i * Memory.PAGE_SIZE, Memory.PAGE_SIZE);
-                pages[i] = Arrays.equals(page, zeros) ? null : page;
+                pages.add(Arrays.equals(page, zeros) ? new byte[0] : page);
             }
             return new Snapshot(module, pages, stackPointer, runtime, context, api);
         }
@@ -145,16 +144,16 @@ final class QuickJs {
         JsVm restore(GuestContext guest, List<HostFunction> functions) {
             Instance instance = WasmProgram.instantiate(module, guest, functions);
             Memory memory = instance.memory();
-            int more = pages.length - memory.pages();
+            int more = pages.size() - memory.pages();
             if (more > 0 && memory.grow(more) < 0) {
                 throw new GuestStop.Trap(
                         9,
-                        "JavaScript needs at least " + (long) pages.length * Memory.PAGE_SIZE + " bytes of memory; the"
+                        "JavaScript needs at least " + (long) pages.size() * Memory.PAGE_SIZE + " bytes of memory; the"
                                 + " limit is " + guest.machine().memory().limitBytes());
             }
-            for (int i = 0; i < pages.length; i++) {
-                byte[] page = pages[i];
-                if (page == null) {
+            for (int i = 0; i < pages.size(); i++) {
+                byte[] page = pages.get(i);
+                if (page.length == 0) {
                     memory.fill((byte) 0, i * Memory.PAGE_SIZE, (i + 1) * Memory.PAGE_SIZE);
                 } else {
                     memory.write(i * Memory.PAGE_SIZE, page, 0, page.length);

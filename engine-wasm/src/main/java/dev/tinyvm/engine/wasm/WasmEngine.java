@@ -1,5 +1,6 @@
 package dev.tinyvm.engine.wasm;
 
+import com.sun.management.HotSpotDiagnosticMXBean;
 import dev.tinyvm.engine.Engine;
 import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.EngineException.Code;
@@ -7,6 +8,7 @@ import dev.tinyvm.engine.EngineKind;
 import dev.tinyvm.engine.Machine;
 import dev.tinyvm.engine.MachineSpec;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -63,7 +65,10 @@ public final class WasmEngine implements Engine {
                     "choose a data directory that this user may write to");
         }
         return new Availability.Available(
-                "Endive 1.0.0 in this JVM, " + (heap.totalBytes() >> 20) + " MiB of heap for guests");
+                "Endive 1.0.0 in this JVM, " + (heap.totalBytes() >> 20) + " MiB of heap for guests"
+                        + (compilesHugeMethods()
+                                ? ""
+                                : "; JavaScript loops run 10 times faster when the JVM has -XX:-DontCompileHugeMethods"));
     }
 
     @Override
@@ -184,6 +189,19 @@ public final class WasmEngine implements Engine {
 
     void reportStuck(String id, int processId) {
         LOG.error("process {} of {} did not stop at a checkpoint; its thread is left behind", processId, id);
+    }
+
+    /** QuickJS's own interpreter loop is a method larger than HotSpot compiles by default. Another JVM may not know the flag. */
+    private static boolean compilesHugeMethods() {
+        HotSpotDiagnosticMXBean hotSpot = ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class);
+        try {
+            return hotSpot == null
+                    || "false"
+                            .equals(hotSpot.getVMOption("DontCompileHugeMethods")
+                                    .getValue());
+        } catch (IllegalArgumentException e) {
+            return true;
+        }
     }
 
     private void removeDirectory(String id) {

@@ -17,11 +17,13 @@ class CpuTest extends WasmFixture {
             await("some use", () -> tenth.stats().cpuMicros() > 100_000);
             MachineStats first = tenth.stats();
             long start = System.nanoTime();
-            await("more use", () -> tenth.stats().cpuMicros() > first.cpuMicros() + 50_000);
-            long micros = (System.nanoTime() - start) / 1000;
-            long used = tenth.stats().cpuMicros() - first.cpuMicros();
-            // A busy host can only make it less. The burst is 10 ms and a tick 5 ms.
-            assertThat(used).isLessThan(micros / 10 + 40_000);
+            // On a busy host a tick may come late; what was used too much then is waited for. Without a share this is
+            // never true again.
+            await("its share", () -> {
+                long used = tenth.stats().cpuMicros() - first.cpuMicros();
+                long micros = (System.nanoTime() - start) / 1000;
+                return used > 50_000 && used < micros / 10 + 30_000;
+            });
             assertThat(tenth.stats().throttledMicros()).isGreaterThan(first.throttledMicros());
             spin.signal(9, false);
             assertThat(drain(spin).status()).isEqualTo(137);

@@ -10,6 +10,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import run.endive.compiler.MachineFactoryCompiler;
+import run.endive.wasm.Parser;
+import run.endive.wasm.WasmModule;
 
 /** The figures of docs/wasm.md; a main program, no test. That page has the command. */
 final class Figures {
@@ -34,6 +38,7 @@ final class Figures {
             starts(engine, "C hello: create, print, exit, destroy", WasmFixture.MULTI, "echo", "hello");
             execs(engine);
             rates(engine);
+            checkpoints(engine, work);
             share(engine);
             memory(engine);
         }
@@ -83,19 +88,46 @@ final class Figures {
         machine.destroy();
     }
 
-    private static void rates(WasmEngine engine) throws Exception {
-        Machine machine = machine(engine, WasmFixture.MULTI);
-        for (int i = 0; i < 3; i++) {
-            long start = System.nanoTime();
-            WasmFixture.run(machine, "work", "300000000");
-            System.out.printf("C loop, 300 million rounds: %d ms%n", (System.nanoTime() - start) / 1_000_000);
+    /** The same module with Endive's own interrupt checks instead of checkpoints. */
+    private static void checkpoints(WasmEngine engine, Path work) throws Exception {
+        WasmModule module = Parser.builder().build().parse(() -> open(WasmFixture.MULTI));
+        CompiledModule plain =
+                new CompiledModule("plain", module, MachineFactoryCompiler.compile(module), Set.of("sieve"), false);
+        MachineSpec spec = new MachineSpec("plain", WasmFixture.MULTI, RESOURCES, List.of(), "tiny", "user");
+        Machine unchecked = new WasmMachine(
+                engine,
+                spec,
+                new WasmProgram(plain, "plain.wasm"),
+                new FileTree(work.resolve("plain-disk"), 16L << 20, engine.heap(), "tiny"));
+        Machine checked = machine(engine, WasmFixture.MULTI);
+        for (int i = 0; i < 4; i++) {
+            for (Machine one : List.of(checked, unchecked)) {
+                long start = System.nanoTime();
+                WasmFixture.run(one, "sieve", "200");
+                System.out.printf(
+                        "sieve with %s: %d ms%n",
+                        one.id().startsWith("f-") ? "checkpoints" : "interrupt checks",
+                        (System.nanoTime() - start) / 1_000_000);
+            }
         }
-        machine.destroy();
+        checked.destroy();
+        unchecked.kill();
+    }
+
+    private static java.io.InputStream open(String file) {
+        try {
+            return Files.newInputStream(Path.of(file));
+        } catch (java.io.IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
+    }
+
+    private static void rates(WasmEngine engine) throws Exception {
         Machine js = machine(engine, "js");
         for (int i = 0; i < 3; i++) {
             long start = System.nanoTime();
-            WasmFixture.run(js, "js", "-e", "let s = 0; for (let i = 0; i < 3e6; i++) s = (s + i) | 0; console.log(s)");
-            System.out.printf("JavaScript loop, 3 million rounds: %d ms%n", (System.nanoTime() - start) / 1_000_000);
+            WasmFixture.run(js, "js", "-e", "let s = 0; for (let i = 0; i < 1e6; i++) s = (s + i) | 0; console.log(s)");
+            System.out.printf("JavaScript loop, 1 million rounds: %d ms%n", (System.nanoTime() - start) / 1_000_000);
         }
         js.destroy();
     }
@@ -103,7 +135,12 @@ final class Figures {
     private static void share(WasmEngine engine) throws Exception {
         for (int millis : new int[] {100, 300, 500}) {
             Machine machine = engine.create(new MachineSpec(
-                    "share-" + millis, WasmFixture.MULTI, new Resources(millis, 64L << 20, 16L << 20, 4), List.of(), "x", ""));
+                    "share-" + millis,
+                    WasmFixture.MULTI,
+                    new Resources(millis, 64L << 20, 16L << 20, 4),
+                    List.of(),
+                    "x",
+                    ""));
             WasmFixture.start(machine, "spin");
             Thread.sleep(500);
             long cpu = machine.stats().cpuMicros();
@@ -140,8 +177,8 @@ final class Figures {
         for (int i = 0; i < 500; i++) {
             Machine machine = machine(engine, "js");
             machines.add(machine);
-            WasmFixture.firstOutput(WasmFixture.start(
-                    machine, "js", "-e", "console.log('up'); setTimeout(() => {}, 1e9)"));
+            WasmFixture.firstOutput(
+                    WasmFixture.start(machine, "js", "-e", "console.log('up'); setTimeout(() => {}, 1e9)"));
         }
         System.out.printf(
                 "500 live JavaScript agents, each: %d KiB of heap, %d KiB resident (it grows with the heap), linear memory %d KiB%n",

@@ -50,8 +50,14 @@ class JsAgentTest extends WasmFixture {
     void modulesAreImportedRelativeToTheImporter() throws Exception {
         Machine machine = machine("js", RESOURCES);
         machine.files().makeDirectory("", "lib/deep", 0755, true);
-        write(machine, "main.mjs", "import { add } from './lib/math.js'; console.log(add(2, 3), import.meta ? 'esm' : '');");
-        write(machine, "lib/math.js", "import { one } from './deep/../deep/one.js'; export const add = (a, b) => a + b + one;");
+        write(
+                machine,
+                "main.mjs",
+                "import { add } from './lib/math.js'; console.log(add(2, 3), import.meta ? 'esm' : '');");
+        write(
+                machine,
+                "lib/math.js",
+                "import { one } from './deep/../deep/one.js'; export const add = (a, b) => a + b + one;");
         write(machine, "lib/deep/one.js", "export const one = 1;");
         assertThat(run(machine, "js", "main.mjs").stdout()).isEqualTo("6 esm\n");
         Result missing = run(machine, "js", "-e", "import './none.js'");
@@ -77,7 +83,8 @@ class JsAgentTest extends WasmFixture {
         assertThat(result.stderr()).isEmpty();
         assertThat(result.stdout()).isEqualTo("[ \"deep\" ] 8 false\nEACCES\nENOENT\n");
         try (var content = machine.files().read("", "out/deep/a", 0, -1).stream()) {
-            assertThat(new String(content.readAllBytes(), StandardCharsets.UTF_8)).isEqualTo("GRÜSSE!");
+            assertThat(new String(content.readAllBytes(), StandardCharsets.UTF_8))
+                    .isEqualTo("GRÜSSE!");
         }
     }
 
@@ -101,27 +108,44 @@ class JsAgentTest extends WasmFixture {
         assertThat(js("throw new RangeError('bad')"))
                 .satisfies(r -> assertThat(r.stderr()).startsWith("Uncaught RangeError: bad\n    at "))
                 .satisfies(r -> assertThat(r.status()).isEqualTo(1));
-        assertThat(js("Promise.reject(new Error('nobody'))").stderr()).startsWith("Uncaught (in promise) Error: nobody");
-        assertThat(js("const p = Promise.reject(1); p.catch(() => console.log('caught'))").stdout())
+        assertThat(js("Promise.reject(new Error('nobody'))").stderr())
+                .startsWith("Uncaught (in promise) Error: nobody");
+        assertThat(js("const p = Promise.reject(1); p.catch(() => console.log('caught'))")
+                        .stdout())
                 .isEqualTo("caught\n");
         assertThat(js("setTimeout(() => { throw 1 }, 1)").stderr()).isEqualTo("Uncaught 1\n");
         assertThat(js("let x = ;").stderr()).startsWith("Uncaught SyntaxError");
         assertThat(js("await new Promise(() => {})").status()).isEqualTo(13);
-        assertThat(js("setTimeout(() => process.exit(7), 1); setInterval(() => {}, 1)").status())
+        assertThat(js("setTimeout(() => process.exit(7), 1); setInterval(() => {}, 1)")
+                        .status())
                 .isEqualTo(7);
     }
 
     @Test
+    void theExampleInTheRepositoryWorks() throws Exception {
+        Machine machine = machine("../examples/wasm/words.js", RESOURCES);
+        write(machine, "a.txt", "one two two");
+        write(machine, "b.txt", "Two three.");
+        Result result = run(machine, "words.js", "/home/user");
+        assertThat(result.stdout()).isEqualTo("3 two\n1 one\n1 three\n");
+        assertThat(result.stderr()).isEqualTo("info: counted 3 different words\n");
+        assertThat(machine.files().stat("", "words.json", true).size()).isEqualTo(27);
+    }
+
+    @Test
     void whatHasNoGatewayIsRefused() throws Exception {
-        assertThat(js("try { await fetch('http://localhost/') } catch (e) { console.log(e.code) }").stdout())
+        assertThat(js("try { await fetch('http://localhost/') } catch (e) { console.log(e.code) }")
+                        .stdout())
                 .isEqualTo("ENOSYS\n");
-        assertThat(js("import { llm } from 'tinyvm'; await llm('hi').catch((e) => console.log(e.code))").stdout())
+        assertThat(js("import { llm } from 'tinyvm'; await llm('hi').catch((e) => console.log(e.code))")
+                        .stdout())
                 .isEqualTo("ENOSYS\n");
     }
 
     @Test
     void bombsOfJavaScriptAreContained() throws Exception {
-        assertThat(js("function f() { f() } try { f() } catch (e) { console.log(String(e)) }").stdout())
+        assertThat(js("function f() { f() } try { f() } catch (e) { console.log(String(e)) }")
+                        .stdout())
                 .isEqualTo("RangeError: Maximum call stack size exceeded\n");
         Result memory = js("const all = []; for (;;) all.push(new Uint8Array(1 << 20))");
         assertThat(memory.status()).isNotZero();
@@ -140,10 +164,12 @@ class JsAgentTest extends WasmFixture {
     void agentsOfOneSnapshotShareNoState() throws Exception {
         Machine machine = machine("js", RESOURCES);
         try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
-            Future<Result> one = threads.submit(() -> run(machine, "js", "-e", "globalThis.x = 1; console.log(Math.random())"));
+            Future<Result> one =
+                    threads.submit(() -> run(machine, "js", "-e", "globalThis.x = 1; console.log(Math.random())"));
             Future<Result> two = threads.submit(() -> run(machine, "js", "-e", "console.log(typeof x, Math.random())"));
             assertThat(two.get().stdout()).startsWith("undefined ");
-            assertThat(two.get().stdout().strip()).isNotEqualTo("undefined " + one.get().stdout().strip());
+            assertThat(two.get().stdout().strip())
+                    .isNotEqualTo("undefined " + one.get().stdout().strip());
         }
     }
 

@@ -32,10 +32,10 @@ class LimitsTest extends WasmFixture {
         Machine bomber = machine();
         Machine neighbour = machine();
         Result result = run(bomber, "bomb");
-        assertThat(result.stdout()).isEqualTo("refused after 63 MiB\n");
+        assertThat(result.stdout()).isEqualTo("refused after 62 MiB\n");
         assertThat(result.stderr()).contains("limit of 67108864 bytes");
         assertThat(bomber.stats().oomKills()).isEqualTo(1);
-        assertThat(bomber.stats().memoryPeakBytes()).isBetween(63L << 20, 64L << 20);
+        assertThat(bomber.stats().memoryPeakBytes()).isBetween(62L << 20, 64L << 20);
         assertThat(run(neighbour, "echo", "fine").stdout()).isEqualTo("fine\n");
         await("the memory to come back", () -> bomber.stats().memoryBytes() == 0);
     }
@@ -43,7 +43,7 @@ class LimitsTest extends WasmFixture {
     @Test
     void theProcessesOfAMachineShareItsMemoryLimit() throws Exception {
         Machine machine = machine(MULTI, new Resources(1000, 4L << 20, 4L << 20, 64));
-        assertThat(run(machine, "bomb").stdout()).isEqualTo("refused after 3 MiB\n");
+        assertThat(run(machine, "bomb").stdout()).isEqualTo("refused after 2 MiB\n");
         assertThatThrownBy(() -> {
                     try (GuestProcess sleep = start(machine, "sleep", "1000")) {
                         await("its memory", () -> machine.stats().memoryBytes() > 0);
@@ -125,10 +125,9 @@ class LimitsTest extends WasmFixture {
 
     @Test
     void aCommandEndsAtItsWallClockLimit() throws Exception {
-        try (WasmEngine short_ = new WasmEngine(new WasmSettings(
-                work.resolve("short"), cache, HEAP_BYTES, Optional.of(Duration.ofMillis(50))))) {
-            Machine machine =
-                    short_.create(new MachineSpec("wall", MULTI, RESOURCES, List.of(), "tiny", "user"));
+        try (WasmEngine short_ = new WasmEngine(
+                new WasmSettings(work.resolve("short"), cache, HEAP_BYTES, Optional.of(Duration.ofMillis(50))))) {
+            Machine machine = short_.create(new MachineSpec("wall", MULTI, RESOURCES, List.of(), "tiny", "user"));
             Result result = run(machine, "spin");
             assertThat(result.status()).isEqualTo(137);
             assertThat(result.stderr()).contains("wall-clock limit");

@@ -21,7 +21,8 @@ class SandboxTest extends WasmFixture {
 
     @Test
     void noPathLeadsOutOfAnOpenDirectory() throws Exception {
-        // The control is in the same run: from the root the same file opens (0), so that the refusals are not for want of it.
+        // The control is in the same run: from the root the same file opens (0), so that the refusals are not for want
+        // of it.
         assertThat(run(machine(), "escape").stdout().lines())
                 .containsExactly(
                         "../../etc/hostname: " + PERM,
@@ -80,8 +81,7 @@ class SandboxTest extends WasmFixture {
     @Test
     void whatHasNoGatewayIsRefusedAndALogLineStaysALine() throws Exception {
         Result result = run(machine(), "host");
-        assertThat(result.stdout())
-                .isEqualTo("version 1, clock 0, later than 2020: 1\nlog 0, bad level 28, llm 52\n");
+        assertThat(result.stdout()).isEqualTo("version 1, clock 0, later than 2020: 1\nlog 0, bad level 28, llm 52\n");
         assertThat(result.stderr()).isEqualTo("info: a line of the log\n");
     }
 
