@@ -13,6 +13,12 @@ final class Names {
     private static final Pattern ENV_NAME = Pattern.compile("[A-Za-z_][A-Za-z0-9_]{0,254}");
     private static final Pattern USER_NAME = Pattern.compile("[a-z_][a-z0-9_-]{0,31}|0|[1-9][0-9]{0,9}");
     private static final Pattern IMAGE = Pattern.compile("[a-z0-9][a-z0-9._-]{0,127}");
+    /** {@code [registry/]repository[:tag][@sha256:…]}, as in the JSON Schema; the image store looks closer. */
+    private static final Pattern REFERENCE = Pattern.compile(
+            "((([A-Za-z0-9.-]+|\\[[0-9a-fA-F:]+\\])(:[0-9]{1,5})?/)?[a-z0-9]+((\\.|__?|-+)[a-z0-9]+)*(/[a-z0-9]+((\\.|__?|-+)[a-z0-9]+)*)*"
+                    + "(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?)");
+
+    private static final int MAX_REFERENCE = 600;
     private static final long MAX_UID = 65_535;
 
     private Names() {}
@@ -70,16 +76,16 @@ final class Names {
             return Optional.of("is " + Problems.quote(image)
                     + "; this version does not have the WebAssembly engine yet, use `host` or an imported image");
         }
-        if (IMAGE.matcher(image).matches()) {
+        if (IMAGE.matcher(image).matches()
+                || (image.length() <= MAX_REFERENCE && REFERENCE.matcher(image).matches())) {
             return Optional.empty();
         }
         if (image.contains("/") || image.contains(":") || image.contains("@")) {
-            return Optional.of(
-                    "is " + Problems.quote(image)
-                            + "; this version does not have OCI references yet, use `host` or import a root file system with `tinyvm image import`");
+            return Optional.of("is " + Problems.quote(image)
+                    + "; expected an image reference, [registry/]repository[:tag][@sha256:…] such as alpine:3.20");
         }
-        return Optional.of(
-                "is " + Problems.quote(image)
-                        + "; expected `host` or the name of an imported image: 1 to 128 characters a-z, 0-9, ., _ and -, a letter or digit first");
+        return Optional.of("is " + Problems.quote(image)
+                + "; expected `host` or the name of an imported image (1 to 128 characters a-z, 0-9, ., _ and -, a letter or digit first), or a reference such as alpine:3.20, at most "
+                + MAX_REFERENCE + " characters");
     }
 }

@@ -49,6 +49,21 @@ class DescriptorReaderTest {
     Path directory;
 
     @Test
+    void imagesOfRegistriesAreCalledByTheirReferences() {
+        for (String image : List.of(
+                "alpine:3.20",
+                "team/app",
+                "ghcr.io/a/b__c/d-e:v1.2_X",
+                "127.0.0.1:5000/app@sha256:" + "0a".repeat(32),
+                "[::1]:5000/app:1")) {
+            assertThat(DescriptorReader.read("spec: {image: \"" + image + "\"}", "x", null)
+                            .spec()
+                            .image())
+                    .isEqualTo(image);
+        }
+    }
+
+    @Test
     void everyKeyIsRead() {
         Agent agent = DescriptorReader.read(FULL, "agent.yaml", Path.of("/work/agents"));
         assertThat(agent)

@@ -31,7 +31,7 @@ class LimitsTest {
                         63,
                         "0 to 63",
                         n -> "metadata: {labels: {a: " + "x".repeat(n) + "}}\nspec: {image: host}"),
-                limit("image", 128, "1 to 128", n -> "spec: {image: " + "a".repeat(n) + "}"),
+                limit("image", 600, "at most 600", n -> "spec: {image: " + "a".repeat(n) + "}"),
                 limit(
                         "variables",
                         1_024,
