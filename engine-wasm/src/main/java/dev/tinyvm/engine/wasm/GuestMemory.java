@@ -41,6 +41,8 @@ final class GuestMemory implements Memory, AutoCloseable {
 
     @Override
     public int grow(int more) {
+        // The accounts are shared with neighbours; a stack overflow half-way would leave them wrong.
+        Checkpoint.ensureHeadroom();
         if (more < 0 || more > pages.maximumPages() || !account.take((long) more * PAGE_SIZE)) {
             refused++;
             return -1;

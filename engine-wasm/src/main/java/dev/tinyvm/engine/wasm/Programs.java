@@ -18,6 +18,11 @@ final class Programs {
         this.quickJs = new QuickJs(cache);
     }
 
+    /** Whether the name is of a kind that runs here; the file may still be missing. */
+    static boolean takes(String image) {
+        return image.equals(JsProgram.NAME) || image.endsWith(".wasm") || isScript(image);
+    }
+
     /** @throws EngineException {@code IMAGE} when it is missing or broken */
     Program load(String image) {
         if (image.equals(JsProgram.NAME)) {
@@ -28,13 +33,17 @@ final class Programs {
         if (name.endsWith(".wasm")) {
             return new WasmProgram(cache.load(read(file, ModuleCache.MAX_MODULE_BYTES), name), name);
         }
-        if (name.endsWith(".js") || name.endsWith(".mjs")) {
+        if (isScript(name)) {
             return new JsProgram(quickJs, name, read(file, MAX_SCRIPT_BYTES));
         }
         throw new EngineException(
                 Code.IMAGE,
                 "could not use the image " + image + " under the engine wasm: it takes a .wasm or .js file, or `js`;"
                         + " use `engine: container` for other images");
+    }
+
+    private static boolean isScript(String name) {
+        return name.endsWith(".js") || name.endsWith(".mjs");
     }
 
     private static byte[] read(Path file, int most) {

@@ -45,6 +45,18 @@ public final class WasmEngine implements Engine {
         this.governor = new CpuGovernor(machines::values);
     }
 
+    /** Whether an image is of the kind that runs here: a {@code .wasm}, {@code .js} or {@code .mjs} file, or {@code js}. The file is not looked at. */
+    public static boolean takes(String image) {
+        return Programs.takes(image);
+    }
+
+    /** What to run when the descriptor names no command: the image's own file. Empty for {@code js}, which has none. */
+    public static List<String> defaultCommand(String image) {
+        return takes(image) && !image.equals(JsProgram.NAME)
+                ? List.of(String.valueOf(Path.of(image).getFileName()))
+                : List.of();
+    }
+
     @Override
     public EngineKind kind() {
         return EngineKind.WASM;

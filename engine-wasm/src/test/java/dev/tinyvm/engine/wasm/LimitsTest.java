@@ -27,6 +27,52 @@ class LimitsTest extends WasmFixture {
         assertThat(run(machine, "true").status()).isZero();
     }
 
+    /** Endive interprets what is too large for a method of the JVM, on another path that needs its own checkpoints. */
+    @Test
+    void aRunawayLoopInAnInterpretedFunctionIsKilledAndFrozen() throws Exception {
+        java.nio.file.Path file = java.nio.file.Files.write(cache.resolve("huge.wasm"), hugeLoop());
+        Machine machine = machine(file.toString(), RESOURCES);
+        try (GuestProcess spin = start(machine, "huge")) {
+            await("some use", () -> machine.stats().cpuMicros() > 20_000);
+            machine.freeze();
+            machine.thaw();
+            spin.signal(9, false);
+            assertThat(drain(spin).status()).isEqualTo(137);
+        }
+    }
+
+    /** {@code _start}: 40,000 constants stored into a global, then an endless loop. */
+    private static byte[] hugeLoop() {
+        java.io.ByteArrayOutputStream body = new java.io.ByteArrayOutputStream();
+        body.write(0);
+        for (int i = 0; i < 40_000; i++) {
+            body.writeBytes(new byte[] {0x41, 1, 0x24, 0});
+        }
+        body.writeBytes(new byte[] {0x03, 0x40, 0x0c, 0, 0x0b, 0x0b});
+        java.io.ByteArrayOutputStream code = new java.io.ByteArrayOutputStream();
+        code.write(1);
+        leb(code, body.size());
+        code.writeBytes(body.toByteArray());
+        java.io.ByteArrayOutputStream module = new java.io.ByteArrayOutputStream();
+        module.writeBytes(new byte[] {0, 'a', 's', 'm', 1, 0, 0, 0});
+        module.writeBytes(new byte[] {1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0});
+        module.writeBytes(new byte[] {6, 6, 1, 0x7f, 1, 0x41, 0, 0x0b});
+        module.writeBytes(new byte[] {7, 10, 1, 6, '_', 's', 't', 'a', 'r', 't', 0, 0});
+        module.write(10);
+        leb(module, code.size());
+        module.writeBytes(code.toByteArray());
+        return module.toByteArray();
+    }
+
+    private static void leb(java.io.ByteArrayOutputStream out, int value) {
+        int rest = value;
+        while (rest > 127) {
+            out.write((rest & 127) | 128);
+            rest >>= 7;
+        }
+        out.write(rest);
+    }
+
     @Test
     void memoryEndsAtTheLimitAndIsReported() throws Exception {
         Machine bomber = machine();

@@ -105,6 +105,14 @@ class SandboxTest extends WasmFixture {
     }
 
     @Test
+    void theDefaultCommandIsTheImagesOwnFile() {
+        assertThat(WasmEngine.defaultCommand("/srv/agent.js")).containsExactly("agent.js");
+        assertThat(WasmEngine.defaultCommand("x/tool.wasm")).containsExactly("tool.wasm");
+        assertThat(WasmEngine.defaultCommand("js")).isEmpty();
+        assertThat(WasmEngine.takes("host")).isFalse();
+    }
+
+    @Test
     void volumesAndOtherImagesAreRefused() {
         Volume volume = new Volume("/srv", "/data", true);
         assertCode(Code.MOUNT, new MachineSpec("a", MULTI, RESOURCES, List.of(volume), "a", ""));
