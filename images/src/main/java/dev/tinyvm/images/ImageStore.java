@@ -227,14 +227,21 @@ public final class ImageStore {
                         .flatMap(r ->
                                 pointing.stream().filter(tag -> tag.reference().equals(r.canonical())))
                         .findFirst();
-                if (given.isPresent() && pointing.size() > 1) {
-                    tags.remove(given.get().reference());
-                    return null;
-                }
-                if (Sweep.mayBeUsed(image, Set.copyOf(inUse))) {
+                boolean oneOfSeveral = given.isPresent() && pointing.size() > 1;
+                // A Tiny VM whose descriptor has the tag could not start again without it, though the image stays.
+                boolean used = oneOfSeveral
+                        ? inUse.stream()
+                                .flatMap(u -> References.parse(u).stream())
+                                .anyMatch(u -> u.canonical().equals(given.get().reference()))
+                        : Sweep.mayBeUsed(image, Set.copyOf(inUse));
+                if (used) {
                     throw new ImageException(
                             ImageException.Code.IN_USE,
                             "the image `" + name + "` is used by Tiny VMs; remove those first (tinyvm ps shows them)");
+                }
+                if (oneOfSeveral) {
+                    tags.remove(given.get().reference());
+                    return null;
                 }
                 Sweep sweep = new Sweep(paths, blobs);
                 Set<Digest> made = image.isOci() ? sweep.blobsOf(image) : Set.of();

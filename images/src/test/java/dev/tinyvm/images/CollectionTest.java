@@ -64,7 +64,8 @@ class CollectionTest extends ArchiveFixture {
         Path layout = image.layout(directory.resolve("layout"), image.manifest(), "x");
         store.importFrom("one", layout, ImageConfig.DEFAULT);
         store.importFrom("two", layout, ImageConfig.DEFAULT);
-        store.remove("one:latest", Set.of("one"));
+        assertThat(code(() -> store.remove("one:latest", Set.of("one")))).isEqualTo(ImageException.Code.IN_USE);
+        store.remove("one:latest", Set.of("two"));
         assertThat(store.find("one")).isEmpty();
         assertThat(store.find("two")).isPresent();
         assertThat(code(() -> store.remove("two", Set.of("one")))).isEqualTo(ImageException.Code.IN_USE);
