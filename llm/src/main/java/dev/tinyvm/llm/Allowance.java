@@ -26,8 +26,7 @@ public record Allowance(
 
     /** Any model, no limit. */
     public static Allowance unlimited(String scope) {
-        return new Allowance(
-                scope, List.of(new Glob("*")), UNLIMITED, UNLIMITED, UNLIMITED, UNLIMITED, UNLIMITED);
+        return new Allowance(scope, List.of(new Glob("*")), UNLIMITED, UNLIMITED, UNLIMITED, UNLIMITED, UNLIMITED);
     }
 
     /** Tells what holds for a caller. Called once for each call; must not block. */

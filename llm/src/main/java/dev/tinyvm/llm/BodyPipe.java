@@ -83,7 +83,8 @@ final class BodyPipe implements HttpResponse.BodySubscriber<BodyPipe>, AutoClose
                 case Signal.End() -> {
                     return null;
                 }
-                case Signal.Failure(Throwable cause) -> throw new IOException("the provider broke off its answer", cause);
+                case Signal.Failure(Throwable cause) ->
+                    throw new IOException("the provider broke off its answer", cause);
             }
         }
     }

@@ -52,7 +52,8 @@ record CallPlan(
     String target(Target target, String path, String query) {
         String sent = path;
         if (!endpoint.model().isEmpty() && !target.model().equals(model)) {
-            String name = URLEncoder.encode(target.model(), StandardCharsets.UTF_8).replace("+", "%20");
+            String name =
+                    URLEncoder.encode(target.model(), StandardCharsets.UTF_8).replace("+", "%20");
             sent = "/v1beta/models/" + name + ":" + endpoint.verb();
         }
         List<String> kept = new ArrayList<>();

@@ -77,7 +77,8 @@ final class CallRun {
         if (!slots.tryAcquire() && !slots.tryAcquire(provider.timeouts().queue().toNanos(), TimeUnit.NANOSECONDS)) {
             trouble = new LlmException(
                     LlmException.Kind.BUSY,
-                    "provider '" + provider.name() + "' has " + provider.maxConcurrent() + " calls running; try again later");
+                    "provider '" + provider.name() + "' has " + provider.maxConcurrent()
+                            + " calls running; try again later");
             return false;
         }
         try {
@@ -129,7 +130,8 @@ final class CallRun {
                 trouble = new LlmException(
                         LlmException.Kind.UPSTREAM, "provider '" + provider.name() + "' answered " + reply.status());
                 Optional<Duration> after = retryAfter(reply.headers());
-                boolean tooLong = after.isPresent() && after.get().compareTo(provider.retry().maxDelay()) > 0;
+                boolean tooLong = after.isPresent()
+                        && after.get().compareTo(provider.retry().maxDelay()) > 0;
                 boolean finalAnswer = plan.targets().getLast() == target && (lastHere || tooLong);
                 if (!finalAnswer && !veryLast) {
                     return new Outcome(false, !tooLong, after);
@@ -150,7 +152,8 @@ final class CallRun {
     private Outcome timedOut(Provider provider) {
         trouble = new LlmException(
                 LlmException.Kind.TIMEOUT,
-                "provider '" + provider.name() + "' did not answer within its time limit; raise its timeouts or route elsewhere");
+                "provider '" + provider.name()
+                        + "' did not answer within its time limit; raise its timeouts or route elsewhere");
         return Outcome.NEXT;
     }
 
@@ -158,10 +161,9 @@ final class CallRun {
         if (thread.isGone()) {
             throw new InterruptedException();
         }
-        log.debug("provider '{}' could not be asked", provider.name(), cause);
+        log.debug("provider '{}' could not be asked: {}", provider.name(), reason(cause));
         trouble = new LlmException(
-                LlmException.Kind.UPSTREAM,
-                "provider '" + provider.name() + "' could not be asked: " + reason(cause));
+                LlmException.Kind.UPSTREAM, "provider '" + provider.name() + "' could not be asked: " + reason(cause));
         return Outcome.AGAIN;
     }
 
@@ -170,15 +172,22 @@ final class CallRun {
         boolean events = reply.headers().mediaType().equals("text/event-stream");
         boolean filter = events && plan.asksForUsage() && reply.status() == 200 && !clientAskedForUsage();
         UsageTap tap = new UsageTap(events, requestBytes);
-        boolean complete = false;
         boolean settled = false;
         try {
             sayFirstByte();
             answer.begin(reply.status(), filter ? reply.headers().without(Set.of("content-length")) : reply.headers());
             SseEvents splitter = new SseEvents();
+            long left =
+                    reply.headers().first("Content-Length").map(Long::parseLong).orElse(-1L);
             byte[] part = first;
             while (part != null) {
                 tap.feed(part, 0, part.length);
+                left -= part.length;
+                if (left == 0) {
+                    // Its client knows that this is the last part, and may call again at once.
+                    settled = true;
+                    settle(target, reply.status(), tap, true);
+                }
                 if (filter) {
                     splitter.feed(part, 0, part.length, this::withoutUsage);
                 } else {
@@ -190,13 +199,14 @@ final class CallRun {
                 byte[] rest = splitter.rest();
                 answer.write(rest, 0, rest.length);
             }
-            // Before the end is told, so that the client's next call finds the account up to date.
-            settled = true;
-            settle(target, reply.status(), tap, true);
+            if (!settled) {
+                // Before the end is told, so that the client's next call finds the account up to date.
+                settled = true;
+                settle(target, reply.status(), tap, true);
+            }
             answer.end();
-            complete = true;
         } finally {
-            if (!complete && !settled) {
+            if (!settled) {
                 settle(target, reply.status(), tap, false);
             }
         }
@@ -208,8 +218,8 @@ final class CallRun {
         } catch (HttpTimeoutException e) {
             throw new LlmException(
                     LlmException.Kind.TIMEOUT,
-                    "provider '" + provider.name() + "' fell silent for " + provider.timeouts().idle().toSeconds()
-                            + " s within its answer");
+                    "provider '" + provider.name() + "' fell silent for "
+                            + provider.timeouts().idle().toSeconds() + " s within its answer");
         } catch (IOException e) {
             throw new LlmException(
                     LlmException.Kind.UPSTREAM, "provider '" + provider.name() + "' broke off within its answer");

@@ -85,7 +85,10 @@ public final class Gateway implements AutoCloseable {
         } catch (RuntimeException e) {
             thread.finish();
             log.warn("a call of vm '{}' to {} failed in the gateway", caller.vm(), request.path(), e);
-            fail(guarded, dialect, new LlmException(LlmException.Kind.INTERNAL, "the gateway failed; its log tells more"));
+            fail(
+                    guarded,
+                    dialect,
+                    new LlmException(LlmException.Kind.INTERNAL, "the gateway failed; its log tells more"));
         } finally {
             thread.finish();
         }
@@ -169,13 +172,15 @@ public final class Gateway implements AutoCloseable {
             if (allowance.models().stream().noneMatch(glob -> glob.matches(wanted))) {
                 throw new LlmException(
                         LlmException.Kind.FORBIDDEN,
-                        allowance.scope() + " may not use the model '" + wanted + "'; its descriptor lists those it may");
+                        allowance.scope() + " may not use the model '" + wanted
+                                + "'; its descriptor lists those it may");
             }
         }
         Route route = config.route(wanted)
                 .orElseThrow(() -> new LlmException(
                         LlmException.Kind.NOT_FOUND,
-                        "no route leads to the model '" + wanted + "'; add one under llm.routes in the manager's configuration"));
+                        "no route leads to the model '" + wanted
+                                + "'; add one under llm.routes in the manager's configuration"));
         List<CallPlan.Target> targets = route.targets().stream()
                 .map(target -> target(target, wanted))
                 .filter(target -> target.upstream().provider().type() == endpoint.dialect())
@@ -183,8 +188,8 @@ public final class Gateway implements AutoCloseable {
         if (targets.isEmpty()) {
             throw new LlmException(
                     LlmException.Kind.INVALID,
-                    "the model '" + wanted + "' is with a provider that does not speak "
-                            + endpoint.dialect() + "; call it in its own dialect");
+                    "the model '" + wanted + "' is with a provider that does not speak " + endpoint.dialect()
+                            + "; call it in its own dialect");
         }
         boolean money = scopes.stream().anyMatch(allowance -> allowance.nanoUsd() != Allowance.UNLIMITED);
         for (CallPlan.Target target : targets) {

@@ -25,17 +25,20 @@ public record GatewayConfig(List<Provider> providers, List<Route> routes, List<P
         Set<String> names = new HashSet<>();
         for (Provider provider : providers) {
             if (!names.add(provider.name())) {
-                throw new IllegalArgumentException("there are two providers '" + provider.name() + "'; give one another name");
+                throw new IllegalArgumentException(
+                        "there are two providers '" + provider.name() + "'; give one another name");
             }
         }
         for (Route route : routes) {
             if (route.targets().isEmpty()) {
-                throw new IllegalArgumentException("the route for '" + route.model().pattern() + "' names no provider");
+                throw new IllegalArgumentException(
+                        "the route for '" + route.model().pattern() + "' names no provider");
             }
             for (Route.Target target : route.targets()) {
                 if (!names.contains(target.provider())) {
-                    throw new IllegalArgumentException("the route for '" + route.model().pattern()
-                            + "' names the provider '" + target.provider() + "', which is not configured; there is " + names);
+                    throw new IllegalArgumentException(
+                            "the route for '" + route.model().pattern() + "' names the provider '" + target.provider()
+                                    + "', which is not configured; there is " + names);
                 }
             }
         }
@@ -52,7 +55,8 @@ public record GatewayConfig(List<Provider> providers, List<Route> routes, List<P
 
     Optional<Price> price(String provider, String model) {
         return prices.stream()
-                .filter(price -> price.provider().matches(provider) && price.model().matches(model))
+                .filter(price ->
+                        price.provider().matches(provider) && price.model().matches(model))
                 .findFirst();
     }
 }

@@ -34,7 +34,8 @@ public sealed interface KeySource {
             case Environment(String name) -> {
                 String value = System.getenv(name);
                 if (value == null || value.isBlank()) {
-                    throw new IOException("the environment variable " + name + " is not set; set it and start the manager again");
+                    throw new IOException(
+                            "the environment variable " + name + " is not set; set it and start the manager again");
                 }
                 yield value.strip();
             }
@@ -43,10 +44,12 @@ public sealed interface KeySource {
                 try {
                     value = Files.readString(path).strip();
                 } catch (IOException e) {
-                    throw new IOException("the key file " + path + " cannot be read; create it with the key alone in it", e);
+                    throw new IOException(
+                            "the key file " + path + " cannot be read; create it with the key alone in it", e);
                 }
                 if (value.isEmpty() || value.chars().anyMatch(c -> c <= ' ' || c > '~')) {
-                    throw new IOException("the key file " + path + " does not hold one key; write the key alone into it");
+                    throw new IOException(
+                            "the key file " + path + " does not hold one key; write the key alone into it");
                 }
                 yield value;
             }

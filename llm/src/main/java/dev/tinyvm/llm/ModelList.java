@@ -32,7 +32,8 @@ final class ModelList {
             body = model(endpoint.dialect(), endpoint.model());
         } else {
             throw new LlmException(
-                    LlmException.Kind.NOT_FOUND, "the configuration names no model '" + endpoint.model() + "' that you may use");
+                    LlmException.Kind.NOT_FOUND,
+                    "the configuration names no model '" + endpoint.model() + "' that you may use");
         }
         byte[] bytes = Json.bytes(body);
         answer.begin(
@@ -42,7 +43,8 @@ final class ModelList {
     }
 
     private static ObjectNode list(Dialect dialect, List<String> names) {
-        ArrayNode models = Json.array(names.stream().map(name -> model(dialect, name)).toList());
+        ArrayNode models =
+                Json.array(names.stream().map(name -> model(dialect, name)).toList());
         ObjectNode body = Json.object();
         switch (dialect) {
             case OPENAI -> body.put("object", "list").set("data", models);
@@ -62,11 +64,13 @@ final class ModelList {
     private static ObjectNode model(Dialect dialect, String name) {
         ObjectNode model = Json.object();
         return switch (dialect) {
-            case OPENAI -> model.put("id", name).put("object", "model").put("created", 0).put("owned_by", "tinyvm");
-            case ANTHROPIC -> model.put("type", "model")
-                    .put("id", name)
-                    .put("display_name", name)
-                    .put("created_at", "1970-01-01T00:00:00Z");
+            case OPENAI ->
+                model.put("id", name).put("object", "model").put("created", 0).put("owned_by", "tinyvm");
+            case ANTHROPIC ->
+                model.put("type", "model")
+                        .put("id", name)
+                        .put("display_name", name)
+                        .put("created_at", "1970-01-01T00:00:00Z");
             case GEMINI -> model.put("name", "models/" + name).put("displayName", name);
         };
     }

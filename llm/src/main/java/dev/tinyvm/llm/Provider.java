@@ -61,8 +61,8 @@ public record Provider(
                     "the base URL of provider '" + name + "' is not http://… or https://… with a host");
         }
         if (baseUrl.getUserInfo() != null || baseUrl.getQuery() != null) {
-            throw new IllegalArgumentException(
-                    "the base URL of provider '" + name + "' must not hold a user, a password or a query; name the key's source instead");
+            throw new IllegalArgumentException("the base URL of provider '" + name
+                    + "' must not hold a user, a password or a query; name the key's source instead");
         }
         if (maxConcurrent < 1 || retry.attempts() < 1) {
             throw new IllegalArgumentException(
@@ -72,8 +72,7 @@ public record Provider(
 
     /** With the defaults. */
     public static Provider of(String name, Dialect type, String baseUrl, KeySource key) {
-        return new Provider(
-                name, type, URI.create(baseUrl), key, Headers.none(), Timeouts.DEFAULT, Retry.DEFAULT, 256);
+        return new Provider(name, type, URI.create(baseUrl), key, Headers.none(), Timeouts.DEFAULT, Retry.DEFAULT, 256);
     }
 
     /** Such as {@code https://api.openai.com}, without {@code /v1} or a slash at the end. */

@@ -53,7 +53,8 @@ final class Upstream implements AutoCloseable {
     Upstream(Provider provider) {
         this.provider = provider;
         slots = new Semaphore(provider.maxConcurrent(), true);
-        // Over TLS the two sides agree on HTTP/2; in the clear that would take an upgrade, which local providers do not know.
+        // Over TLS the two sides agree on HTTP/2; in the clear that would take an upgrade, which local providers do not
+        // know.
         boolean tls = "https".equals(provider.baseUrl().getScheme());
         client = HttpClient.newBuilder()
                 .version(tls ? HttpClient.Version.HTTP_2 : HttpClient.Version.HTTP_1_1)
@@ -81,7 +82,11 @@ final class Upstream implements AutoCloseable {
             throws IOException, InterruptedException {
         HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(provider.root() + target))
                 .timeout(firstByte)
-                .method(method, body.length == 0 ? HttpRequest.BodyPublishers.noBody() : HttpRequest.BodyPublishers.ofByteArray(body));
+                .method(
+                        method,
+                        body.length == 0
+                                ? HttpRequest.BodyPublishers.noBody()
+                                : HttpRequest.BodyPublishers.ofByteArray(body));
         Set<String> dropped = new HashSet<>(hopByHop(headers));
         dropped.addAll(CREDENTIALS);
         provider.headers().forEach(field -> dropped.add(field.name().toLowerCase(Locale.ROOT)));
@@ -97,7 +102,8 @@ final class Upstream implements AutoCloseable {
                 case GEMINI -> request.header("x-goog-api-key", key);
             }
         }
-        if (provider.type() == Dialect.ANTHROPIC && headers.first("anthropic-version").isEmpty()) {
+        if (provider.type() == Dialect.ANTHROPIC
+                && headers.first("anthropic-version").isEmpty()) {
             request.header("anthropic-version", "2023-06-01");
         }
         HttpResponse<BodyPipe> response = client.send(request.build(), info -> new BodyPipe());

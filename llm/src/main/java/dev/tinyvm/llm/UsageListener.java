@@ -15,7 +15,7 @@ public interface UsageListener {
      * @param usage tokens
      * @param nanoUsd money in billionths of a dollar; 0 when not priced
      * @param priced whether the price table has this model
-     * @param complete whether the answer reached the client to its end
+     * @param complete whether the provider's answer came to its end
      * @param began when the request had been read
      * @param untilFirstByte wait of the client; of the whole call when no byte came
      * @param whole until it was over

@@ -46,7 +46,11 @@ final class ConnectionAnswer implements Answer {
         chunked = left == UNKNOWN && !bodiless && !request.http10();
         keep = request.keepAlive() && (chunked || bodiless || left != UNKNOWN) && !body.isUnasked();
         StringBuilder head = new StringBuilder(256);
-        head.append("HTTP/1.1 ").append(status).append(' ').append(reason(status)).append("\r\n");
+        head.append("HTTP/1.1 ")
+                .append(status)
+                .append(' ')
+                .append(reason(status))
+                .append("\r\n");
         for (Headers.Field field : headers) {
             head.append(field.name()).append(": ").append(field.value()).append("\r\n");
         }

@@ -76,7 +76,8 @@ public final class HttpConnection {
         byte[] body = ("{\"error\":{\"type\":\"invalid_request_error\",\"message\":\"" + problem.getMessage() + "\"}}")
                 .getBytes(StandardCharsets.UTF_8);
         String head = "HTTP/1.1 " + problem.status() + " " + ConnectionAnswer.reason(problem.status())
-                + "\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " + body.length + "\r\n\r\n";
+                + "\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: " + body.length
+                + "\r\n\r\n";
         out.write(head.getBytes(StandardCharsets.ISO_8859_1));
         out.write(body);
         out.flush();

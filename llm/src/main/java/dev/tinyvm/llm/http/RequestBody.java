@@ -75,7 +75,9 @@ final class RequestBody extends InputStream {
         String line = in.line(HttpLimits.CHUNK_LINE_BYTES, 400);
         int semicolon = line.indexOf(';');
         String size = (semicolon < 0 ? line : line.substring(0, semicolon)).stripTrailing();
-        if (size.isEmpty() || size.length() > 8 || !size.chars().allMatch(c -> Character.digit(c, 16) >= 0 && c < 0x7f)) {
+        if (size.isEmpty()
+                || size.length() > 8
+                || !size.chars().allMatch(c -> Character.digit(c, 16) >= 0 && c < 0x7f)) {
             throw new HttpProblem(400, "a chunk's size is not a hexadecimal number");
         }
         left = Long.parseLong(size, 16);

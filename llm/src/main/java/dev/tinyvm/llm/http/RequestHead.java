@@ -13,7 +13,13 @@ import org.jspecify.annotations.Nullable;
  * @param expectsContinue whether it waits for leave to send the body
  */
 record RequestHead(
-        String method, String target, Headers headers, long length, boolean http10, boolean keepAlive, boolean expectsContinue) {
+        String method,
+        String target,
+        Headers headers,
+        long length,
+        boolean http10,
+        boolean keepAlive,
+        boolean expectsContinue) {
     static final long CHUNKED = -1;
 
     /** Null when the connection ended before a request. */
@@ -58,7 +64,8 @@ record RequestHead(
         }
         boolean http10 = version.equals("HTTP/1.0");
         if (!http10 && !version.equals("HTTP/1.1")) {
-            throw new HttpProblem(version.startsWith("HTTP/") ? 505 : 400, "only HTTP/1.1 and HTTP/1.0 are spoken here");
+            throw new HttpProblem(
+                    version.startsWith("HTTP/") ? 505 : 400, "only HTTP/1.1 and HTTP/1.0 are spoken here");
         }
         String target = target(line.substring(one + 1, two));
         int hosts = headers.all("Host").size();
@@ -80,7 +87,8 @@ record RequestHead(
             }
             expects = !http10;
         }
-        return new RequestHead(method, target, headers, length(headers, http10), http10, !close && (!http10 || keep), expects);
+        return new RequestHead(
+                method, target, headers, length(headers, http10), http10, !close && (!http10 || keep), expects);
     }
 
     private static long length(Headers headers, boolean http10) throws HttpProblem {

@@ -57,7 +57,8 @@ record ExchangeFile(
         head.put("version", VERSION).put("method", method).put("target", target).put("requestBytes", request.length);
         head.put("status", status).put("answerBytes", answer.length).put("complete", complete);
         ArrayNode fields = head.putArray("headers");
-        headers.without(SECRET).forEach(field -> fields.addArray().add(field.name()).add(field.value()));
+        headers.without(SECRET)
+                .forEach(field -> fields.addArray().add(field.name()).add(field.value()));
         ArrayNode sizes = head.putArray("parts");
         parts.forEach(sizes::add);
         Path aside = file.resolveSibling(file.getFileName() + ".part");

@@ -37,7 +37,8 @@ public final class Recorder implements Tape.Recording {
         Files.createDirectories(directory);
         try (var files = Files.list(directory)) {
             if (files.findAny().isPresent()) {
-                throw new IOException("could not record into " + directory + ": it is not empty; name another directory");
+                throw new IOException(
+                        "could not record into " + directory + ": it is not empty; name another directory");
             }
         }
     }
@@ -58,6 +59,7 @@ public final class Recorder implements Tape.Recording {
         private int status;
         private Headers headers = Headers.none();
         private boolean written;
+        private long left = -1;
 
         RecordedAnswer(LlmRequest request, byte[] body, Answer answer, Path file) {
             this.request = request;
@@ -70,6 +72,7 @@ public final class Recorder implements Tape.Recording {
         public void begin(int givenStatus, Headers given) throws IOException {
             status = givenStatus;
             headers = given;
+            left = given.first("Content-Length").map(Long::parseLong).orElse(-1L);
             answer.begin(givenStatus, given);
         }
 
@@ -83,6 +86,11 @@ public final class Recorder implements Tape.Recording {
                     kept.write(bytes, offset, length);
                     parts.add(length);
                 }
+            }
+            left -= length;
+            if (left == 0) {
+                // Its client knows that this is the last part.
+                keep(true);
             }
             answer.write(bytes, offset, length);
         }

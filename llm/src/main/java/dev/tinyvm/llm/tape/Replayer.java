@@ -32,8 +32,9 @@ public final class Replayer implements Tape.Replaying {
     public Replayer(Path directory, Match match) throws IOException {
         this.match = match;
         try (var files = Files.list(directory)) {
-            List<Path> exchanges =
-                    files.filter(file -> file.toString().endsWith(".exchange")).sorted().toList();
+            List<Path> exchanges = files.filter(file -> file.toString().endsWith(".exchange"))
+                    .sorted()
+                    .toList();
             unused = new LinkedHashSet<>(exchanges);
         }
         if (unused.isEmpty()) {
@@ -76,7 +77,8 @@ public final class Replayer implements Tape.Replaying {
         }
         throw new LlmException(
                 LlmException.Kind.NOT_RECORDED,
-                "no recorded exchange that is left fits " + request.method() + " " + request.path() + " with this body; "
-                        + unused.size() + " are left; the agent does something else than when it was recorded");
+                "no recorded exchange that is left fits " + request.method() + " " + request.path()
+                        + " with this body; " + unused.size()
+                        + " are left; the agent does something else than when it was recorded");
     }
 }

@@ -40,7 +40,8 @@ public record Endpoint(Dialect dialect, Operation operation, String model, Strin
         boolean get = endpoint.operation == Operation.MODELS;
         if (!request.method().equals(get ? "GET" : "POST")) {
             throw new LlmException(
-                    LlmException.Kind.INVALID, "this path takes " + (get ? "GET" : "POST") + ", not " + request.method());
+                    LlmException.Kind.INVALID,
+                    "this path takes " + (get ? "GET" : "POST") + ", not " + request.method());
         }
         return endpoint;
     }
@@ -108,7 +109,8 @@ public record Endpoint(Dialect dialect, Operation operation, String model, Strin
         try {
             return URLDecoder.decode(tail.replace("+", "%2B"), StandardCharsets.UTF_8);
         } catch (IllegalArgumentException e) {
-            throw new LlmException(LlmException.Kind.INVALID, "the model's name in the path is not percent-encoded as it should be");
+            throw new LlmException(
+                    LlmException.Kind.INVALID, "the model's name in the path is not percent-encoded as it should be");
         }
     }
 }

@@ -22,7 +22,8 @@ public final class ErrorShape {
             fields.add(new Headers.Field("Retry-After", Long.toString(error.retryAfterSeconds())));
         }
         if (error.kind() != LlmException.Kind.RATE && error.kind() != LlmException.Kind.BUSY) {
-            // The SDKs of OpenAI and Anthropic obey this: a spent budget stays spent, and the gateway has tried providers again itself.
+            // The SDKs of OpenAI and Anthropic obey this: a spent budget stays spent, and the gateway has tried
+            // providers again itself.
             fields.add(new Headers.Field("x-should-retry", "false"));
         }
         answer.begin(error.kind().status(), Headers.of(fields));

@@ -12,7 +12,8 @@ import tools.jackson.databind.node.ObjectNode;
  * chunks get from it, out of what the client sees.
  */
 public final class IncludeUsage {
-    private static final byte[] ASK = "\"stream_options\":{\"include_usage\":true},".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] ASK =
+            "\"stream_options\":{\"include_usage\":true},".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] USAGE = "\"usage\"".getBytes(StandardCharsets.US_ASCII);
     private static final Set<String> WANTED = Set.of("usage", "choices");
 
@@ -33,7 +34,9 @@ public final class IncludeUsage {
             return JsonScan.splice(request, brace + 1, brace + 1, ASK);
         }
         JsonNode node = Json.parse(request, options.start(), options.end() - options.start());
-        if (node == null || !(node.isObject() || node.isNull()) || node.path("include_usage").asBoolean(false)) {
+        if (node == null
+                || !(node.isObject() || node.isNull())
+                || node.path("include_usage").asBoolean(false)) {
             return request;
         }
         ObjectNode asked = node.isObject() ? ((ObjectNode) node).deepCopy() : Json.object();

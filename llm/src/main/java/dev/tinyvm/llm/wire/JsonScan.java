@@ -186,6 +186,7 @@ public final class JsonScan {
     }
 
     private static LlmException malformed() {
-        return new LlmException(LlmException.Kind.INVALID, "the body is not a JSON object; send one as application/json");
+        return new LlmException(
+                LlmException.Kind.INVALID, "the body is not a JSON object; send one as application/json");
     }
 }
