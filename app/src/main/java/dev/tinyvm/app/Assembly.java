@@ -47,7 +47,9 @@ final class Assembly {
                 HostManager.open(plan.settings(), plan.data().managerState(), engines, images, Clock.systemUTC());
         Authenticator keys =
                 new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), localKey);
-        E2bDoor e2b = new E2bDoor(manager, keys, E2bSettings.of(tokenKey(plan.data())));
+        E2bSettings settings = E2bSettings.of(tokenKey(plan.data()));
+        E2bDoor e2b = new E2bDoor(
+                manager, keys, plan.e2bDomain().isEmpty() ? settings : settings.withDomain(plan.e2bDomain()));
         TinyVmServer server = new TinyVmServer(plan.http(), manager, keys, List.of(e2b), onShutdown);
         return new Assembly(List.copyOf(engines.values()), manager, e2b, server);
     }
@@ -59,6 +61,11 @@ final class Assembly {
 
     String url() {
         return server.url();
+    }
+
+    /** Such as {@code https://127.0.0.1:7443}; empty: there is no TLS port. */
+    Optional<String> tlsUrl() {
+        return server.tlsUrl();
     }
 
     /** What it can do, for people. */

@@ -59,6 +59,7 @@ final class EphemeralManagers implements PrivateManagers {
                             run,
                             ManagerSettings.of(ManagerConfig.DEFAULT, Cli.VERSION),
                             ServerSettings.DEFAULT.withPort(0),
+                            "",
                             false),
                     keep -> {});
             Ephemeral ephemeral = new Ephemeral(manager, watcher, new Address(manager.url(), manager.localKey()));

@@ -36,6 +36,7 @@ final class LocalManager {
      * @param run directory for sockets
      * @param foreground whether warnings belong on stderr
      * @param settings capacity, volumes, logs
+     * @param e2bDomain under which E2B's hosts are served, {@code name} or {@code name:port}; empty: none
      */
     record Plan(
             DataDirectory data,
@@ -43,6 +44,7 @@ final class LocalManager {
             Path run,
             ManagerSettings settings,
             ServerSettings http,
+            String e2bDomain,
             boolean foreground) {}
 
     /**
@@ -60,6 +62,19 @@ final class LocalManager {
                 plan.settings().volumeHostPaths(),
                 data.spawnerLog(),
                 data.pool());
+        try {
+            return start(plan, spawner, onShutdown);
+        } catch (IOException | RuntimeException e) {
+            if (!spawner.adopted()) {
+                quit(spawner); // nobody else would end it
+            }
+            throw e;
+        }
+    }
+
+    private static LocalManager start(Plan plan, SpawnerProcess spawner, Consumer<Boolean> onShutdown)
+            throws IOException {
+        DataDirectory data = plan.data();
         data.giveTo(spawner.managerUid());
         protectFromMemoryPressure();
         Privileges.privateFilesOnly();
@@ -83,7 +98,7 @@ final class LocalManager {
             manager.stop(!spawner.adopted());
             throw e;
         }
-        LOG.info("listening at {}", rooms.url());
+        LOG.info("listening at {}{}", rooms.url(), manager.tlsUrl());
         return manager;
     }
 
@@ -100,6 +115,11 @@ final class LocalManager {
 
     String url() {
         return rooms.url();
+    }
+
+    /** For people, behind the address: where it listens for TLS; empty when it does not. */
+    String tlsUrl() {
+        return rooms.tlsUrl().map(url -> " and " + url).orElse("");
     }
 
     /** Its words for people, behind the address. */
@@ -119,12 +139,8 @@ final class LocalManager {
         stopped = true;
         LOG.info("manager stops, Tiny VMs {}", machines ? "too" : "go on");
         rooms.stop(machines);
-        try {
-            if (machines) {
-                SpawnerControl.quit(spawner.socket());
-            }
-        } catch (IOException e) {
-            LOG.warn("the spawner did not end: {}", e.getMessage());
+        if (machines) {
+            quit(spawner);
         }
         try {
             Files.deleteIfExists(data.path().resolve(RunningManager.FILE));
@@ -132,6 +148,17 @@ final class LocalManager {
             LOG.warn("the address file could not be removed: {}", e.getMessage());
         }
         data.close();
+    }
+
+    /** Ends the spawner and its Tiny VMs; one that has ended already is fine. */
+    private static void quit(SpawnerProcess spawner) {
+        try {
+            if (Files.exists(spawner.socket())) {
+                SpawnerControl.quit(spawner.socket());
+            }
+        } catch (IOException e) {
+            LOG.warn("the spawner did not end: {}", e.getMessage());
+        }
     }
 
     /** The kernel shall rather end a Tiny VM than what watches them all. Source: proc(5), oom_score_adj. */

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
@@ -35,6 +36,7 @@ import picocli.CommandLine.Option;
         footer = {
             "  sudo tinyvm up --detach",
             "  sudo tinyvm up --capacity cpu=4,memory=8Gi",
+            "  sudo tinyvm cert && sudo tinyvm up --tls-port 7443",
             "  sudo tinyvm up --port 0 --data /srv/tinyvm --config tinyvm.yaml"
         })
 final class UpCommand implements Callable<Integer> {
@@ -45,6 +47,14 @@ final class UpCommand implements Callable<Integer> {
 
     @Option(names = "--port", paramLabel = "N", description = "Port to listen on; 0: any free one (default: 7070).")
     int port = ServerSettings.DEFAULT_PORT;
+
+    @Option(
+            names = "--tls-port",
+            paramLabel = "N",
+            description =
+                    "Port for TLS beside the plain one; 0: any free one (default: tls.port of the configuration, else none).")
+    @Nullable
+    Integer tlsPort;
 
     @Option(names = "--host", paramLabel = "ADDRESS", description = "Address to listen on (default: 127.0.0.1).")
     String host = "127.0.0.1";
@@ -100,7 +110,10 @@ final class UpCommand implements Callable<Integer> {
         if (port < 0 || port > 65_535) {
             throw new CliException(ExitCode.USAGE, "--port " + port + " is not between 0 and 65535");
         }
-        Path directory = dataDirectory();
+        if (tlsPort != null && (tlsPort < 0 || tlsPort > 65_535)) {
+            throw new CliException(ExitCode.USAGE, "--tls-port " + tlsPort + " is not between 0 and 65535");
+        }
+        Path directory = dataDirectory(shell, data);
         Path file = config == null ? directory.resolve("tinyvm.yaml") : config;
         if (config != null && !Files.isRegularFile(config)) {
             throw new CliException(ExitCode.USAGE, config + ": there is no such configuration file");
@@ -108,15 +121,25 @@ final class UpCommand implements Callable<Integer> {
         LocalManager.requireRoot(ExitCode.FAILED);
         ManagerConfig read = ManagerConfigReader.readFile(file);
         ManagerSettings settings = withCapacity(ManagerSettings.of(read, Cli.VERSION), capacity);
+        TlsPlan tls = TlsPlan.read(directory, read, Optional.ofNullable(tlsPort));
         if (detach) {
             return new DetachedStart(shell, Installation.find()).start(directory, arguments(directory));
         }
-        return foreground(directory, settings);
+        return foreground(directory, settings, tls);
     }
 
-    private int foreground(Path directory, ManagerSettings settings) throws IOException {
+    private int foreground(Path directory, ManagerSettings settings, TlsPlan tls) throws IOException {
+        List<String> names = new ArrayList<>(hostNames);
+        if (!tls.name().isEmpty()) {
+            names.add(tls.name());
+        }
         ServerSettings http = new ServerSettings(
-                host, port, hostNames, ServerSettings.DEFAULT.idleTimeout(), ServerSettings.DEFAULT.headerTimeout());
+                host,
+                port,
+                names,
+                ServerSettings.DEFAULT.idleTimeout(),
+                ServerSettings.DEFAULT.headerTimeout(),
+                tls.tls());
         CompletableFuture<Boolean> stopMachines = new CompletableFuture<>();
         Signals.on("INT", () -> {
             if (!stopMachines.complete(true)) {
@@ -126,12 +149,13 @@ final class UpCommand implements Callable<Integer> {
         Signals.on("TERM", () -> stopMachines.complete(false));
         DataDirectory locked = DataDirectory.open(directory);
         LocalManager manager = LocalManager.start(
-                new LocalManager.Plan(locked, locked.images(), locked.runDirectory(), settings, http, true),
+                new LocalManager.Plan(
+                        locked, locked.images(), locked.runDirectory(), settings, http, tls.e2bDomain(), true),
                 keep -> stopMachines.complete(!keep));
         Runtime.getRuntime().addShutdownHook(new Thread(() -> manager.stop(false), "manager-stop"));
         shell.out()
-                .println("TinyVM " + Cli.VERSION + " ready at " + manager.url() + " (data " + directory + ", "
-                        + manager.description() + ")");
+                .println("TinyVM " + Cli.VERSION + " ready at " + manager.url() + manager.tlsUrl() + " (data "
+                        + directory + ", " + manager.description() + ")");
         shell.out().flush();
         if (!announce && shell.stderrIsTerminal()) {
             shell.err().println("Ctrl-C stops it and its Tiny VMs.");
@@ -140,7 +164,8 @@ final class UpCommand implements Callable<Integer> {
         return ExitCode.OK;
     }
 
-    private Path dataDirectory() {
+    /** @param data as named on the command line */
+    static Path dataDirectory(Shell shell, @Nullable Path data) {
         String environment = shell.variable("TINYVM_DATA").strip();
         Path chosen =
                 data != null ? data : environment.isEmpty() ? RunningManager.defaultData(shell) : Path.of(environment);
@@ -151,6 +176,9 @@ final class UpCommand implements Callable<Integer> {
     private List<String> arguments(Path directory) {
         List<String> arguments = new ArrayList<>(List.of(
                 "up", "--announce", "--port", Integer.toString(port), "--host", host, "--data", directory.toString()));
+        if (tlsPort != null) {
+            arguments.addAll(List.of("--tls-port", Integer.toString(tlsPort)));
+        }
         hostNames.forEach(name -> arguments.addAll(List.of("--host-name", name)));
         if (config != null) {
             arguments.addAll(List.of("--config", config.toAbsolutePath().toString()));

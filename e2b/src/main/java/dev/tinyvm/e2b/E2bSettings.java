@@ -25,10 +25,10 @@ public record E2bSettings(
         return new E2bSettings("", "", tokenKey, Template.STANDARD_TEMPLATES, Clock.systemUTC());
     }
 
-    /** With a domain of one's own, such as {@code e2b.example.org:7443}. */
+    /** With a domain of one's own, such as {@code e2b.example.org:7443}. Port 0: not known, the SDKs are told nothing. */
     public E2bSettings withDomain(String domainAndPort) {
         int colon = domainAndPort.indexOf(':');
         String name = colon < 0 ? domainAndPort : domainAndPort.substring(0, colon);
-        return new E2bSettings(name, domainAndPort, tokenKey, templates, clock);
+        return new E2bSettings(name, domainAndPort.endsWith(":0") ? "" : domainAndPort, tokenKey, templates, clock);
     }
 }

@@ -15,18 +15,23 @@ import dev.tinyvm.server.http.SlowHeaderGuard;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import org.eclipse.jetty.http.UriCompliance;
+import org.eclipse.jetty.server.ConnectionFactory;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.SecureRequestCustomizer;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.server.SslConnectionFactory;
 import org.eclipse.jetty.util.VirtualThreads;
+import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.eclipse.jetty.websocket.server.ServerWebSocketContainer;
 
 /**
- * The manager's face on the network: one port, the native API and any further doors. Requests run on virtual threads, one each.
+ * The manager's face on the network: one port, another one for TLS when that is wanted, the native API and any further doors. Requests run on virtual threads, one each.
  *
  * <p>Closing it ends all streams and connections; it does not stop the manager.
  */
@@ -37,6 +42,7 @@ public final class TinyVmServer implements AutoCloseable {
     private final ServerSettings settings;
     private final Server server;
     private final ServerConnector connector;
+    private final Optional<ServerConnector> tlsConnector;
     private final Dispatcher dispatcher;
     private final SlowHeaderGuard slowHeaders;
     private final Router router = new Router();
@@ -67,13 +73,8 @@ public final class TinyVmServer implements AutoCloseable {
         threads.setReservedThreads(0);
         threads.setVirtualThreadsExecutor(VirtualThreads.getNamedVirtualThreadsExecutor("tinyvm-request-"));
         server = new Server(threads);
-        connector = new ServerConnector(server, null, null, null, 1, 1, new HttpConnectionFactory(configuration()));
-        connector.setHost(settings.host());
-        connector.setPort(settings.port());
-        connector.setAcceptQueueSize(BACKLOG);
-        connector.setIdleTimeout(settings.idleTimeout().toMillis());
-        connector.addBean(slowHeaders);
-        server.addConnector(connector);
+        connector = connector(settings.port(), new HttpConnectionFactory(configuration()));
+        tlsConnector = settings.tls().map(this::tlsConnector);
         server.setErrorHandler(new ProtocolErrors());
         server.setHandler(dispatcher);
         ServerWebSocketContainer webSockets = ServerWebSocketContainer.ensure(server);
@@ -92,11 +93,16 @@ public final class TinyVmServer implements AutoCloseable {
         try {
             server.start();
         } catch (Exception e) {
+            boolean plainPort = connector.getLocalPort() <= 0;
             close();
             String cause = e.getMessage() == null ? e.toString() : e.getMessage();
+            int port = plainPort
+                    ? settings.port()
+                    : settings.tls().map(ServerSettings.Tls::port).orElse(0);
             throw new IOException(
-                    "could not listen on " + settings.host() + ":" + settings.port() + ": " + cause
-                            + "; another manager may be running there ('./tinyvm down' stops it), or choose another port with --port",
+                    "could not listen on " + settings.host() + ":" + port + ": " + cause
+                            + "; another manager may be running there ('./tinyvm down' stops it), or choose another port with "
+                            + (plainPort ? "--port" : "--tls-port"),
                     e);
         }
     }
@@ -108,8 +114,16 @@ public final class TinyVmServer implements AutoCloseable {
 
     /** Such as {@code http://127.0.0.1:7070}. */
     public String url() {
-        String host = settings.host().indexOf(':') >= 0 ? "[" + settings.host() + "]" : settings.host();
-        return "http://" + host + ":" + port();
+        return "http://" + host() + ":" + port();
+    }
+
+    /** Such as {@code https://127.0.0.1:7443}; empty: it does not listen for TLS. */
+    public Optional<String> tlsUrl() {
+        return tlsConnector.map(tls -> "https://" + host() + ":" + tls.getLocalPort());
+    }
+
+    private String host() {
+        return settings.host().indexOf(':') >= 0 ? "[" + settings.host() + "]" : settings.host();
     }
 
     /** All routes of all doors. */
@@ -126,6 +140,27 @@ public final class TinyVmServer implements AutoCloseable {
         } catch (Exception e) {
             throw new IllegalStateException("the HTTP server did not stop cleanly: " + e.getMessage(), e);
         }
+    }
+
+    private ServerConnector connector(int port, ConnectionFactory... factories) {
+        ServerConnector made = new ServerConnector(server, null, null, null, 1, 1, factories);
+        made.setHost(settings.host());
+        made.setPort(port);
+        made.setAcceptQueueSize(BACKLOG);
+        made.setIdleTimeout(settings.idleTimeout().toMillis());
+        made.addBean(slowHeaders);
+        server.addConnector(made);
+        return made;
+    }
+
+    private ServerConnector tlsConnector(ServerSettings.Tls tls) {
+        SslContextFactory.Server context = new SslContextFactory.Server();
+        context.setSslContext(tls.identity().context());
+        HttpConfiguration http = configuration();
+        // The names that we answer to are checked by HostCheck and by the doors, for both ports alike.
+        http.addCustomizer(new SecureRequestCustomizer(false));
+        HttpConnectionFactory inner = new HttpConnectionFactory(http);
+        return connector(tls.port(), new SslConnectionFactory(context, inner.getProtocol()), inner);
     }
 
     private static HttpConfiguration configuration() {

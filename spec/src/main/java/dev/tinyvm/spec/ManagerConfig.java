@@ -1,6 +1,7 @@
 package dev.tinyvm.spec;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 
@@ -11,9 +12,16 @@ import java.util.OptionalLong;
  * @param capacityMemoryBytes memory that may be promised in all; empty: chosen from the machine
  * @param volumeHostPaths absolute directories under which descriptors may mount
  * @param logs how much of each Tiny VM's output is kept
+ * @param tls the TLS port; empty: none
+ * @param e2bDomain under which E2B's hosts are served, {@code name} or {@code name:port}, lower case; empty: that of the certificate, when there is TLS
  */
 public record ManagerConfig(
-        OptionalInt capacityCpuMillis, OptionalLong capacityMemoryBytes, List<String> volumeHostPaths, Logs logs) {
+        OptionalInt capacityCpuMillis,
+        OptionalLong capacityMemoryBytes,
+        List<String> volumeHostPaths,
+        Logs logs,
+        Optional<Tls> tls,
+        Optional<String> e2bDomain) {
     public ManagerConfig {
         volumeHostPaths = List.copyOf(volumeHostPaths);
     }
@@ -28,7 +36,25 @@ public record ManagerConfig(
         public static final Logs DEFAULT = new Logs(4L << 20, 4);
     }
 
+    /**
+     * The TLS port beside the plain one.
+     *
+     * @param port 0: any free one
+     * @param files of the certificate and its key; empty: those that {@code tinyvm cert} made in the data directory
+     */
+    public record Tls(int port, Optional<TlsFiles> files) {
+        public static final int DEFAULT_PORT = 7443;
+    }
+
+    /**
+     * Where a certificate and its key are, PEM.
+     *
+     * @param certificate absolute path of the chain, the server's own first
+     * @param privateKey absolute path
+     */
+    public record TlsFiles(String certificate, String privateKey) {}
+
     /** What holds without a file. */
-    public static final ManagerConfig DEFAULT =
-            new ManagerConfig(OptionalInt.empty(), OptionalLong.empty(), List.of(), Logs.DEFAULT);
+    public static final ManagerConfig DEFAULT = new ManagerConfig(
+            OptionalInt.empty(), OptionalLong.empty(), List.of(), Logs.DEFAULT, Optional.empty(), Optional.empty());
 }

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,13 +16,16 @@ import org.jspecify.annotations.Nullable;
  * {@link DescriptorReader}. Stateless; for any thread.
  */
 public final class ManagerConfigReader {
-    private static final Keys ROOT = Keys.of("capacity", "volumes", "logs")
-            .with(Map.of(
-                    "llm", "this version does not have the LLM gateway yet; remove the key",
-                    "e2b", "this version has no settings for the E2B door yet; remove the key"));
+    private static final Keys ROOT = Keys.of("capacity", "volumes", "logs", "tls", "e2b")
+            .with(Map.of("llm", "this version does not have the LLM gateway yet; remove the key"));
     private static final Keys CAPACITY = Keys.of("cpu", "memory");
     private static final Keys VOLUMES = Keys.of("hostPaths");
     private static final Keys LOGS = Keys.of("maxFileSize", "maxFiles");
+    private static final Keys TLS = Keys.of("port", "certificate", "privateKey");
+    private static final Keys E2B = Keys.of("domain");
+    private static final Pattern DOMAIN = Pattern.compile(
+            "(?=.{1,253}(:|$))[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"
+                    + "(:[1-9][0-9]{0,4})?");
 
     private ManagerConfigReader() {}
 
@@ -66,7 +70,9 @@ public final class ManagerConfigReader {
                 root.section("volumes", VOLUMES)
                         .map(section -> hostPaths(section, directory, problems))
                         .orElse(List.of()),
-                root.section("logs", LOGS).map(ManagerConfigReader::logs).orElse(ManagerConfig.Logs.DEFAULT));
+                root.section("logs", LOGS).map(ManagerConfigReader::logs).orElse(ManagerConfig.Logs.DEFAULT),
+                root.section("tls", TLS).map(section -> tls(section, directory)),
+                root.section("e2b", E2B).flatMap(ManagerConfigReader::domain));
     }
 
     private static ManagerConfig.Logs logs(Section section) {
@@ -75,6 +81,43 @@ public final class ManagerConfigReader {
                 section.bytes(
                         "maxFileSize", Limits.MIN_LOG_FILE_BYTES, Limits.MAX_LOG_FILE_BYTES, otherwise.maxFileBytes()),
                 section.integer("maxFiles", 1, Limits.MAX_LOG_FILES, otherwise.maxFiles()));
+    }
+
+    private static ManagerConfig.Tls tls(Section section, @Nullable Path directory) {
+        Optional<String> certificate = file(section, "certificate", directory);
+        Optional<String> privateKey = file(section, "privateKey", directory);
+        if (section.has("certificate") != section.has("privateKey")) {
+            section.problem(
+                    section.has("certificate") ? "privateKey" : "certificate",
+                    "is missing; a certificate and its private key belong together, name both, or neither for those of `tinyvm cert`");
+        }
+        return new ManagerConfig.Tls(
+                section.integer("port", 0, 65_535, ManagerConfig.Tls.DEFAULT_PORT),
+                certificate.flatMap(path -> privateKey.map(key -> new ManagerConfig.TlsFiles(path, key))));
+    }
+
+    private static Optional<String> file(Section section, String key, @Nullable Path directory) {
+        return section.string(key)
+                .flatMap(path -> Paths.hostPath(path, directory, message -> section.problem(key, message)));
+    }
+
+    private static Optional<String> domain(Section section) {
+        return section.string("domain").filter(text -> {
+            boolean fine = isDomain(text);
+            if (!fine) {
+                section.problem(
+                        "domain",
+                        "is " + Problems.quote(text)
+                                + "; expected a lower-case DNS name of two parts or more, with its port when that is not 443, such as `e2b.localhost:7443`");
+            }
+            return fine;
+        });
+    }
+
+    /** Whether that is a DNS name of at least two parts, lower case, with or without a port: wildcard certificates do not work for one part. */
+    public static boolean isDomain(String text) {
+        int colon = text.indexOf(':');
+        return DOMAIN.matcher(text).matches() && (colon < 0 || Integer.parseInt(text.substring(colon + 1)) <= 65_535);
     }
 
     private static List<String> hostPaths(Section section, @Nullable Path directory, Problems problems) {

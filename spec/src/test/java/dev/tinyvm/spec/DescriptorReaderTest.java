@@ -218,15 +218,27 @@ class DescriptorReaderTest {
 
     @Test
     void theManagersConfigurationIsRead() throws IOException {
-        String text =
-                "capacity: {cpu: 4, memory: 8Gi}\nvolumes: {hostPaths: [/srv/data, sub/dir]}\nlogs: {maxFileSize: 1Mi, maxFiles: 2}\n";
+        String text = """
+                capacity: {cpu: 4, memory: 8Gi}
+                volumes: {hostPaths: [/srv/data, sub/dir]}
+                logs: {maxFileSize: 1Mi, maxFiles: 2}
+                tls: {port: 8443, certificate: server.crt, privateKey: /keys/server.key}
+                e2b: {domain: 'e2b.example.org:8443'}
+                """;
         Path file = Files.writeString(directory.resolve("tinyvm.yaml"), text);
         assertThat(ManagerConfigReader.readFile(file))
                 .isEqualTo(new ManagerConfig(
                         OptionalInt.of(4000),
                         OptionalLong.of(8L << 30),
                         List.of("/srv/data", directory.resolve("sub/dir").toString()),
-                        new ManagerConfig.Logs(1 << 20, 2)));
+                        new ManagerConfig.Logs(1 << 20, 2),
+                        Optional.of(new ManagerConfig.Tls(
+                                8443,
+                                Optional.of(new ManagerConfig.TlsFiles(
+                                        directory.resolve("server.crt").toString(), "/keys/server.key")))),
+                        Optional.of("e2b.example.org:8443")));
+        assertThat(ManagerConfigReader.read("tls: {}", "x", null).tls())
+                .contains(new ManagerConfig.Tls(ManagerConfig.Tls.DEFAULT_PORT, Optional.empty()));
         assertThat(ManagerConfigReader.readFile(directory.resolve("none.yaml"))).isEqualTo(ManagerConfig.DEFAULT);
         assertThat(ManagerConfigReader.read("{}", "x", null)).isEqualTo(ManagerConfig.DEFAULT);
         assertThat(SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12)
