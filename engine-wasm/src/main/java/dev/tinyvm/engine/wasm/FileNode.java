@@ -6,6 +6,7 @@ import dev.tinyvm.engine.GuestFiles.GuestFileException;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A file, directory or link. Files of up to {@value #INLINE_BYTES} bytes live in the node, larger ones in blocks. {@link FileTree}'s monitor
@@ -25,6 +26,10 @@ final class FileNode {
     Instant modifiedAt = Instant.now();
     Instant accessedAt = modifiedAt;
     String target = "";
+    /** Of a directory: the one it is in; null for the root. */
+    @Nullable
+    FileNode parent;
+
     final TreeMap<String, FileNode> children = new TreeMap<>();
     private byte[] inline = NOTHING;
     private int[] blocks = new int[0];
@@ -39,6 +44,34 @@ final class FileNode {
 
     boolean isDirectory() {
         return type == Entry.Type.DIRECTORY;
+    }
+
+    /** Directories above this one. */
+    int depth() {
+        int depth = 0;
+        for (FileNode up = parent; up != null; up = up.parent) {
+            depth++;
+        }
+        return depth;
+    }
+
+    /** Levels below this one. */
+    int height() {
+        int height = 0;
+        for (FileNode child : children.values()) {
+            height = Math.max(height, 1 + child.height());
+        }
+        return height;
+    }
+
+    /** Whether it is that directory, or lies somewhere in it. */
+    boolean isWithin(FileNode directory) {
+        for (FileNode up = this; up != null; up = up.parent) {
+            if (up == directory) {
+                return true;
+            }
+        }
+        return false;
     }
 
     long size() {
@@ -76,6 +109,9 @@ final class FileNode {
 
     /** Writes all bytes, or as many as fit before the disk is full, but at least one. @throws GuestFileException {@code ENOSPC} when none fits */
     int write(BlockDisk disk, long from, byte[] bytes, int offset, int length) {
+        if (from > disk.totalBytes()) {
+            throw new GuestFileException(Errno.EFBIG, "position " + from + " is behind the end of the disk");
+        }
         if (from + length <= INLINE_BYTES && blocks.length == 0) {
             if (from + length > inline.length) {
                 inline = Arrays.copyOf(inline, (int) (from + length));

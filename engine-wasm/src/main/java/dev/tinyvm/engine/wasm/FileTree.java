@@ -25,6 +25,9 @@ final class FileTree implements AutoCloseable {
     static final int MAX_NODES = 16_384;
     static final int MAX_NAME_BYTES = 255;
     static final int MAX_PATH_BYTES = 4096;
+    /** Descriptors let a module go deeper than any path; what walks a tree recursively must not overflow its stack. */
+    static final int MAX_DEPTH = 256;
+
     private static final int MAX_LINKS = 40;
     private static final int NODE_HEAP_BYTES = 1024;
 
@@ -79,9 +82,13 @@ final class FileTree implements AutoCloseable {
         if (place.parent().links == 0) {
             throw failure(Errno.ENOENT, path);
         }
+        if (place.parent().depth() >= MAX_DEPTH) {
+            throw failure(Errno.ENAMETOOLONG, path);
+        }
         charge(path);
         FileNode node = new FileNode(nextNumber++, type, mode & 07777, uid);
         node.target = target;
+        node.parent = node.isDirectory() ? place.parent() : null;
         place.parent().children.put(place.name, node);
         touch(place.parent());
         changed(Change.Kind.CREATE, place.parent(), place.name);
@@ -131,8 +138,14 @@ final class FileTree implements AutoCloseable {
             }
             sticky(uid, target.parent(), there, to);
         }
-        if (node.isDirectory() && target.way.contains(node)) {
-            throw failure(Errno.EINVAL, to);
+        if (node.isDirectory()) {
+            if (target.parent().isWithin(node)) {
+                throw failure(Errno.EINVAL, to);
+            }
+            if (target.parent().depth() + 1 + node.height() > MAX_DEPTH) {
+                throw failure(Errno.ENAMETOOLONG, to);
+            }
+            node.parent = target.parent();
         }
         source.parent().children.remove(source.name);
         if (there != null) {

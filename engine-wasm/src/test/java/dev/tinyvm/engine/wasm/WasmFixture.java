@@ -46,6 +46,9 @@ abstract class WasmFixture {
     void closeAndLookForLeftovers() {
         engine.close();
         assertThat(work).isEmptyDirectory();
+        assertThat(Thread.getAllStackTraces().keySet())
+                .extracting(Thread::getName)
+                .noneMatch(n -> n.startsWith("wasm-t-"));
         assertThat(engine.heap().leftBytes()).as("heap given back").isEqualTo(HEAP_BYTES);
     }
 
