@@ -48,12 +48,15 @@ public interface GuestFiles {
      * @param value at most 4,096 bytes (else {@code E2BIG})
      */
     default void setAttribute(String user, String path, String name, String value) {
-        throw new GuestFileException(Errno.EOPNOTSUPP, "could not set " + name + " of " + path + ": there are no extended attributes here");
+        throw new GuestFileException(
+                Errno.EOPNOTSUPP, "could not set " + name + " of " + path + ": there are no extended attributes here");
     }
 
     /** Removes an extended attribute; one that is not there is no error. */
     default void removeAttribute(String user, String path, String name) {
-        throw new GuestFileException(Errno.EOPNOTSUPP, "could not remove " + name + " of " + path + ": there are no extended attributes here");
+        throw new GuestFileException(
+                Errno.EOPNOTSUPP,
+                "could not remove " + name + " of " + path + ": there are no extended attributes here");
     }
 
     /** Reads; the stream must be closed. @param length at most so many bytes, −1 to the end */

@@ -26,6 +26,7 @@ final class LinkFiles implements GuestFiles {
     private static final int MAX_ASKED = 128;
     /** As the protocol has it. */
     private static final int MAX_ATTRIBUTES = 256;
+
     private static final int MIN_ATTRIBUTE_BYTES = 8;
 
     private final GuestLink link;
