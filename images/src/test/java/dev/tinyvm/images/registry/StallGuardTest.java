@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 
 class StallGuardTest {
     @Test
+    @SuppressWarnings("InputStreamSlowMultibyteRead") // it never gives a byte
     void aTransferOnWhichNothingComesIsBrokenOff() throws IOException {
         CountDownLatch closed = new CountDownLatch(1);
         InputStream silent = new InputStream() {
