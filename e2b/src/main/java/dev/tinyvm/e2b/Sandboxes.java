@@ -99,9 +99,24 @@ public final class Sandboxes {
         tags.put(Sandbox.TIMEOUT_SECONDS, Long.toString(wish.timeout().toSeconds()));
         Deadline deadline = new Deadline(now.plus(wish.timeout()), action(wish.autoPause()));
         tags.put(Sandbox.END_AT, deadline.at().toString());
-        return sandbox(manager.create(new CreateRequest(
-                        template.descriptor("e2b-" + id, env), id, "", false, false, tags, Optional.of(deadline))))
-                .orElseThrow(() -> E2bError.noSandbox(id));
+        VmStatus vm = manager.create(new CreateRequest(
+                template.descriptor("e2b-" + id, env), id, "", false, false, tags, Optional.of(deadline)));
+        try {
+            SandboxMarks.write(manager.files(id), env);
+        } catch (RuntimeException e) {
+            discard(id, e);
+            throw e;
+        }
+        return sandbox(vm).orElseThrow(() -> E2bError.noSandbox(id));
+    }
+
+    /** Its creator never learns of it, so nobody else would end it before its timeout. */
+    private void discard(String id, RuntimeException why) {
+        try {
+            manager.remove(id);
+        } catch (ManagerException e) {
+            why.addSuppressed(e);
+        }
     }
 
     /** A live one. E2B's old ids have a client's id behind a dash; that is cut off. */

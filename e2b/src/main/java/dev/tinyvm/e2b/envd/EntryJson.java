@@ -18,6 +18,8 @@ import tools.jackson.core.JsonGenerator;
  */
 record EntryJson(
         String path, Entry entry, Optional<String> target, Optional<Entry> targetEntry, Map<String, String> metadata) {
+    private static final long DIRECTORY_BYTES = 4096;
+
     static EntryJson of(GuestFiles files, String path, Entry entry, Map<String, String> metadata) {
         if (entry.type() != Entry.Type.SYMLINK) {
             return new EntryJson(path, entry, Optional.empty(), Optional.empty(), metadata);
@@ -43,7 +45,7 @@ record EntryJson(
         g.writeStringProperty("name", Paths.name(path));
         g.writeStringProperty("type", type(shown.map(Entry::type).orElse(Entry.Type.OTHER)));
         g.writeStringProperty("path", path);
-        g.writeStringProperty("size", Long.toString(entry.size()));
+        g.writeStringProperty("size", Long.toString(size()));
         g.writeNumberProperty("mode", shown.map(e -> e.mode() & 0777).orElse(0));
         g.writeStringProperty("permissions", permissions(entry));
         g.writeStringProperty("owner", entry.owner());
@@ -58,6 +60,11 @@ record EntryJson(
             g.writeEndObject();
         }
         g.writeEndObject();
+    }
+
+    /** Btrfs gives an empty directory 0 bytes; E2B's clients expect a block, as ext4 has it. */
+    private long size() {
+        return entry.type() == Entry.Type.DIRECTORY ? Math.max(entry.size(), DIRECTORY_BYTES) : entry.size();
     }
 
     private static String type(Entry.Type type) {

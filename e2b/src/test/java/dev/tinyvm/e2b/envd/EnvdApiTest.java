@@ -124,6 +124,14 @@ class EnvdApiTest {
     }
 
     @Test
+    void aSandboxKnowsItselfFromFilesAndADirectoryHasASize() {
+        Answer id = door.send(door.envd(sandbox, "/files?path=/run/e2b/.E2B_SANDBOX_ID"));
+        assertThat(id.text()).isEqualTo(sandbox.id());
+        Answer made = door.unary(sandbox, "filesystem.Filesystem/MakeDir", "{\"path\":\"empty\"}");
+        assertThat(made.json().path("entry").path("size").asString()).isEqualTo("4096");
+    }
+
+    @Test
     void metadataStaysWithAFileUntilItIsWrittenWithoutIt() {
         Answer up = door.send(door.envd(sandbox, "/files?path=m.txt")
                 .header("Content-Type", "application/octet-stream")
