@@ -112,9 +112,8 @@ final class JsHost {
                 throw FileTree.failure(dev.tinyvm.engine.Errno.EISDIR, path);
             }
             tree().require(guest.uid(), node, 4, path);
-            // It must fit into the guest's memory, whose limit bounds what is read here.
-            if (node.size() > guest.machine().memory().limitBytes()) {
-                throw FileTree.failure(dev.tinyvm.engine.Errno.ENOMEM, path);
+            if (node.size() > JsVm.MAX_CALL_BYTES) {
+                throw JsVm.tooLarge(node.size());
             }
             byte[] all = new byte[(int) node.size()];
             tree().read(node, 0, all, 0, all.length);

@@ -1,5 +1,7 @@
 package dev.tinyvm.engine.wasm;
 
+import dev.tinyvm.engine.Errno;
+import dev.tinyvm.engine.GuestFiles.GuestFileException;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 import run.endive.runtime.Instance;
@@ -11,7 +13,8 @@ import run.endive.runtime.Memory;
  */
 final class JsVm {
     static final int MODULE = 1;
-    private static final int MAX_TEXT_BYTES = 64 << 20;
+    /** What one call may carry to the host or back: such copies are on the heap that all share. */
+    static final int MAX_CALL_BYTES = 16 << 20;
 
     private final Instance instance;
 
@@ -95,8 +98,12 @@ final class JsVm {
         int at = value("qjs_get_string_len", value, lengthAt);
         long length = memory().readInt(lengthAt) & 0xffffffffL;
         release(lengthAt);
-        if (at == 0 || length > MAX_TEXT_BYTES) {
-            return at == 0 ? "(no text)" : "(a text of " + length + " bytes)";
+        if (at == 0) {
+            return "(no text)";
+        }
+        if (length > MAX_CALL_BYTES) {
+            call("qjs_free_cstring", at);
+            throw tooLarge(length);
         }
         String text = new String(memory().readBytes(at, (int) length), StandardCharsets.UTF_8);
         call("qjs_free_cstring", at);
@@ -116,11 +123,21 @@ final class JsVm {
         } else if (memory().readInt(out + 8) == 1) {
             int data = value("qjs_get_array_buffer", buffer, out + 12L);
             int length = memory().readInt(out + 4);
+            if (length < 0 || length > MAX_CALL_BYTES) {
+                free(buffer);
+                release(out);
+                throw tooLarge(length & 0xffffffffL);
+            }
             content = length == 0 ? new byte[0] : memory().readBytes(data + memory().readInt(out), length);
         }
         free(buffer);
         release(out);
         return content;
+    }
+
+    static GuestFileException tooLarge(long bytes) {
+        return new GuestFileException(
+                Errno.E2BIG, bytes + " bytes at once; " + MAX_CALL_BYTES + " are allowed in one call");
     }
 
     /** An Error with a message and a code. */

@@ -178,43 +178,53 @@ final class WasmProcess {
 
     /** On the guest's thread: the whole life of the process. */
     void live(Program program, GuestContext guest) {
-        int code = 0;
-        int by = 0;
-        String lastWords = "";
+        Ending ending;
+        long memoryBytes = 0;
         try (guest) {
-            try {
-                checkpoint();
-                code = program.run(guest);
-            } catch (GuestStop.Exit e) {
-                code = e.code();
-            } catch (GuestStop.Killed e) {
-                by = signal();
-            } catch (GuestStop.Trap e) {
-                by = e.signal();
-                lastWords = String.valueOf(e.getMessage());
-            } catch (StackOverflowError e) {
-                by = SIGSEGV;
-                lastWords = "call stack exhausted";
-            } catch (WasmEngineException e) {
-                by = e.getCause() instanceof StackOverflowError ? SIGSEGV : SIGABRT;
-                lastWords = "the module trapped: " + e.getMessage();
-            } catch (OutOfMemoryError e) {
-                by = SIGKILL;
-                lastWords = "the host has no memory left for this process";
-            }
-            boolean failed = code != 0 || (by != 0 && by != signal());
-            if (failed && guest.memoryWasRefused()) {
-                machine.countOutOfMemory();
-                by = by == 0 ? 0 : SIGKILL;
-                lastWords += (lastWords.isEmpty() ? "" : "; ") + "it wanted more memory than its limit of "
-                        + machine.memory().limitBytes() + " bytes";
-            }
-            finish(code, by, lastWords, guest.memoryBytes());
+            ending = explained(run(program, guest), guest);
+            memoryBytes = guest.memoryBytes();
         } catch (Throwable e) {
             LOG.warn("a guest of {} ended by an error of the engine", machine.id(), e);
-            finish(0, SIGABRT, "the engine failed; its log says why", 0);
+            ending = new Ending(0, SIGABRT, "the engine failed; its log says why");
         }
+        // Whoever hears of the end finds the memory free.
+        finish(ending, memoryBytes);
         machine.ended(this);
+    }
+
+    private Ending run(Program program, GuestContext guest) {
+        try {
+            checkpoint();
+            return new Ending(program.run(guest), 0, "");
+        } catch (GuestStop.Exit e) {
+            return new Ending(e.code(), 0, "");
+        } catch (GuestStop.Killed e) {
+            return new Ending(0, signal(), "");
+        } catch (GuestStop.Trap e) {
+            return new Ending(0, e.signal(), String.valueOf(e.getMessage()));
+        } catch (StackOverflowError e) {
+            return new Ending(0, SIGSEGV, "call stack exhausted");
+        } catch (WasmEngineException e) {
+            int by = e.getCause() instanceof StackOverflowError ? SIGSEGV : SIGABRT;
+            return new Ending(0, by, "the module trapped: " + e.getMessage());
+        } catch (OutOfMemoryError e) {
+            return new Ending(0, SIGKILL, "the host has no memory left for this process");
+        }
+    }
+
+    /** A failure after a refused growth is taken for one for want of memory. */
+    private Ending explained(Ending ending, GuestContext guest) {
+        boolean failed = ending.code() != 0 || (ending.signal() != 0 && ending.signal() != signal());
+        if (!failed || !guest.memoryWasRefused()) {
+            return ending;
+        }
+        machine.countOutOfMemory();
+        String before = ending.lastWords().isEmpty() ? "" : ending.lastWords() + "; ";
+        return new Ending(
+                ending.code(),
+                ending.signal() == 0 ? 0 : SIGKILL,
+                before + "it wanted more memory than its limit of "
+                        + machine.memory().limitBytes() + " bytes");
     }
 
     private int signal() {
@@ -223,13 +233,14 @@ final class WasmProcess {
         }
     }
 
-    private void finish(int code, int by, String lastWords, long memoryBytes) {
+    private void finish(Ending ending, long memoryBytes) {
         cpuNanos = THREADS.getCurrentThreadCpuTime();
         over = true;
-        if (!lastWords.isEmpty()) {
-            streams.lastWords("tinyvm: " + lastWords + "\n");
+        if (!ending.lastWords().isEmpty()) {
+            streams.lastWords("tinyvm: " + ending.lastWords() + "\n");
         }
-        streams.finish(new Output.Exited(by == 0 ? code & 0xff : -1, by, cpuNanos / 1000, memoryBytes));
+        int code = ending.signal() == 0 ? ending.code() & 0xff : -1;
+        streams.finish(new Output.Exited(code, ending.signal(), cpuNanos / 1000, memoryBytes));
     }
 
     private void setWaiting(boolean on) {
@@ -243,6 +254,9 @@ final class WasmProcess {
             }
         }
     }
+
+    /** How it ended. @param signal 0 when it exited by itself @param lastWords for its standard error, may be empty */
+    private record Ending(int code, int signal, String lastWords) {}
 
     /** A call that waits for the world outside. */
     @FunctionalInterface

@@ -35,7 +35,7 @@
 
   function describe(error) {
     if (!(error instanceof Error)) return text(error, 0, []);
-    const head = (error.name || 'Error') + (error.message ? ': ' + error.message : '');
+    const head = (error.name || 'Error') + (error.message ? ': ' + String(error.message).slice(0, 10000) : '');
     const stack = error.stack ? '\n' + String(error.stack).trimEnd() : '';
     return head + stack + (error.cause !== undefined ? '\n  caused by ' + describe(error.cause) : '');
   }
@@ -202,7 +202,7 @@
       timer.callback(...timer.args);
       return timers.length === 0 ? -1 : Math.max(0, timers[0].due - host.monotonic());
     },
-    describe,
+    describe: (error) => describe(error).slice(0, 100000),
     exitCode: () => Number(process.exitCode ?? 0) & 0xff,
     // The source of a built-in module.
     builtin(name) {

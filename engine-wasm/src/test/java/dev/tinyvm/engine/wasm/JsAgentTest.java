@@ -156,6 +156,10 @@ class JsAgentTest extends WasmFixture {
             loop.signal(9, false);
             assertThat(drain(loop).status()).isEqualTo(137);
         }
+        assertThat(js("try { console.log('x'.repeat(17 << 20)) } catch (e) { console.log(e.code) }")
+                        .stdout())
+                .isEqualTo("E2BIG\n");
+        assertThat(js("throw new Error('x'.repeat(17 << 20))").stderr()).startsWith("Uncaught Error: xxx");
         Machine tiny = machine("js", new Resources(1000, 256 << 10, 4L << 20, 4));
         assertThat(run(tiny, "js", "-e", "1").stderr()).contains("bytes of memory");
     }
