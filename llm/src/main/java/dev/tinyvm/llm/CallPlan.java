@@ -19,6 +19,7 @@ import java.util.Optional;
  * @param streams whether the body asks for a stream
  * @param targets to ask, in this order
  */
+@SuppressWarnings("ArrayRecordComponent") // Never compared.
 record CallPlan(
         Endpoint endpoint,
         String model,

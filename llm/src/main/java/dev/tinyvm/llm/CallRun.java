@@ -86,7 +86,7 @@ final class CallRun {
             Duration delay = provider.retry().firstDelay();
             for (int attempt = 1; ; attempt++) {
                 boolean lastAttempt = attempt >= provider.retry().attempts();
-                Outcome outcome = attempt(target, body, last && lastAttempt, lastAttempt);
+                Outcome outcome = attemptOrLeave(target, body, last, lastAttempt);
                 if (outcome.done()) {
                     return true;
                 }
@@ -110,7 +110,21 @@ final class CallRun {
         static final Outcome NEXT = new Outcome(false, false, Optional.empty());
     }
 
-    private Outcome attempt(CallPlan.Target target, byte[] body, boolean veryLast, boolean lastHere)
+    /** A client that leaves while the provider works pays for its prompt. */
+    private Outcome attemptOrLeave(CallPlan.Target target, byte[] body, boolean lastTarget, boolean lastHere)
+            throws IOException, InterruptedException {
+        try {
+            return attempt(target, body, lastTarget, lastHere);
+        } catch (InterruptedException e) {
+            if (firstByteNanos == 0) {
+                firstByteNanos = System.nanoTime();
+                settle(target, 0, new UsageTap(true, body.length), false);
+            }
+            throw e;
+        }
+    }
+
+    private Outcome attempt(CallPlan.Target target, byte[] body, boolean lastTarget, boolean lastHere)
             throws IOException, InterruptedException {
         Provider provider = target.upstream().provider();
         Duration firstByte = provider.timeouts().firstByte();
@@ -132,8 +146,8 @@ final class CallRun {
                 Optional<Duration> after = retryAfter(reply.headers());
                 boolean tooLong = after.isPresent()
                         && after.get().compareTo(provider.retry().maxDelay()) > 0;
-                boolean finalAnswer = plan.targets().getLast() == target && (lastHere || tooLong);
-                if (!finalAnswer && !veryLast) {
+                boolean finalAnswer = lastTarget && (lastHere || tooLong);
+                if (!finalAnswer) {
                     return new Outcome(false, !tooLong, after);
                 }
             }
@@ -231,11 +245,12 @@ final class CallRun {
     }
 
     private boolean clientAskedForUsage() {
-        return IncludeUsage.ask(plan.body(), plan.members()) == plan.body();
+        return IncludeUsage.isAsked(plan.body(), plan.members());
     }
 
     private void settle(CallPlan.Target target, int status, UsageTap tap, boolean complete) {
-        boolean charged = status / 100 == 2 && plan.endpoint().operation() != Endpoint.Operation.COUNT_TOKENS;
+        boolean charged =
+                (status == 0 || status / 100 == 2) && plan.endpoint().operation() != Endpoint.Operation.COUNT_TOKENS;
         Usage used = charged ? tap.usage() : Usage.NONE;
         long nanoUsd = target.price().map(price -> price.nanoUsd(used)).orElse(0L);
         spending.settle(plan.allowances(), used.totalTokens(), nanoUsd);

@@ -23,7 +23,7 @@ final class CallThread {
             over = true;
             if (gone) {
                 // The interrupt was for this call.
-                boolean unused = Thread.interrupted();
+                boolean _ = Thread.interrupted();
             }
         }
     }

@@ -2,6 +2,7 @@ package dev.tinyvm.llm;
 
 import dev.tinyvm.llm.http.Headers;
 import dev.tinyvm.llm.wire.Dialect;
+import dev.tinyvm.llm.wire.LlmException;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -80,7 +81,7 @@ final class Upstream implements AutoCloseable {
      */
     Reply send(String method, String target, Headers headers, byte[] body, Duration firstByte)
             throws IOException, InterruptedException {
-        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(provider.root() + target))
+        HttpRequest.Builder request = HttpRequest.newBuilder(uri(target))
                 .timeout(firstByte)
                 .method(
                         method,
@@ -108,6 +109,15 @@ final class Upstream implements AutoCloseable {
         }
         HttpResponse<BodyPipe> response = client.send(request.build(), info -> new BodyPipe());
         return new Reply(response.statusCode(), headers(response), response.body());
+    }
+
+    private URI uri(String target) {
+        try {
+            return URI.create(provider.root() + target);
+        } catch (IllegalArgumentException e) {
+            throw new LlmException(
+                    LlmException.Kind.INVALID, "the path or query holds characters that must be percent-encoded");
+        }
     }
 
     @Override

@@ -130,7 +130,7 @@ class FaultTest {
     void aClientThatLeavesBeforeTheFirstByteCancelsToo() throws Exception {
         try (var provider = ScriptedProvider.of(new Turn.Failure(Turn.Fault.HANG));
                 var gateway = GatewayFixture.to(provider.url(), Dialect.OPENAI)) {
-            try (var socket = new java.net.Socket("127.0.0.1", gateway.port())) {
+            try (var socket = new java.net.Socket(java.net.InetAddress.getLoopbackAddress(), gateway.port())) {
                 socket.getOutputStream()
                         .write(("POST " + CHAT + " HTTP/1.1\r\nHost: x\r\nContent-Length: " + PLAIN.length()
                                         + "\r\n\r\n" + PLAIN)
@@ -138,6 +138,10 @@ class FaultTest {
                 GatewayFixture.await(() -> provider.seen().size() == 1);
             }
             GatewayFixture.await(() -> provider.clientsGone() == 1 && gateway.waits.contains("ended vm-1"));
+            // Else an agent could have prompts read for nothing.
+            assertThat(gateway.used)
+                    .singleElement()
+                    .satisfies(call -> assertThat(call.usage().inputTokens()).isPositive());
         }
     }
 }

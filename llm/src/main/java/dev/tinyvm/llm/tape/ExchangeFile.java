@@ -23,6 +23,7 @@ import tools.jackson.databind.node.ObjectNode;
  * @param parts sizes of the parts in which the answer's body came
  * @param complete whether the answer came to its end
  */
+@SuppressWarnings("ArrayRecordComponent") // Never compared.
 record ExchangeFile(
         String method,
         String target,

@@ -33,15 +33,24 @@ public final class IncludeUsage {
             }
             return JsonScan.splice(request, brace + 1, brace + 1, ASK);
         }
+        if (isAsked(request, members)) {
+            return request;
+        }
         JsonNode node = Json.parse(request, options.start(), options.end() - options.start());
-        if (node == null
-                || !(node.isObject() || node.isNull())
-                || node.path("include_usage").asBoolean(false)) {
+        if (node == null || !(node.isObject() || node.isNull())) {
+            // The provider will say what is wrong with it.
             return request;
         }
         ObjectNode asked = node.isObject() ? ((ObjectNode) node).deepCopy() : Json.object();
         asked.put("include_usage", true);
         return JsonScan.splice(request, options.start(), options.end(), Json.bytes(asked));
+    }
+
+    /** Whether the client asks itself. */
+    public static boolean isAsked(byte[] request, Map<String, JsonScan.Span> members) {
+        JsonScan.Span options = members.get("stream_options");
+        JsonNode node = options == null ? null : Json.parse(request, options.start(), options.end() - options.start());
+        return node != null && node.path("include_usage").asBoolean(false);
     }
 
     /** Hands on an event without what the question added to it. */
