@@ -1,5 +1,6 @@
 package dev.tinyvm.llm;
 
+import dev.tinyvm.llm.translate.AnthropicOnOpenAi;
 import dev.tinyvm.llm.wire.Dialect;
 import dev.tinyvm.llm.wire.Endpoint;
 import dev.tinyvm.llm.wire.IncludeUsage;
@@ -32,6 +33,19 @@ record CallPlan(
     /** Whom to ask, and for which model. */
     record Target(Upstream upstream, String model, Optional<Price> price) {}
 
+    /** Whether the client can be served by a provider of this type. */
+    static boolean canServe(Endpoint endpoint, Dialect type) {
+        boolean translated = endpoint.dialect() == Dialect.ANTHROPIC
+                && endpoint.operation() == Endpoint.Operation.CHAT
+                && type == Dialect.OPENAI;
+        return type == endpoint.dialect() || translated;
+    }
+
+    /** Whether this target speaks another dialect than the client. */
+    boolean isTranslated(Target target) {
+        return target.upstream().provider().type() != endpoint.dialect();
+    }
+
     /** Whether the answer must lose the usage that the client did not ask for. */
     boolean asksForUsage() {
         return streams && endpoint.dialect() == Dialect.OPENAI && endpoint.operation() == Endpoint.Operation.CHAT;
@@ -39,6 +53,9 @@ record CallPlan(
 
     /** The client's bytes, but for the model's name when it is an alias and the question for usage. */
     byte[] body(Target target) {
+        if (isTranslated(target)) {
+            return AnthropicOnOpenAi.request(body, target.model());
+        }
         byte[] sent = body;
         JsonScan.Span named = members.get("model");
         Map<String, JsonScan.Span> spans = members;
@@ -51,6 +68,9 @@ record CallPlan(
 
     /** Path and query without a key. */
     String target(Target target, String path, String query) {
+        if (isTranslated(target)) {
+            return "/v1/chat/completions";
+        }
         String sent = path;
         if (!endpoint.model().isEmpty() && !target.model().equals(model)) {
             String name =

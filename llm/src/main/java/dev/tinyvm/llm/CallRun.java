@@ -189,6 +189,19 @@ final class CallRun {
         boolean settled = false;
         try {
             sayFirstByte();
+            if (plan.isTranslated(target)) {
+                TranslatedAnswer translated = new TranslatedAnswer(answer, reply.status(), reply.headers(), events);
+                byte[] piece = first;
+                while (piece != null) {
+                    tap.feed(piece, 0, piece.length);
+                    translated.write(piece);
+                    piece = next(reply, target.upstream().provider());
+                }
+                settled = true;
+                settle(target, reply.status(), tap, true);
+                translated.end();
+                return;
+            }
             answer.begin(reply.status(), filter ? reply.headers().without(Set.of("content-length")) : reply.headers());
             SseEvents splitter = new SseEvents();
             long left =

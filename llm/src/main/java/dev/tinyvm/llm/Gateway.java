@@ -183,7 +183,8 @@ public final class Gateway implements AutoCloseable {
                                 + "'; add one under llm.routes in the manager's configuration"));
         List<CallPlan.Target> targets = route.targets().stream()
                 .map(target -> target(target, wanted))
-                .filter(target -> target.upstream().provider().type() == endpoint.dialect())
+                .filter(target ->
+                        CallPlan.canServe(endpoint, target.upstream().provider().type()))
                 .toList();
         if (targets.isEmpty()) {
             throw new LlmException(

@@ -37,7 +37,8 @@ public final class ErrorShape {
         return (name + "data: " + Json.text(body(dialect, error)) + "\n\n").getBytes(StandardCharsets.UTF_8);
     }
 
-    static ObjectNode body(Dialect dialect, LlmException error) {
+    /** The body of an error. */
+    public static ObjectNode body(Dialect dialect, LlmException error) {
         LlmException.Kind kind = error.kind();
         ObjectNode body = Json.object();
         switch (dialect) {

@@ -1,0 +1,91 @@
+package dev.tinyvm.llm;
+
+import dev.tinyvm.llm.http.Answer;
+import dev.tinyvm.llm.http.Headers;
+import dev.tinyvm.llm.translate.AnthropicOnOpenAi;
+import dev.tinyvm.llm.translate.MessageStream;
+import dev.tinyvm.llm.wire.Dialect;
+import dev.tinyvm.llm.wire.ErrorShape;
+import dev.tinyvm.llm.wire.Json;
+import dev.tinyvm.llm.wire.LlmException;
+import dev.tinyvm.llm.wire.SseEvents;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.util.Set;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/** Takes an OpenAI provider's answer and gives an Anthropic client its own: events one by one, anything else as a whole. */
+final class TranslatedAnswer {
+    private static final int PLAIN_BYTES = 16 << 20;
+    private static final Set<String> ABOUT_THE_BODY = Set.of("content-length", "content-type", "content-encoding");
+
+    private final Answer answer;
+    private final int status;
+    private final boolean events;
+    private final SseEvents splitter = new SseEvents();
+    private final MessageStream stream = new MessageStream();
+    private final ByteArrayOutputStream plain = new ByteArrayOutputStream();
+    private final Headers headers;
+
+    TranslatedAnswer(Answer answer, int status, Headers headers, boolean events) throws IOException {
+        this.answer = answer;
+        this.status = status;
+        this.events = events && status == 200;
+        this.headers = headers.without(ABOUT_THE_BODY);
+        if (this.events) {
+            answer.begin(status, this.headers.with("Content-Type", "text/event-stream"));
+        }
+    }
+
+    void write(byte[] bytes) throws IOException {
+        if (events) {
+            splitter.feed(bytes, 0, bytes.length, this::event);
+        } else if (plain.size() + bytes.length > PLAIN_BYTES) {
+            throw new LlmException(LlmException.Kind.UPSTREAM, "the provider's answer is too large to be translated");
+        } else {
+            plain.writeBytes(bytes);
+        }
+    }
+
+    void end() throws IOException {
+        if (events) {
+            if (!stream.hasEnded()) {
+                throw new LlmException(
+                        LlmException.Kind.UPSTREAM, "the provider's stream ended without its last event");
+            }
+            answer.end();
+            return;
+        }
+        byte[] body = status / 100 == 2 ? AnthropicOnOpenAi.answer(plain.toByteArray()) : error();
+        answer.begin(
+                status,
+                headers.with("Content-Type", "application/json").with("Content-Length", Integer.toString(body.length)));
+        answer.write(body, 0, body.length);
+        answer.end();
+    }
+
+    private byte[] error() {
+        JsonNode from = Json.parse(plain.toByteArray());
+        String message = from == null ? "" : Json.string(from.path("error"), "message");
+        LlmException.Kind kind = switch (status) {
+            case 400, 422 -> LlmException.Kind.INVALID;
+            case 401, 403 -> LlmException.Kind.FORBIDDEN;
+            case 404 -> LlmException.Kind.NOT_FOUND;
+            case 413 -> LlmException.Kind.TOO_LARGE;
+            case 429 -> LlmException.Kind.RATE;
+            default -> LlmException.Kind.UPSTREAM;
+        };
+        ObjectNode body = ErrorShape.body(
+                Dialect.ANTHROPIC,
+                new LlmException(kind, message.isEmpty() ? "the provider answered " + status : message));
+        return Json.bytes(body);
+    }
+
+    private void event(byte[] bytes, int start, int end) throws IOException {
+        byte[] translated = stream.event(bytes, start, end);
+        if (translated.length > 0) {
+            answer.write(translated, 0, translated.length);
+        }
+    }
+}
