@@ -31,7 +31,7 @@ class FaultTest {
 
     @Test
     void aConnectionThatClosesInsteadOfAnsweringIsTriedAgain() throws Exception {
-        for (Turn.Fault fault : List.of(Turn.Fault.GARBAGE, Turn.Fault.HUGE_HEADERS)) {
+        for (Turn.Fault fault : List.of(Turn.Fault.CLOSE, Turn.Fault.GARBAGE, Turn.Fault.HUGE_HEADERS)) {
             try (var provider = ScriptedProvider.of(new Turn.Failure(fault), HELLO);
                     var gateway = GatewayFixture.to(provider.url(), Dialect.OPENAI)) {
                 assertThat(gateway.post(CHAT, PLAIN).body()).as(fault.name()).contains("Hello there");
