@@ -29,6 +29,7 @@ class ArchitectureTest {
             Map.entry("guestlink", Set.of("spec", "engine")),
             Map.entry("engine.container", Set.of("spec", "engine", "guestlink")),
             Map.entry("images", Set.of("spec")),
+            Map.entry("llm", Set.of("spec")),
             Map.entry("manager", Set.of("spec", "engine", "images")),
             Map.entry("server", Set.of("spec", "engine", "manager")),
             Map.entry("e2b", Set.of("spec", "engine", "manager", "server")),
