@@ -93,16 +93,13 @@ public final class TinyVmServer implements AutoCloseable {
         try {
             server.start();
         } catch (Exception e) {
-            boolean plainPort = connector.getLocalPort() <= 0;
             close();
             String cause = e.getMessage() == null ? e.toString() : e.getMessage();
-            int port = plainPort
-                    ? settings.port()
-                    : settings.tls().map(ServerSettings.Tls::port).orElse(0);
             throw new IOException(
-                    "could not listen on " + settings.host() + ":" + port + ": " + cause
-                            + "; another manager may be running there ('./tinyvm down' stops it), or choose another port with "
-                            + (plainPort ? "--port" : "--tls-port"),
+                    "could not listen on " + settings.host() + ":" + settings.port()
+                            + settings.tls().map(tls -> " and :" + tls.port()).orElse("") + ": " + cause
+                            + "; another manager may be running there ('./tinyvm down' stops it), or choose another port with --port"
+                            + (settings.tls().isPresent() ? " or --tls-port" : ""),
                     e);
         }
     }
