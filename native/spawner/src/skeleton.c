@@ -175,11 +175,11 @@ static const struct made_file made_files[] = {
     {"etc/hosts", 0644, 0, "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"},
     {"etc/resolv.conf", 0644, 0, "# A Tiny VM has no network until one is attached.\n"},
     {"etc/fstab", 0644, 0, ""},
-    {"home/user/.profile", 0644, 1000, "[ -n \"$BASH_VERSION\" ] && [ -f \"$HOME/.bashrc\" ] && . \"$HOME/.bashrc\"\n"
+    {"home/user/.profile", 0644, 1000, "if [ -n \"$BASH_VERSION\" ] && [ -f \"$HOME/.bashrc\" ]; then . \"$HOME/.bashrc\"; fi\n"
                                        "[ -d \"$HOME/.local/bin\" ] && PATH=\"$HOME/.local/bin:$PATH\"\n"},
-    {"home/user/.bashrc", 0644, 1000, "case $- in *i*) ;; *) return ;; esac\nPS1='\\u@\\h:\\w\\$ '\nalias ls='ls --color=auto'\n"},
-    {"root/.profile", 0644, 0, "[ -n \"$BASH_VERSION\" ] && [ -f \"$HOME/.bashrc\" ] && . \"$HOME/.bashrc\"\n"},
-    {"root/.bashrc", 0644, 0, "case $- in *i*) ;; *) return ;; esac\nPS1='\\u@\\h:\\w\\$ '\n"},
+    {"home/user/.bashrc", 0644, 1000, "case $- in *i*) ;; *) return 0 ;; esac\nPS1='\\u@\\h:\\w\\$ '\nalias ls='ls --color=auto'\n"},
+    {"root/.profile", 0644, 0, "if [ -n \"$BASH_VERSION\" ] && [ -f \"$HOME/.bashrc\" ]; then . \"$HOME/.bashrc\"; fi\n"},
+    {"root/.bashrc", 0644, 0, "case $- in *i*) ;; *) return 0 ;; esac\nPS1='\\u@\\h:\\w\\$ '\n"},
     {"var/lib/dpkg/status", 0644, 0, ""},
     {"var/lib/dpkg/available", 0644, 0, ""},
 };
