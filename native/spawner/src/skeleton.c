@@ -176,7 +176,7 @@ static const struct made_file made_files[] = {
     {"etc/resolv.conf", 0644, 0, "# A Tiny VM has no network until one is attached.\n"},
     {"etc/fstab", 0644, 0, ""},
     {"home/user/.profile", 0644, 1000, "if [ -n \"$BASH_VERSION\" ] && [ -f \"$HOME/.bashrc\" ]; then . \"$HOME/.bashrc\"; fi\n"
-                                       "[ -d \"$HOME/.local/bin\" ] && PATH=\"$HOME/.local/bin:$PATH\"\n"},
+                                       "if [ -d \"$HOME/.local/bin\" ]; then PATH=\"$HOME/.local/bin:$PATH\"; fi\n"},
     {"home/user/.bashrc", 0644, 1000, "case $- in *i*) ;; *) return 0 ;; esac\nPS1='\\u@\\h:\\w\\$ '\nalias ls='ls --color=auto'\n"},
     {"root/.profile", 0644, 0, "if [ -n \"$BASH_VERSION\" ] && [ -f \"$HOME/.bashrc\" ]; then . \"$HOME/.bashrc\"; fi\n"},
     {"root/.bashrc", 0644, 0, "case $- in *i*) ;; *) return 0 ;; esac\nPS1='\\u@\\h:\\w\\$ '\n"},
