@@ -6,6 +6,8 @@ import dev.tinyvm.e2b.door.E2bDoor;
 import dev.tinyvm.engine.Engine;
 import dev.tinyvm.engine.EngineKind;
 import dev.tinyvm.engine.container.ContainerEngine;
+import dev.tinyvm.engine.wasm.WasmEngine;
+import dev.tinyvm.engine.wasm.WasmSettings;
 import dev.tinyvm.images.Image;
 import dev.tinyvm.images.ImageStore;
 import dev.tinyvm.manager.HostManager;
@@ -13,10 +15,12 @@ import dev.tinyvm.manager.ImageCatalog;
 import dev.tinyvm.manager.Manager;
 import dev.tinyvm.server.TinyVmServer;
 import dev.tinyvm.server.http.Authenticator;
+import dev.tinyvm.spec.ProgramImages;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -39,10 +43,14 @@ final class Assembly {
         this.server = server;
     }
 
-    /** @param localKey of commands on this machine @param onShutdown told whether Tiny VMs go on when a client asks the manager to stop */
-    static Assembly of(LocalManager.Plan plan, Path spawnerSocket, String localKey, Consumer<Boolean> onShutdown) {
-        Map<EngineKind, Engine> engines = Map.of(EngineKind.CONTAINER, new ContainerEngine(spawnerSocket));
-        ImageCatalog images = catalog(new ImageStore(plan.images()));
+    /** @param spawnerSocket empty: WebAssembly is the only wall @param localKey of commands on this machine @param onShutdown told whether Tiny VMs go on when a client asks the manager to stop */
+    static Assembly of(
+            LocalManager.Plan plan, Optional<Path> spawnerSocket, String localKey, Consumer<Boolean> onShutdown) {
+        Map<EngineKind, Engine> engines = new EnumMap<>(EngineKind.class);
+        spawnerSocket.ifPresent(socket -> engines.put(EngineKind.CONTAINER, new ContainerEngine(socket)));
+        engines.put(
+                EngineKind.WASM, new WasmEngine(WasmSettings.under(plan.data().managerState())));
+        ImageCatalog images = catalog(new ImageStore(plan.images()), plan.programs());
         Manager manager =
                 HostManager.open(plan.settings(), plan.data().managerState(), engines, images, Clock.systemUTC());
         Authenticator keys =
@@ -95,10 +103,13 @@ final class Assembly {
         }
     }
 
-    static ImageCatalog catalog(ImageStore store) {
+    static ImageCatalog catalog(ImageStore store, ProgramFiles programs) {
         return new ImageCatalog() {
             @Override
             public Optional<ImageInfo> find(String reference) {
+                if (WasmEngine.takes(reference)) {
+                    return Optional.of(program(reference, programs));
+                }
                 return store.find(reference).map(image -> info(reference, image));
             }
 
@@ -118,8 +129,27 @@ final class Assembly {
         };
     }
 
+    private static ImageCatalog.ImageInfo program(String reference, ProgramFiles programs) {
+        String machineImage =
+                ProgramImages.isFile(reference) ? programs.find(reference).toString() : reference;
+        return new ImageCatalog.ImageInfo(
+                reference,
+                machineImage,
+                "user",
+                Map.of(),
+                "",
+                WasmEngine.defaultCommand(machineImage),
+                Optional.of(EngineKind.WASM));
+    }
+
     private static ImageCatalog.ImageInfo info(String reference, Image image) {
         return new ImageCatalog.ImageInfo(
-                reference, image.name(), image.defaultUser(), image.env(), image.workingDir(), image.defaultCommand());
+                reference,
+                image.name(),
+                image.defaultUser(),
+                image.env(),
+                image.workingDir(),
+                image.defaultCommand(),
+                Optional.empty());
     }
 }

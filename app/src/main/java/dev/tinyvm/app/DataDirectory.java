@@ -29,6 +29,7 @@ import java.util.HexFormat;
  *   tinyvm.yaml   the configuration, unless another is named
  *   spawner.log   what the spawner has to say
  *   images/       root's: imported images
+ *   programs/     root's: .wasm, .js and .mjs files that descriptors may name
  *   pool/         root's: writable layers
  *   manager/      the manager's own, who is not root: database, logs of Tiny VMs, address, cli.key, manager.log
  * </pre>
@@ -54,10 +55,11 @@ final class DataDirectory implements AutoCloseable {
         try {
             Files.createDirectories(path);
             Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rwx--x--x"));
-            for (String root : new String[] {"images", "pool"}) {
+            for (String root : new String[] {"images", "pool", "programs"}) {
                 Files.createDirectories(path.resolve(root));
             }
             Files.setPosixFilePermissions(path.resolve("images"), PosixFilePermissions.fromString("rwxr-xr-x"));
+            Files.setPosixFilePermissions(path.resolve("programs"), PosixFilePermissions.fromString("rwxr-xr-x"));
             Files.setPosixFilePermissions(path.resolve("pool"), PosixFilePermissions.fromString("rwx------"));
             FileChannel channel = FileChannel.open(
                     path.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
@@ -94,6 +96,10 @@ final class DataDirectory implements AutoCloseable {
 
     Path images() {
         return path.resolve("images");
+    }
+
+    Path programs() {
+        return path.resolve("programs");
     }
 
     /** The sparse file that holds writable layers. */

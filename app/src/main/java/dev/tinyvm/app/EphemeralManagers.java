@@ -1,17 +1,22 @@
 package dev.tinyvm.app;
 
 import dev.tinyvm.cli.Cli;
+import dev.tinyvm.cli.CliException;
 import dev.tinyvm.cli.ExitCode;
 import dev.tinyvm.cli.ManagerConnection.Address;
 import dev.tinyvm.cli.PrivateManagers;
 import dev.tinyvm.cli.RunningManager;
 import dev.tinyvm.cli.Shell;
+import dev.tinyvm.engine.wasm.WasmEngine;
 import dev.tinyvm.manager.ManagerSettings;
 import dev.tinyvm.server.ServerSettings;
 import dev.tinyvm.spec.ManagerConfig;
+import dev.tinyvm.spec.ProgramImages;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -22,6 +27,9 @@ final class EphemeralManagers implements PrivateManagers {
     private static final Path PARENT = Path.of("/var/tmp");
     private static final long WATCHER_SECONDS = 90;
 
+    /** As the engine's own bound for modules. */
+    private static final long MAX_PROGRAM_BYTES = 64 << 20;
+
     /** $1 entry script, $2 spawner socket, $3 data directory, $4 run directory. Everything may be gone already, which is the usual case. */
     private static final String WATCHER = """
             trap '' INT TERM HUP
@@ -31,8 +39,11 @@ final class EphemeralManagers implements PrivateManagers {
             """;
 
     @Override
-    public PrivateManager start(Shell shell) throws Exception {
-        LocalManager.requireRoot(ExitCode.NOT_RUN);
+    public PrivateManager start(Shell shell, String image) throws Exception {
+        boolean walls = !WasmEngine.takes(image);
+        if (walls) {
+            LocalManager.requireRoot(ExitCode.NOT_RUN);
+        }
         Installation installation = Installation.find();
         Path directory = Files.createTempDirectory(PARENT, "tinyvm-run-");
         DataDirectory data = DataDirectory.open(directory);
@@ -52,14 +63,17 @@ final class EphemeralManagers implements PrivateManagers {
                 .redirectError(ProcessBuilder.Redirect.DISCARD)
                 .start();
         try {
+            ProgramFiles programs = programs(image, data);
             LocalManager manager = LocalManager.start(
                     new LocalManager.Plan(
                             data,
-                            RunningManager.defaultData(shell).resolve("images"),
+                            walls ? RunningManager.defaultData(shell).resolve("images") : data.images(),
                             run,
                             ManagerSettings.of(ManagerConfig.DEFAULT, Cli.VERSION),
                             ServerSettings.DEFAULT.withPort(0),
                             "",
+                            programs,
+                            walls,
                             false),
                     keep -> {});
             Ephemeral ephemeral = new Ephemeral(manager, watcher, new Address(manager.url(), manager.localKey()));
@@ -68,6 +82,26 @@ final class EphemeralManagers implements PrivateManagers {
         } catch (IOException | RuntimeException e) {
             end(watcher);
             throw e;
+        }
+    }
+
+    /** The one program that it runs: a copy, which the manager can read after it gave root up, and nobody can change meanwhile. */
+    private static ProgramFiles programs(String image, DataDirectory data) {
+        Path file = Path.of(image);
+        Path copy = data.programs().resolve(String.valueOf(file.getFileName()));
+        if (!ProgramImages.isFile(image)) {
+            return ProgramFiles.under(List.of(data.programs()));
+        }
+        try {
+            if (!Files.isRegularFile(file) || Files.size(file) > MAX_PROGRAM_BYTES) {
+                throw new CliException(
+                        ExitCode.NOT_RUN, image + ": is no file of at most " + (MAX_PROGRAM_BYTES >> 20) + " MiB");
+            }
+            Files.copy(file, copy);
+            Files.setPosixFilePermissions(copy, PosixFilePermissions.fromString("rw-r--r--"));
+            return ProgramFiles.only(image, copy);
+        } catch (IOException e) {
+            throw new CliException(ExitCode.NOT_RUN, image + ": cannot be read: " + e.getMessage());
         }
     }
 

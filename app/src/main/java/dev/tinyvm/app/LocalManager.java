@@ -8,6 +8,7 @@ import dev.tinyvm.server.ServerSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -18,12 +19,15 @@ import org.slf4j.LoggerFactory;
 final class LocalManager {
     private static final Logger LOG = LoggerFactory.getLogger(LocalManager.class);
 
+    /** Of a manager that has no spawner to claim a uid for it: below the blocks that spawners claim, above users and services. */
+    private static final int UID_WITHOUT_SPAWNER = 0x0fff_0000;
+
     private final DataDirectory data;
-    private final SpawnerProcess spawner;
+    private final Optional<SpawnerProcess> spawner;
     private final Assembly rooms;
     private boolean stopped;
 
-    private LocalManager(DataDirectory data, SpawnerProcess spawner, Assembly rooms) {
+    private LocalManager(DataDirectory data, Optional<SpawnerProcess> spawner, Assembly rooms) {
         this.data = data;
         this.spawner = spawner;
         this.rooms = rooms;
@@ -34,6 +38,8 @@ final class LocalManager {
      *
      * @param images root's directory of images
      * @param run directory for sockets
+     * @param programs which files may be images of WebAssembly Tiny VMs
+     * @param walls whether there is a spawner for walls that need root; otherwise WebAssembly is the only one, and root is not needed
      * @param foreground whether warnings belong on stderr
      * @param settings capacity, volumes, logs
      * @param e2bDomain under which E2B's hosts are served, {@code name} or {@code name:port}; empty: none
@@ -45,6 +51,8 @@ final class LocalManager {
             ManagerSettings settings,
             ServerSettings http,
             String e2bDomain,
+            ProgramFiles programs,
+            boolean walls,
             boolean foreground) {}
 
     /**
@@ -53,6 +61,9 @@ final class LocalManager {
      * @param onShutdown told, on a thread of its own, when a client asks the manager to stop, and whether Tiny VMs go on then
      */
     static LocalManager start(Plan plan, Consumer<Boolean> onShutdown) throws IOException {
+        if (!plan.walls()) {
+            return start(plan, Optional.empty(), onShutdown);
+        }
         Installation installation = Installation.find();
         DataDirectory data = plan.data();
         SpawnerProcess spawner = SpawnerProcess.find(
@@ -63,7 +74,7 @@ final class LocalManager {
                 data.spawnerLog(),
                 data.pool());
         try {
-            return start(plan, spawner, onShutdown);
+            return start(plan, Optional.of(spawner), onShutdown);
         } catch (IOException | RuntimeException e) {
             if (!spawner.adopted()) {
                 quit(spawner); // nobody else would end it
@@ -72,30 +83,36 @@ final class LocalManager {
         }
     }
 
-    private static LocalManager start(Plan plan, SpawnerProcess spawner, Consumer<Boolean> onShutdown)
+    private static LocalManager start(Plan plan, Optional<SpawnerProcess> spawner, Consumer<Boolean> onShutdown)
             throws IOException {
         DataDirectory data = plan.data();
-        data.giveTo(spawner.managerUid());
-        protectFromMemoryPressure();
-        Privileges.privateFilesOnly();
-        Privileges.become(spawner.managerUid());
+        if (Privileges.isRoot()) {
+            int uid = spawner.map(SpawnerProcess::managerUid).orElse(UID_WITHOUT_SPAWNER);
+            data.giveTo(uid);
+            protectFromMemoryPressure();
+            Privileges.privateFilesOnly();
+            Privileges.become(uid);
+        } else {
+            Files.createDirectories(data.managerState());
+            Privileges.privateFilesOnly();
+        }
         // From here on this process is nobody in particular.
 
         Logging.toFile(data.managerLog(), plan.foreground());
         LOG.info(
-                "manager {} starts, process {}, spawner {} at {}",
+                "manager {} starts, process {}, spawner {} {}",
                 Cli.VERSION,
                 ProcessHandle.current().pid(),
-                spawner.adopted() ? "found" : "started",
-                spawner.socket());
+                spawner.map(s -> s.adopted() ? "found" : "started").orElse("none"),
+                spawner.map(s -> "at " + s.socket()).orElse(""));
         String key = data.localKey();
-        Assembly rooms = Assembly.of(plan, spawner.socket(), key, onShutdown);
+        Assembly rooms = Assembly.of(plan, spawner.map(SpawnerProcess::socket), key, onShutdown);
         LocalManager manager = new LocalManager(data, spawner, rooms);
         try {
             rooms.listen();
             new RunningManager(rooms.url(), ProcessHandle.current().pid()).write(data.path());
         } catch (IOException | RuntimeException e) {
-            manager.stop(!spawner.adopted());
+            manager.stop(spawner.filter(SpawnerProcess::adopted).isEmpty());
             throw e;
         }
         LOG.info("listening at {}{}", rooms.url(), manager.tlsUrl());
@@ -109,7 +126,7 @@ final class LocalManager {
                     exitCode,
                     "Tiny VMs behind the container wall need root to be made: namespaces, cgroups and mounts belong to the kernel's administrator",
                     "With root: sudo tinyvm up   (only the small spawner keeps root; the manager gives it up at once)",
-                    "Without root these work: tinyvm doctor, help, version, completion, and every command against a manager elsewhere (--url, TINYVM_URL)");
+                    "Without root these work: tinyvm run FILE.wasm or FILE.js, doctor, help, version, completion, and every command against a manager elsewhere (--url, TINYVM_URL)");
         }
     }
 
@@ -124,7 +141,8 @@ final class LocalManager {
 
     /** Its words for people, behind the address. */
     String description() {
-        return rooms.description() + (spawner.adopted() ? ", took over a running spawner" : "");
+        return rooms.description()
+                + (spawner.filter(SpawnerProcess::adopted).isPresent() ? ", took over a running spawner" : "");
     }
 
     String localKey() throws IOException {
@@ -140,7 +158,7 @@ final class LocalManager {
         LOG.info("manager stops, Tiny VMs {}", machines ? "too" : "go on");
         rooms.stop(machines);
         if (machines) {
-            quit(spawner);
+            spawner.ifPresent(LocalManager::quit);
         }
         try {
             Files.deleteIfExists(data.path().resolve(RunningManager.FILE));

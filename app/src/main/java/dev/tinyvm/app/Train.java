@@ -45,7 +45,8 @@ public final class Train {
                     ManagerSettings.of(ManagerConfig.DEFAULT, Cli.VERSION),
                     directory.resolve("manager"),
                     Map.of(EngineKind.CONTAINER, new NoEngine()),
-                    Assembly.catalog(new ImageStore(directory.resolve("images"))),
+                    Assembly.catalog(
+                            new ImageStore(directory.resolve("images")), ProgramFiles.under(List.of(directory))),
                     Clock.systemUTC())) {
                 Authenticator keys =
                         new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), KEY);

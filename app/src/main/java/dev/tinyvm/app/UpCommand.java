@@ -22,6 +22,7 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -150,7 +151,20 @@ final class UpCommand implements Callable<Integer> {
         DataDirectory locked = DataDirectory.open(directory);
         LocalManager manager = LocalManager.start(
                 new LocalManager.Plan(
-                        locked, locked.images(), locked.runDirectory(), settings, http, tls.e2bDomain(), true),
+                        locked,
+                        locked.images(),
+                        locked.runDirectory(),
+                        settings,
+                        http,
+                        tls.e2bDomain(),
+                        ProgramFiles.under(Stream.concat(
+                                        Stream.of(locked.programs()),
+                                        settings.volumeHostPaths().stream()
+                                                .map(Path::of)
+                                                .map(Path::normalize))
+                                .toList()),
+                        true,
+                        true),
                 keep -> stopMachines.complete(!keep));
         Runtime.getRuntime().addShutdownHook(new Thread(() -> manager.stop(false), "manager-stop"));
         shell.out()

@@ -2,8 +2,13 @@ package dev.tinyvm.cli;
 
 /** Makes a manager for one command alone, when none runs. */
 public interface PrivateManagers {
-    /** @throws CliException when this host or this user cannot run one; the message says what to do */
-    PrivateManager start(Shell shell) throws Exception;
+    /**
+     * Starts one.
+     *
+     * @param image of the Tiny VM that it is for: what runs without root needs none
+     * @throws CliException when this host or this user cannot run one; the message says what to do
+     */
+    PrivateManager start(Shell shell, String image) throws Exception;
 
     /** A manager of one's own. Closing it removes everything that it made. */
     interface PrivateManager extends AutoCloseable {

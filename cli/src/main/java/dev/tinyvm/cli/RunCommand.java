@@ -7,6 +7,7 @@ import dev.tinyvm.sdk.RunRequest;
 import dev.tinyvm.sdk.RunSession;
 import dev.tinyvm.sdk.TinyVmClient;
 import dev.tinyvm.sdk.VmInfo;
+import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.DescriptorWriter;
 import java.net.URI;
 import java.util.ArrayList;
@@ -23,7 +24,7 @@ import picocli.CommandLine.Parameters;
         description = {
             "Run one Tiny VM in the foreground and remove it at its end. Its exit status becomes this one's;",
             "125: it could not be run, 126: the program is not executable, 127: there is no such program.",
-            "Uses the manager of this machine (or --url); without one, a private manager for this command alone (needs root)."
+            "Uses the manager of this machine (or --url); without one, a private manager for this command alone (needs root, except for .wasm and .js files)."
         },
         footerHeading = "%nExamples:%n",
         footer = {
@@ -31,6 +32,7 @@ import picocli.CommandLine.Parameters;
             "  sudo tinyvm run -it host",
             "  sudo tinyvm run --cpu 0.2 --memory 32Mi host -- python3 -c 'print(2**64)'",
             "  sudo tinyvm run agent.yaml",
+            "  tinyvm run agent.js",
             "  echo data | sudo tinyvm run host -- wc -c"
         })
 public final class RunCommand implements Callable<Integer>, TakesCommand {
@@ -40,14 +42,18 @@ public final class RunCommand implements Callable<Integer>, TakesCommand {
     @Mixin
     final VmOptions options = new VmOptions();
 
-    @Parameters(index = "0", paramLabel = "IMAGE|agent.yaml", description = "host, an imported image, or a descriptor.")
+    @Parameters(
+            index = "0",
+            paramLabel = "IMAGE|agent.yaml",
+            description = "host, an imported image, a .wasm, .js or .mjs file, or a descriptor.")
     String image = "";
 
     @Parameters(
             index = "1..*",
             arity = "0..*",
             paramLabel = "-- CMD",
-            description = "Program and arguments (default: the descriptor's, else a shell).")
+            description =
+                    "Program and arguments (default: the descriptor's, else the program that the image is, else a shell).")
     List<String> command = new ArrayList<>();
 
     @Option(
@@ -87,7 +93,8 @@ public final class RunCommand implements Callable<Integer>, TakesCommand {
         if (!command.isEmpty() && command.getFirst().equals("--")) {
             command = command.subList(1, command.size());
         }
-        Descriptor descriptor = Descriptor.json(DescriptorWriter.toJson(options.agent(image, command, detach, shell)));
+        Agent agent = options.agent(image, command, detach, shell);
+        Descriptor descriptor = Descriptor.json(DescriptorWriter.toJson(agent));
         Optional<TinyVmClient> running = manager.openIfRunning(shell);
         if (running.isPresent()) {
             try (TinyVmClient client = running.get()) {
@@ -98,7 +105,7 @@ public final class RunCommand implements Callable<Integer>, TakesCommand {
             throw new CliException(
                     ExitCode.NOT_RUN, "--detach needs a manager, and none runs", ManagerConnection.HOW_TO_START);
         }
-        try (PrivateManager own = privateManagers.start(shell);
+        try (PrivateManager own = privateManagers.start(shell, agent.spec().image());
                 TinyVmClient client = new TinyVmClient(
                         URI.create(own.address().url()), own.address().key())) {
             return foreground(client, descriptor);

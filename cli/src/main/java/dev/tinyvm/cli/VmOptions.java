@@ -7,10 +7,12 @@ import dev.tinyvm.spec.AgentSpec;
 import dev.tinyvm.spec.DescriptorReader;
 import dev.tinyvm.spec.EngineChoice;
 import dev.tinyvm.spec.Metadata;
+import dev.tinyvm.spec.ProgramImages;
 import dev.tinyvm.spec.Quantities;
 import dev.tinyvm.spec.Resources;
 import dev.tinyvm.spec.Restart;
 import dev.tinyvm.spec.Volume;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -87,7 +89,7 @@ final class VmOptions {
         Agent base = file ? DescriptorReader.readFile(Path.of(image)) : ofImage(image);
         AgentSpec spec = base.spec();
         List<String> argv = !command.isEmpty() ? command : spec.command();
-        if (argv.isEmpty() && !background) {
+        if (argv.isEmpty() && !background && !ProgramImages.isProgram(spec.image())) {
             argv = spec.image().equals("host") ? List.of("/bin/bash", "-l") : List.of("/bin/sh", "-l");
         }
         Map<String, String> environment = new LinkedHashMap<>(spec.env());
@@ -117,7 +119,7 @@ final class VmOptions {
         return new Agent(
                 new Metadata("", Map.of()),
                 new AgentSpec(
-                        image,
+                        here(image),
                         EngineChoice.AUTO,
                         List.of(),
                         Map.of(),
@@ -129,6 +131,14 @@ final class VmOptions {
                         Optional.empty(),
                         STOP_GRACE,
                         1));
+    }
+
+    /** A program's file that is here, in full: the manager has another directory. One that is not here may be the manager's. */
+    private static String here(String image) {
+        Path file = Path.of(image);
+        return ProgramImages.isFile(image) && (image.contains("/") || Files.exists(file))
+                ? file.toAbsolutePath().normalize().toString()
+                : image;
     }
 
     private Resources resources(Resources base) {

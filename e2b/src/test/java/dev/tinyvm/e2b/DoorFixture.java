@@ -86,7 +86,8 @@ public final class DoorFixture implements AutoCloseable {
     }
 
     private static final class HostImage implements ImageCatalog {
-        private static final ImageInfo HOST = new ImageInfo("host", "host", "user", Map.of(), "", List.of());
+        private static final ImageInfo HOST =
+                new ImageInfo("host", "host", "user", Map.of(), "", List.of(), Optional.empty());
 
         @Override
         public Optional<ImageInfo> find(String reference) {

@@ -99,7 +99,7 @@ final class Creation {
     private TinyVm make(CreateRequest request, String id, String key) {
         Agent agent = check(request.agent());
         VmChecks.tags(request.tags());
-        Engines.Choice choice = shared.engines().choose(agent.spec().engine());
+        Engines.Choice choice = shared.choose(agent.spec());
         Agent own = new Agent(agent.metadata(), agent.spec().withReplicas(1));
         String name = name(agent.metadata(), id);
         TinyVm vm = new TinyVm(shared, record(id, name, "", -1, own, request));
@@ -150,7 +150,7 @@ final class Creation {
             throw new ManagerException(Code.INVALID, "an agent needs a name; set metadata.name");
         }
         check(agent);
-        shared.engines().choose(agent.spec().engine());
+        shared.choose(agent.spec());
     }
 
     private VmRecord record(String id, String name, String agentName, int ordinal, Agent own, CreateRequest request) {

@@ -4,6 +4,7 @@ import dev.tinyvm.engine.Engine;
 import dev.tinyvm.engine.Engine.Availability;
 import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.EngineKind;
+import dev.tinyvm.manager.ImageCatalog.ImageInfo;
 import dev.tinyvm.manager.Manager.EngineStatus;
 import dev.tinyvm.manager.ManagerException.Code;
 import dev.tinyvm.spec.EngineChoice;
@@ -17,9 +18,9 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /** The walls of this host, and the choice among them. What an engine answered is kept once it is available. */
 final class Engines {
-    /** {@code auto} takes the first that is available: the lightest wall that runs any Linux program. */
+    /** {@code auto} takes the first that is available: the lightest wall that runs any Linux program. An image may name its only wall. */
     private static final List<EngineKind> PREFERENCE =
-            List.of(EngineKind.CONTAINER, EngineKind.GVISOR, EngineKind.MICROVM, EngineKind.WASM);
+            List.of(EngineKind.CONTAINER, EngineKind.GVISOR, EngineKind.MICROVM);
 
     private final Map<EngineKind, Engine> engines;
     private final Map<EngineKind, Availability.Available> available = new ConcurrentHashMap<>();
@@ -39,30 +40,43 @@ final class Engines {
                 .findFirst();
     }
 
-    /** @throws ManagerException {@code UNAVAILABLE} with what is missing and how to get it */
-    Choice choose(EngineChoice wanted) {
+    /** @throws ManagerException {@code UNAVAILABLE} with what is missing and how to get it; {@code INVALID} when image and wall do not fit */
+    Choice choose(EngineChoice wanted, ImageInfo image) {
         if (wanted != EngineChoice.AUTO) {
             EngineKind kind = EngineKind.valueOf(wanted.name());
-            Engine engine = engines.get(kind);
-            if (engine == null) {
+            if (image.engine().isPresent() && image.engine().get() != kind) {
+                throw new ManagerException(
+                        Code.INVALID,
+                        "the image " + image.reference() + " does not run under the engine " + kind.word()
+                                + "; use `engine: auto` or `engine: "
+                                + image.engine().get().word() + "`");
+            }
+            return only(kind, "the descriptor asks for it");
+        }
+        return image.engine()
+                .map(kind -> only(kind, "auto: the only wall for this image"))
+                .orElseGet(this::lightest);
+    }
+
+    private Choice only(EngineKind kind, String reason) {
+        Engine engine = engines.get(kind);
+        if (engine == null) {
+            throw new ManagerException(
+                    Code.UNAVAILABLE,
+                    "this manager has no engine " + kind.word() + "; use `engine: auto` or one of "
+                            + engines.keySet().stream().map(EngineKind::word).toList());
+        }
+        return switch (availability(engine)) {
+            case Availability.Available _ -> new Choice(engine, reason);
+            case Availability.Missing missing ->
                 throw new ManagerException(
                         Code.UNAVAILABLE,
-                        "this manager has no engine " + kind.word() + "; use `engine: auto` or one of "
-                                + engines.keySet().stream()
-                                        .map(EngineKind::word)
-                                        .toList());
-            }
-            switch (availability(engine)) {
-                case Availability.Available _ -> {
-                    return new Choice(engine, "the descriptor asks for it");
-                }
-                case Availability.Missing missing ->
-                    throw new ManagerException(
-                            Code.UNAVAILABLE,
-                            "the engine " + kind.word() + " does not run here: " + missing.reason() + "; "
-                                    + missing.remedy());
-            }
-        }
+                        "the engine " + kind.word() + " does not run here: " + missing.reason() + "; "
+                                + missing.remedy());
+        };
+    }
+
+    private Choice lightest() {
         List<String> missing = new ArrayList<>();
         for (EngineKind kind : PREFERENCE) {
             Engine engine = engines.get(kind);

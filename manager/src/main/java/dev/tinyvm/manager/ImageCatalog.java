@@ -1,5 +1,6 @@
 package dev.tinyvm.manager;
 
+import dev.tinyvm.engine.EngineKind;
 import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.AgentSpec;
 import java.util.Collections;
@@ -10,7 +11,11 @@ import java.util.Optional;
 
 /** The images that Tiny VMs may be made from. Asked at every create, so it must answer from memory or one file system call. */
 public interface ImageCatalog {
-    /** The image that a descriptor calls so; empty when there is none. */
+    /**
+     * The image that a descriptor calls so; empty when there is none.
+     *
+     * @throws ManagerException {@code IMAGE} when it is not for descriptors to name; the message says why
+     */
     Optional<ImageInfo> find(String reference);
 
     /** All of them, for the hint in the message about a missing one. */
@@ -25,6 +30,7 @@ public interface ImageCatalog {
      * @param env environment below the descriptor's
      * @param workingDir when the descriptor names none; may be empty
      * @param command when the descriptor names none; may be empty
+     * @param engine the only wall that can run it; empty: any wall that runs Linux programs
      */
     record ImageInfo(
             String reference,
@@ -32,7 +38,8 @@ public interface ImageCatalog {
             String defaultUser,
             Map<String, String> env,
             String workingDir,
-            List<String> command) {
+            List<String> command,
+            Optional<EngineKind> engine) {
         public ImageInfo {
             env = Collections.unmodifiableMap(new LinkedHashMap<>(env));
             command = List.copyOf(command);

@@ -1,5 +1,6 @@
 package dev.tinyvm.manager;
 
+import dev.tinyvm.spec.AgentSpec;
 import java.nio.file.Path;
 
 /** What all Tiny VMs of one manager use. */
@@ -14,6 +15,11 @@ record Shared(
         Timing timing,
         Cleanup cleanup,
         Listener listener) {
+    /** The wall for a Tiny VM of that kind. @throws ManagerException when the image is missing, or no wall for it runs here */
+    Engines.Choice choose(AgentSpec spec) {
+        return engines.choose(spec.engine(), VmChecks.image(images, spec.image()));
+    }
+
     /** The manager's own interest in its Tiny VMs. Called within their turns; must not block and not wait for a turn. */
     interface Listener {
         /** It is {@code stopped} or {@code failed} now. */

@@ -167,7 +167,7 @@ final class TinyVm {
             if (!record.state().ended()) {
                 return false;
             }
-            Engines.Choice choice = shared.engines().choose(spec().engine());
+            Engines.Choice choice = shared.choose(spec());
             shared.admission().requireEverFits(spec().resources());
             if (shared.admission().tryAdmit(id(), spec().resources())) {
                 store(run.placed(fresh(VmState.STARTING), choice), "", "");

@@ -92,7 +92,7 @@ final class VmRun {
             return;
         }
         try {
-            vm.store(placed(vm.record(), shared.engines().choose(vm.spec().engine())), "", "");
+            vm.store(placed(vm.record(), shared.choose(vm.spec())), "", "");
         } catch (ManagerException e) {
             LOG.warn("could not start {}: {}", vm.record().name(), e.getMessage());
             VmRecord starting = vm.record().withPhase(vm.record().phase().with(VmState.STARTING, "", ""));
@@ -545,7 +545,7 @@ final class VmRun {
     /** Another machine for the same Tiny VM, which holds its capacity. */
     void makeNewMachine() {
         try {
-            vm.store(placed(vm.record(), shared.engines().choose(vm.spec().engine())), "", "");
+            vm.store(placed(vm.record(), shared.choose(vm.spec())), "", "");
         } catch (ManagerException e) {
             ended(Ending.failed(Ending.START_FAILED, String.valueOf(e.getMessage())));
             return;

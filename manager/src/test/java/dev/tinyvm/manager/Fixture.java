@@ -227,7 +227,8 @@ final class Fixture implements AutoCloseable {
     }
 
     private static final class Images implements ImageCatalog {
-        private static final ImageInfo HOST = new ImageInfo("host", "host", "user", Map.of(), "", List.of());
+        private static final ImageInfo HOST =
+                new ImageInfo("host", "host", "user", Map.of(), "", List.of(), Optional.empty());
 
         @Override
         public Optional<ImageInfo> find(String reference) {

@@ -158,7 +158,8 @@ final class AgentSection {
         Optional<String> user = section.stringOrNumber("user");
         user.flatMap(Names::wrongUser).ifPresent(wrong -> section.problem("user", wrong));
         return new AgentSpec(
-                image.orElse("host"),
+                image.map(name -> directory == null ? name : ProgramImages.resolve(name, directory))
+                        .orElse("host"),
                 engine,
                 command,
                 env,

@@ -72,9 +72,8 @@ final class Names {
     }
 
     static Optional<String> wrongImage(String image) {
-        if (image.equals("js") || image.endsWith(".wasm") || image.endsWith(".js")) {
-            return Optional.of("is " + Problems.quote(image)
-                    + "; this version does not have the WebAssembly engine yet, use `host` or an imported image");
+        if (ProgramImages.isFile(image)) {
+            return Paths.wrong(image).map(wrong -> "is " + Problems.quote(image) + "; " + wrong);
         }
         if (IMAGE.matcher(image).matches()
                 || (image.length() <= MAX_REFERENCE && REFERENCE.matcher(image).matches())) {

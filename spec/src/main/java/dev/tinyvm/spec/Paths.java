@@ -18,7 +18,7 @@ final class Paths {
             section.problem(key, "is " + Problems.quote(path) + "; expected an absolute path, which starts with `/`");
             return Optional.empty();
         }
-        return checked(path)
+        return wrong(path)
                 .map(problem -> {
                     section.problem(key, "is " + Problems.quote(path) + "; " + problem);
                     return Optional.<String>empty();
@@ -43,7 +43,7 @@ final class Paths {
     /** A path of the host; a relative one is resolved against the document's directory. */
     static Optional<String> hostPath(
             String path, @Nullable Path directory, java.util.function.Consumer<String> problem) {
-        Optional<String> wrong = path.isEmpty() ? Optional.of("expected a directory of the host") : checked(path);
+        Optional<String> wrong = path.isEmpty() ? Optional.of("expected a directory of the host") : wrong(path);
         if (wrong.isEmpty() && !path.startsWith("/") && path.startsWith("~")) {
             wrong = Optional.of("`~` is not expanded here; write the path out");
         }
@@ -66,7 +66,8 @@ final class Paths {
                 .anyMatch(reserved -> normalPath.equals(reserved) || normalPath.startsWith(reserved + "/"));
     }
 
-    private static Optional<String> checked(String path) {
+    /** What is wrong with a path, if anything. */
+    static Optional<String> wrong(String path) {
         if (path.indexOf('\0') >= 0) {
             return Optional.of("a path cannot hold a NUL byte");
         }

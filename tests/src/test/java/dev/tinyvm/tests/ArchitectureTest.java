@@ -28,6 +28,7 @@ class ArchitectureTest {
             Map.entry("engine", Set.of("spec")),
             Map.entry("guestlink", Set.of("spec", "engine")),
             Map.entry("engine.container", Set.of("spec", "engine", "guestlink")),
+            Map.entry("engine.wasm", Set.of("spec", "engine")),
             Map.entry("images", Set.of("spec")),
             Map.entry("llm", Set.of("spec")),
             Map.entry("manager", Set.of("spec", "engine", "images")),
@@ -42,6 +43,7 @@ class ArchitectureTest {
                             "spec",
                             "engine",
                             "engine.container",
+                            "engine.wasm",
                             "guestlink",
                             "images",
                             "manager",
@@ -103,6 +105,13 @@ class ArchitectureTest {
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("org.eclipse.jetty..")
+                .check(classes);
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("dev.tinyvm.engine.wasm..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("run.endive..")
                 .check(classes);
         noClasses()
                 .that()
@@ -171,8 +180,10 @@ class ArchitectureTest {
             return "";
         }
         String rest = name.substring("dev.tinyvm.".length());
-        if (rest.equals("engine.container") || rest.startsWith("engine.container.")) {
-            return "engine.container";
+        for (String wall : List.of("engine.container", "engine.wasm")) {
+            if (rest.equals(wall) || rest.startsWith(wall + ".")) {
+                return wall;
+            }
         }
         return rest.split("\\.", 2)[0];
     }

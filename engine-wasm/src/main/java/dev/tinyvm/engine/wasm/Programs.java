@@ -3,7 +3,9 @@ package dev.tinyvm.engine.wasm;
 import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.EngineException.Code;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 
 /** From an image's name to what runs: a {@code .wasm} file, a {@code .js} or {@code .mjs} file, or {@code js}. Thread safe. */
@@ -48,13 +50,20 @@ final class Programs {
 
     private static byte[] read(Path file, int most) {
         try {
-            long size = Files.size(file);
-            if (!Files.isRegularFile(file) || size > most) {
+            // No link is followed: who chose the file has looked where it leads, and a guest may have changed it since.
+            if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.size(file) > most) {
                 throw new EngineException(
                         Code.IMAGE,
                         "could not use the image " + file + ": it is no regular file of at most " + most + " bytes");
             }
-            return Files.readAllBytes(file);
+            try (InputStream in = Files.newInputStream(file, LinkOption.NOFOLLOW_LINKS)) {
+                byte[] all = in.readNBytes(most + 1);
+                if (all.length > most) {
+                    throw new EngineException(
+                            Code.IMAGE, "could not use the image " + file + ": it grew beyond " + most + " bytes");
+                }
+                return all;
+            }
         } catch (IOException e) {
             throw new EngineException(Code.IMAGE, "could not read the image " + file + ": " + e.getMessage(), e);
         }

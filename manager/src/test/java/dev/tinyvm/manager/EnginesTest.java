@@ -1,0 +1,50 @@
+package dev.tinyvm.manager;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.tinyvm.engine.Engine.Availability;
+import dev.tinyvm.engine.EngineKind;
+import dev.tinyvm.engine.FakeEngine;
+import dev.tinyvm.engine.FakeHost;
+import dev.tinyvm.manager.ImageCatalog.ImageInfo;
+import dev.tinyvm.spec.EngineChoice;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+class EnginesTest {
+    private static final ImageInfo LINUX = image("host", Optional.empty());
+    private static final ImageInfo PROGRAM = image("agent.js", Optional.of(EngineKind.WASM));
+
+    private final FakeEngine container = new FakeEngine(new FakeHost());
+    private final FakeEngine wasm = new FakeEngine(new FakeHost(), EngineKind.WASM);
+    private final Engines engines = new Engines(Map.of(EngineKind.CONTAINER, container, EngineKind.WASM, wasm));
+
+    @Test
+    void autoTakesTheOnlyWallOfAnImage() {
+        Engines.Choice choice = engines.choose(EngineChoice.AUTO, PROGRAM);
+        assertThat(choice.engine()).isSameAs(wasm);
+        assertThat(choice.reason()).isEqualTo("auto: the only wall for this image");
+        assertThat(engines.choose(EngineChoice.AUTO, LINUX).engine()).isSameAs(container);
+    }
+
+    @Test
+    void anImageIsRefusedUnderAnotherWall() {
+        assertThatThrownBy(() -> engines.choose(EngineChoice.CONTAINER, PROGRAM))
+                .isInstanceOf(ManagerException.class)
+                .hasMessageContaining("agent.js")
+                .hasMessageContaining("engine: wasm");
+    }
+
+    @Test
+    void autoNeverTakesTheWebAssemblyWallForLinuxPrograms() {
+        container.setAvailability(new Availability.Missing("no cgroups", "mount them"));
+        assertThatThrownBy(() -> engines.choose(EngineChoice.AUTO, LINUX)).hasMessageContaining("no cgroups");
+    }
+
+    private static ImageInfo image(String name, Optional<EngineKind> engine) {
+        return new ImageInfo(name, name, "user", Map.of(), "", List.of(), engine);
+    }
+}
