@@ -89,8 +89,8 @@ final class VmOptions {
         Agent base = file ? DescriptorReader.readFile(Path.of(image)) : ofImage(image);
         AgentSpec spec = base.spec();
         List<String> argv = !command.isEmpty() ? command : spec.command();
-        if (argv.isEmpty() && !background && !ProgramImages.isProgram(spec.image())) {
-            argv = spec.image().equals("host") ? List.of("/bin/bash", "-l") : List.of("/bin/sh", "-l");
+        if (argv.isEmpty() && !background && spec.image().equals("host")) {
+            argv = List.of("/bin/bash", "-l"); // other images have a command of their own, which the manager fills in
         }
         Map<String, String> environment = new LinkedHashMap<>(spec.env());
         environment.putAll(Environment.parse(env, shell));
