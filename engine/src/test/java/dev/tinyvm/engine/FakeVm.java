@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 
 /** The inside of one machine of a {@link FakeHost}, with what a test may set. Thread safe. */
 public final class FakeVm {
@@ -23,6 +24,7 @@ public final class FakeVm {
     private final FakePorts ports = new FakePorts();
     private final Map<Integer, FakeProcess> processes = new LinkedHashMap<>();
     private final CompletableFuture<MachineEnd> ended = new CompletableFuture<>();
+    private volatile @Nullable MachineEnd over;
     private Resources resources;
     private MachineStats stats;
     private long oomKills;
@@ -206,13 +208,16 @@ public final class FakeVm {
     void end(MachineEnd end) {
         List<FakeProcess> all;
         synchronized (this) {
-            if (!ended.complete(end)) {
+            if (over != null) {
                 return;
             }
+            over = end;
             frozen = false;
             notifyAll();
             all = new ArrayList<>(processes.values());
         }
+        // Outside of the lock: who listens may wait, for ever in a test that lets a manager die right there.
+        ended.complete(end);
         all.forEach(p -> p.machineEnded(end.detail()));
         ports.closeAll();
         files.closeWatches();
@@ -228,10 +233,9 @@ public final class FakeVm {
     }
 
     void requireLive() {
-        if (ended.isDone()) {
-            throw new EngineException(
-                    Code.GONE,
-                    "the machine " + id() + " has ended: " + ended.join().detail());
+        MachineEnd end = over;
+        if (end != null) {
+            throw new EngineException(Code.GONE, "the machine " + id() + " has ended: " + end.detail());
         }
     }
 
