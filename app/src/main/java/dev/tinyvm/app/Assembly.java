@@ -51,8 +51,8 @@ final class Assembly {
         engines.put(
                 EngineKind.WASM, new WasmEngine(WasmSettings.under(plan.data().managerState())));
         ImageCatalog images = catalog(new ImageStore(plan.images()), plan.programs());
-        Manager manager =
-                HostManager.open(plan.settings(), plan.data().managerState(), engines, images, Clock.systemUTC());
+        Manager manager = HostManager.open(
+                plan.settings(), plan.data().managerState(), engines, images, List.of(), Clock.systemUTC());
         Authenticator keys =
                 new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), localKey);
         E2bSettings settings = E2bSettings.of(tokenKey(plan.data()));

@@ -47,6 +47,7 @@ public final class Train {
                     Map.of(EngineKind.CONTAINER, new NoEngine()),
                     Assembly.catalog(
                             new ImageStore(directory.resolve("images")), ProgramFiles.under(List.of(directory))),
+                    List.of(),
                     Clock.systemUTC())) {
                 Authenticator keys =
                         new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), KEY);

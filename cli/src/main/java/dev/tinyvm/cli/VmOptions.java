@@ -10,7 +10,6 @@ import dev.tinyvm.spec.Metadata;
 import dev.tinyvm.spec.ProgramImages;
 import dev.tinyvm.spec.Quantities;
 import dev.tinyvm.spec.Resources;
-import dev.tinyvm.spec.Restart;
 import dev.tinyvm.spec.Volume;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,7 +18,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -100,37 +98,22 @@ final class VmOptions {
         allLabels.putAll(labels);
         return new Agent(
                 new Metadata(name != null ? name : base.metadata().name(), allLabels),
-                new AgentSpec(
-                        spec.image(),
-                        engine == null ? spec.engine() : engineChoice(engine),
-                        argv,
-                        environment,
-                        workingDir == null ? spec.workingDir() : workingDir,
-                        user == null ? spec.user() : user,
-                        resources(spec.resources()),
-                        mounts,
-                        spec.restart(),
-                        spec.health(),
-                        spec.stopGracePeriod(),
-                        1));
+                spec.change()
+                        .engine(engine == null ? spec.engine() : engineChoice(engine))
+                        .command(argv)
+                        .env(environment)
+                        .workingDir(workingDir == null ? spec.workingDir() : workingDir)
+                        .user(user == null ? spec.user() : user)
+                        .resources(resources(spec.resources()))
+                        .volumes(mounts)
+                        .replicas(1)
+                        .build());
     }
 
     private static Agent ofImage(String image) {
         return new Agent(
                 new Metadata("", Map.of()),
-                new AgentSpec(
-                        here(image),
-                        EngineChoice.AUTO,
-                        List.of(),
-                        Map.of(),
-                        "",
-                        "",
-                        Resources.DEFAULT,
-                        List.of(),
-                        Restart.DEFAULT,
-                        Optional.empty(),
-                        STOP_GRACE,
-                        1));
+                AgentSpec.of(here(image)).change().stopGracePeriod(STOP_GRACE).build());
     }
 
     /** A program's file that is here, in full: the manager has another directory. One that is not here may be the manager's. */

@@ -2,7 +2,6 @@ package dev.tinyvm.e2b;
 
 import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.AgentSpec;
-import dev.tinyvm.spec.EngineChoice;
 import dev.tinyvm.spec.Metadata;
 import dev.tinyvm.spec.Resources;
 import dev.tinyvm.spec.Restart;
@@ -10,7 +9,6 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.UUID;
 
 /**
@@ -50,25 +48,20 @@ public record Template(String id, String image, Resources resources, boolean cod
 
     /** The descriptor of a sandbox: no main process, ends at once when told to. */
     Agent descriptor(String name, Map<String, String> env) {
-        AgentSpec spec = new AgentSpec(
-                image,
-                EngineChoice.AUTO,
-                List.of(),
-                env,
-                "",
-                "user",
-                resources,
-                List.of(),
-                new Restart(
+        AgentSpec spec = AgentSpec.of(image)
+                .change()
+                .env(env)
+                .user("user")
+                .resources(resources)
+                .restart(new Restart(
                         Restart.Policy.NEVER,
                         0,
                         Restart.DEFAULT.window(),
                         Restart.DEFAULT.backoff(),
                         Restart.DEFAULT.maxBackoff(),
-                        Restart.DEFAULT.maxMemoryBytes()),
-                Optional.empty(),
-                Duration.ZERO,
-                1);
+                        Restart.DEFAULT.maxMemoryBytes()))
+                .stopGracePeriod(Duration.ZERO)
+                .build();
         return new Agent(new Metadata(name, Map.of()), spec);
     }
 }

@@ -52,6 +52,7 @@ public final class DoorFixture implements AutoCloseable {
                 directory,
                 Map.of(EngineKind.CONTAINER, engine),
                 new HostImage(),
+                List.of(),
                 clock);
         E2bSettings settings = E2bSettings.of(TokenKey.random());
         door = new E2bDoor(

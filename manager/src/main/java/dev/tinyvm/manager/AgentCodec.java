@@ -2,9 +2,13 @@ package dev.tinyvm.manager;
 
 import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.AgentSpec;
+import dev.tinyvm.spec.AgentSpecBuilder;
 import dev.tinyvm.spec.EngineChoice;
 import dev.tinyvm.spec.Health;
+import dev.tinyvm.spec.Idle;
+import dev.tinyvm.spec.Llm;
 import dev.tinyvm.spec.Metadata;
+import dev.tinyvm.spec.Network;
 import dev.tinyvm.spec.Resources;
 import dev.tinyvm.spec.Restart;
 import dev.tinyvm.spec.Volume;
@@ -31,7 +35,7 @@ import java.util.OptionalLong;
  * a later version's reader is stricter, and a thousand of them are read at a start. The first byte is the version; a later version reads all earlier ones.
  */
 final class AgentCodec {
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
 
     private AgentCodec() {}
 
@@ -64,6 +68,9 @@ final class AgentCodec {
             }
             writeDuration(out, spec.stopGracePeriod());
             out.writeInt(spec.replicas());
+            writeNetwork(out, spec.network());
+            writeLlm(out, spec.llm());
+            writeIdle(out, spec.idle());
         });
     }
 
@@ -80,24 +87,27 @@ final class AgentCodec {
     static Agent decode(byte[] bytes) {
         return parse(bytes, in -> {
             int version = in.readByte();
-            if (version != VERSION) {
-                throw new IOException("a descriptor of format " + version + "; this version reads " + VERSION);
+            if (version < 1 || version > VERSION) {
+                throw new IOException("a descriptor of format " + version + "; this version reads 1 to " + VERSION);
             }
             Metadata metadata = new Metadata(readText(in), readMap(in));
-            AgentSpec spec = new AgentSpec(
-                    readText(in),
-                    EngineChoice.valueOf(readText(in)),
-                    readList(in),
-                    readMap(in),
-                    readText(in),
-                    readText(in),
-                    new Resources(in.readInt(), in.readLong(), in.readLong(), in.readInt()),
-                    readVolumes(in),
-                    readRestart(in),
-                    in.readBoolean() ? Optional.of(readHealth(in)) : Optional.empty(),
-                    readDuration(in),
-                    in.readInt());
-            return new Agent(metadata, spec);
+            AgentSpecBuilder spec = AgentSpec.of(readText(in))
+                    .change()
+                    .engine(EngineChoice.valueOf(readText(in)))
+                    .command(readList(in))
+                    .env(readMap(in))
+                    .workingDir(readText(in))
+                    .user(readText(in))
+                    .resources(new Resources(in.readInt(), in.readLong(), in.readLong(), in.readInt()))
+                    .volumes(readVolumes(in))
+                    .restart(readRestart(in))
+                    .health(in.readBoolean() ? Optional.of(readHealth(in)) : Optional.empty())
+                    .stopGracePeriod(readDuration(in))
+                    .replicas(in.readInt());
+            if (version >= 2) {
+                spec.network(readNetwork(in)).llm(readLlm(in)).idle(readIdle(in));
+            }
+            return new Agent(metadata, spec.build());
         });
     }
 
@@ -124,14 +134,7 @@ final class AgentCodec {
         Duration window = readDuration(in);
         Duration backoff = readDuration(in);
         Duration maxBackoff = readDuration(in);
-        long memory = in.readLong();
-        return new Restart(
-                policy,
-                maxRestarts,
-                window,
-                backoff,
-                maxBackoff,
-                memory < 0 ? OptionalLong.empty() : OptionalLong.of(memory));
+        return new Restart(policy, maxRestarts, window, backoff, maxBackoff, readOptional(in));
     }
 
     private static void writeHealth(DataOutputStream out, Health health) throws IOException {
@@ -173,6 +176,69 @@ final class AgentCodec {
             volumes.add(new Volume(readText(in), readText(in), in.readBoolean()));
         }
         return volumes;
+    }
+
+    private static void writeNetwork(DataOutputStream out, Network network) throws IOException {
+        out.writeInt(network.egress().size());
+        for (Network.Egress rule : network.egress()) {
+            writeText(out, rule.host());
+            writeText(out, rule.cidr());
+            out.writeInt(rule.ports().size());
+            for (int port : rule.ports()) {
+                out.writeInt(port);
+            }
+        }
+    }
+
+    private static Network readNetwork(DataInputStream in) throws IOException {
+        List<Network.Egress> rules = new ArrayList<>();
+        for (int left = in.readInt(); left > 0; left--) {
+            String host = readText(in);
+            String cidr = readText(in);
+            List<Integer> ports = new ArrayList<>();
+            for (int more = in.readInt(); more > 0; more--) {
+                ports.add(in.readInt());
+            }
+            rules.add(new Network.Egress(host, cidr, ports));
+        }
+        return new Network(rules);
+    }
+
+    private static void writeLlm(DataOutputStream out, Llm llm) throws IOException {
+        writeList(out, llm.models());
+        for (OptionalLong number : List.of(
+                llm.budget().nanoUsd(),
+                llm.budget().tokens(),
+                llm.budget().requests(),
+                llm.requestsPerMinute(),
+                llm.tokensPerMinute())) {
+            out.writeLong(number.orElse(-1));
+        }
+    }
+
+    private static Llm readLlm(DataInputStream in) throws IOException {
+        List<String> models = readList(in);
+        Llm.Budget budget = new Llm.Budget(readOptional(in), readOptional(in), readOptional(in));
+        return new Llm(models, budget, readOptional(in), readOptional(in));
+    }
+
+    private static void writeIdle(DataOutputStream out, Idle idle) throws IOException {
+        out.writeBoolean(idle.freezeOnLlm());
+        writeDuration(out, idle.pauseAfter().orElse(Duration.ZERO));
+        writeDuration(out, idle.stopAfter().orElse(Duration.ZERO));
+    }
+
+    private static Idle readIdle(DataInputStream in) throws IOException {
+        return new Idle(in.readBoolean(), readUnlessZero(in), readUnlessZero(in));
+    }
+
+    private static Optional<Duration> readUnlessZero(DataInputStream in) throws IOException {
+        return Optional.of(readDuration(in)).filter(duration -> !duration.isZero());
+    }
+
+    private static OptionalLong readOptional(DataInputStream in) throws IOException {
+        long number = in.readLong();
+        return number < 0 ? OptionalLong.empty() : OptionalLong.of(number);
     }
 
     private static void writeDuration(DataOutputStream out, Duration duration) throws IOException {

@@ -50,6 +50,7 @@ public final class HostManager implements Manager {
             Path dataDirectory,
             Map<EngineKind, Engine> engines,
             ImageCatalog images,
+            List<LoopbackService> loopback,
             Timing timing,
             AutoCloseable time,
             Store.Gate gate) {
@@ -75,6 +76,7 @@ public final class HostManager implements Manager {
                 images,
                 timing,
                 new Cleanup(timing, store, events),
+                new Offers(loopback),
                 new VmListener());
         this.creation = new Creation(shared, book, new IdempotencyTable(store));
         this.agents = new Agents(shared, book, creation);
@@ -89,6 +91,7 @@ public final class HostManager implements Manager {
      *
      * @param dataDirectory made when it is missing; no other manager may use it at the same time
      * @param engines the walls; each must outlive the manager
+     * @param loopback what Tiny VMs are offered on their own loopback
      * @throws ManagerException {@code FAILED} when the stored state is damaged or of a newer version
      */
     public static HostManager open(
@@ -96,9 +99,10 @@ public final class HostManager implements Manager {
             Path dataDirectory,
             Map<EngineKind, Engine> engines,
             ImageCatalog images,
+            List<LoopbackService> loopback,
             Clock clock) {
         SystemTiming timing = new SystemTiming(clock);
-        return open(settings, dataDirectory, engines, images, timing, timing, Store.Gate.OPEN);
+        return open(settings, dataDirectory, engines, images, loopback, timing, timing, Store.Gate.OPEN);
     }
 
     /** With a time and a gate of a test's own. */
@@ -107,10 +111,11 @@ public final class HostManager implements Manager {
             Path dataDirectory,
             Map<EngineKind, Engine> engines,
             ImageCatalog images,
+            List<LoopbackService> loopback,
             Timing timing,
             AutoCloseable time,
             Store.Gate gate) {
-        HostManager manager = new HostManager(settings, dataDirectory, engines, images, timing, time, gate);
+        HostManager manager = new HostManager(settings, dataDirectory, engines, images, loopback, timing, time, gate);
         try {
             manager.recover();
         } catch (RuntimeException e) {
@@ -293,7 +298,7 @@ public final class HostManager implements Manager {
             throw new ManagerException(
                     Code.INVALID, "the tag `main` is the descriptor's own command's; choose another tag");
         }
-        Map<String, String> env = new LinkedHashMap<>(found.spec().env());
+        Map<String, String> env = new LinkedHashMap<>(shared.offers().environment(found.record()));
         env.putAll(request.env());
         ExecRequest full = new ExecRequest(
                 request.command(),

@@ -52,19 +52,12 @@ public interface ImageCatalog {
             both.putAll(spec.env());
             return new Agent(
                     agent.metadata(),
-                    new AgentSpec(
-                            spec.image(),
-                            spec.engine(),
-                            spec.command().isEmpty() ? command : spec.command(),
-                            both,
-                            spec.workingDir().isEmpty() ? workingDir : spec.workingDir(),
-                            spec.user().isEmpty() ? defaultUser : spec.user(),
-                            spec.resources(),
-                            spec.volumes(),
-                            spec.restart(),
-                            spec.health(),
-                            spec.stopGracePeriod(),
-                            spec.replicas()));
+                    spec.change()
+                            .command(spec.command().isEmpty() ? command : spec.command())
+                            .env(both)
+                            .workingDir(spec.workingDir().isEmpty() ? workingDir : spec.workingDir())
+                            .user(spec.user().isEmpty() ? defaultUser : spec.user())
+                            .build());
         }
     }
 }

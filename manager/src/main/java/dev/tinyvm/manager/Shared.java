@@ -14,6 +14,7 @@ record Shared(
         ImageCatalog images,
         Timing timing,
         Cleanup cleanup,
+        Offers offers,
         Listener listener) {
     /** The wall for a Tiny VM of that kind. @throws ManagerException when the image is missing, or no wall for it runs here */
     Engines.Choice choose(AgentSpec spec) {

@@ -156,7 +156,13 @@ final class VmRun {
         GuestProcess process;
         try {
             process = in.exec(new ExecRequest(
-                    spec.command(), spec.env(), spec.workingDir(), "", Optional.empty(), false, MAIN_TAG));
+                    spec.command(),
+                    shared.offers().environment(vm.record()),
+                    spec.workingDir(),
+                    "",
+                    Optional.empty(),
+                    false,
+                    MAIN_TAG));
         } catch (EngineException e) {
             switch (e.code()) {
                 case NOT_FOUND, INVALID ->
@@ -177,6 +183,7 @@ final class VmRun {
         if (in == null) {
             return;
         }
+        openOffers(in);
         if (vm.spec().command().isEmpty()) {
             running(in);
             return;
@@ -309,6 +316,17 @@ final class VmRun {
         machine = made;
         oomKillsBefore = 0;
         watch(made);
+        openOffers(made);
+    }
+
+    private void openOffers(Machine in) {
+        shared.offers().open(in, vm.record(), (port, reason) -> {
+            LOG.warn("port {} cannot be offered in {}: {}", port, vm.record().name(), reason);
+            vm.tell(
+                    "vm.offer-failed",
+                    "port " + port + " on its 127.0.0.1 cannot be offered: " + reason,
+                    Map.of("port", Integer.toString(port)));
+        });
     }
 
     private void watch(Machine watched) {
@@ -344,7 +362,7 @@ final class VmRun {
                     shared.timing(),
                     check,
                     in,
-                    vm.spec().env(),
+                    shared.offers().environment(vm.record()),
                     () -> vm.record().state() != VmState.RUNNING,
                     (monitor, trouble) -> turns.post(() -> healthResult(monitor, trouble)));
             health.start();

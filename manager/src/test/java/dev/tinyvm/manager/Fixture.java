@@ -18,7 +18,6 @@ import dev.tinyvm.manager.Manager.VmState;
 import dev.tinyvm.manager.Manager.VmStatus;
 import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.AgentSpec;
-import dev.tinyvm.spec.EngineChoice;
 import dev.tinyvm.spec.Health;
 import dev.tinyvm.spec.ManagerConfig;
 import dev.tinyvm.spec.Metadata;
@@ -59,6 +58,9 @@ final class Fixture implements AutoCloseable {
                         .withCapacity(OptionalInt.of(4_000), OptionalLong.of(1L << 30)));
     }
 
+    /** What the next manager offers, see {@link #reopen}. */
+    final List<LoopbackService> loopback = new ArrayList<>();
+
     Fixture(Path data, ManagerSettings settings) {
         this.data = data;
         this.settings = settings;
@@ -76,7 +78,7 @@ final class Fixture implements AutoCloseable {
 
     HostManager open(Engine wall, Store.Gate gate) {
         return HostManager.open(
-                settings, data, Map.of(EngineKind.CONTAINER, wall), new Images(), timing, () -> {}, gate);
+                settings, data, Map.of(EngineKind.CONTAINER, wall), new Images(), loopback, timing, () -> {}, gate);
     }
 
     /** The manager goes, its Tiny VMs go on, the next manager comes. */
@@ -187,19 +189,14 @@ final class Fixture implements AutoCloseable {
     static Agent agent(String name, Resources resources, Restart restart, Optional<Health> health, String... command) {
         return new Agent(
                 new Metadata(name, Map.of("team", "test")),
-                new AgentSpec(
-                        "host",
-                        EngineChoice.AUTO,
-                        List.of(command),
-                        Map.of("MODE", "fast"),
-                        "",
-                        "",
-                        resources,
-                        List.of(),
-                        restart,
-                        health,
-                        Duration.ofSeconds(10),
-                        1));
+                AgentSpec.of("host")
+                        .change()
+                        .command(List.of(command))
+                        .env(Map.of("MODE", "fast"))
+                        .resources(resources)
+                        .restart(restart)
+                        .health(health)
+                        .build());
     }
 
     static Resources size(int cpuMillis, int memoryMiB) {

@@ -429,19 +429,7 @@ class LifeCycleTest {
     @Test
     void anEngineThatThisHostLacksIsRefusedWithTheRemedy() {
         AgentSpec spec = Fixture.agent("", Fixture.NO_RESTART).spec();
-        AgentSpec gvisor = new AgentSpec(
-                spec.image(),
-                EngineChoice.GVISOR,
-                spec.command(),
-                spec.env(),
-                "",
-                "",
-                spec.resources(),
-                spec.volumes(),
-                spec.restart(),
-                spec.health(),
-                spec.stopGracePeriod(),
-                1);
+        AgentSpec gvisor = spec.change().engine(EngineChoice.GVISOR).build();
         assertCode(
                 Code.UNAVAILABLE,
                 () -> fixture.create(

@@ -12,7 +12,6 @@ import dev.tinyvm.manager.Manager.VmQuery;
 import dev.tinyvm.manager.Manager.VmState;
 import dev.tinyvm.manager.Manager.VmStatus;
 import dev.tinyvm.spec.Agent;
-import dev.tinyvm.spec.AgentSpec;
 import dev.tinyvm.spec.Resources;
 import dev.tinyvm.spec.Restart;
 import java.nio.file.Files;
@@ -406,22 +405,9 @@ class RecoveryTest {
 
     private static Agent impatient(String name, String... command) {
         Agent agent = Fixture.agent(name, Fixture.NO_RESTART, command);
-        AgentSpec s = agent.spec();
         return new Agent(
                 agent.metadata(),
-                new AgentSpec(
-                        s.image(),
-                        s.engine(),
-                        s.command(),
-                        s.env(),
-                        "",
-                        "",
-                        s.resources(),
-                        s.volumes(),
-                        s.restart(),
-                        s.health(),
-                        Duration.ofMillis(500),
-                        1));
+                agent.spec().change().stopGracePeriod(Duration.ofMillis(500)).build());
     }
 
     private interface Work {

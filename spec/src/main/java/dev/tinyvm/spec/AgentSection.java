@@ -14,9 +14,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Turns the tree of a descriptor into an {@link Agent}. */
 final class AgentSection {
-    private static final String NO_NETWORK =
-            "this version does not have it yet; a Tiny VM has no network until then, remove the key";
-
     private static final Keys ROOT = Keys.of("apiVersion", "kind", "metadata", "spec")
             .with(Map.of(
                     "name", "belongs under metadata: `metadata: {name: …}`",
@@ -41,14 +38,11 @@ final class AgentSection {
                     "restart",
                     "health",
                     "stopGracePeriod",
-                    "replicas")
+                    "replicas",
+                    "network",
+                    "llm",
+                    "idle")
             .with(Map.ofEntries(
-                    Map.entry("network", NO_NETWORK),
-                    Map.entry(
-                            "llm",
-                            "this version does not have the LLM gateway yet (and a Tiny VM has no network until then); remove the key"),
-                    Map.entry(
-                            "idle", "this version does not pause or stop idle Tiny VMs by itself yet; remove the key"),
                     Map.entry("cpu", "belongs under resources: `resources: {cpu: …}`"),
                     Map.entry("memory", "belongs under resources: `resources: {memory: …}`"),
                     Map.entry("disk", "belongs under resources: `resources: {disk: …}`"),
@@ -56,7 +50,11 @@ final class AgentSection {
                     Map.entry("args", "is an unknown key; put program and arguments together into `command`"),
                     Map.entry("workdir", "is an unknown key; did you mean `workingDir`?"),
                     Map.entry("cwd", "is an unknown key; did you mean `workingDir`?"),
-                    Map.entry("ports", NO_NETWORK),
+                    Map.entry(
+                            "ports",
+                            "is an unknown key; every port on which something inside listens can be reached through the manager, and what may be reached from inside stands under `network: {egress: […]}`"),
+                    Map.entry("idlePolicy", "is an unknown key; did you mean `idle`?"),
+                    Map.entry("egress", "belongs under network: `network: {egress: […]}`"),
                     Map.entry("name", "belongs under metadata: `metadata: {name: …}`"),
                     Map.entry("labels", "belongs under metadata: `metadata: {labels: …}`")));
     private static final Keys RESOURCES = Keys.of("cpu", "memory", "disk", "pids")
@@ -94,25 +92,9 @@ final class AgentSection {
             if (!root.has("spec")) {
                 problems.add("spec", value, "is missing; it says what runs, at the least `spec: {image: host}`");
             }
-            AgentSpec spec = root.section("spec", SPEC).map(this::spec).orElseGet(AgentSection::nothing);
+            AgentSpec spec = root.section("spec", SPEC).map(this::spec).orElseGet(() -> AgentSpec.of("host"));
             return new Agent(metadata, spec);
         });
-    }
-
-    private static AgentSpec nothing() {
-        return new AgentSpec(
-                "host",
-                EngineChoice.AUTO,
-                List.of(),
-                Map.of(),
-                "",
-                "",
-                Resources.DEFAULT,
-                List.of(),
-                Restart.DEFAULT,
-                Optional.empty(),
-                Limits.DEFAULT_STOP_GRACE,
-                1);
     }
 
     private static void fixed(Section root, String key, String only) {
@@ -157,22 +139,35 @@ final class AgentSection {
                 .orElse("");
         Optional<String> user = section.stringOrNumber("user");
         user.flatMap(Names::wrongUser).ifPresent(wrong -> section.problem("user", wrong));
-        return new AgentSpec(
-                image.map(name -> directory == null ? name : ProgramImages.resolve(name, directory))
-                        .orElse("host"),
-                engine,
-                command,
-                env,
-                workingDir,
-                user.orElse(""),
-                section.section("resources", RESOURCES)
+        return AgentSpec.of(image.map(name -> directory == null ? name : ProgramImages.resolve(name, directory))
+                        .orElse("host"))
+                .change()
+                .engine(engine)
+                .command(command)
+                .env(env)
+                .workingDir(workingDir)
+                .user(user.orElse(""))
+                .resources(section.section("resources", RESOURCES)
                         .map(AgentSection::resources)
-                        .orElse(Resources.DEFAULT),
-                volumes(section),
-                section.section("restart", RESTART).map(AgentSection::restart).orElse(Restart.DEFAULT),
-                section.section("health", HEALTH).flatMap(AgentSection::health),
-                section.duration("stopGracePeriod", Duration.ZERO, Limits.MAX_STOP_GRACE, Limits.DEFAULT_STOP_GRACE),
-                section.integer("replicas", 0, Limits.MAX_REPLICAS, 1));
+                        .orElse(Resources.DEFAULT))
+                .volumes(volumes(section))
+                .restart(section.section("restart", RESTART)
+                        .map(AgentSection::restart)
+                        .orElse(Restart.DEFAULT))
+                .health(section.section("health", HEALTH).flatMap(AgentSection::health))
+                .stopGracePeriod(section.duration(
+                        "stopGracePeriod", Duration.ZERO, Limits.MAX_STOP_GRACE, Limits.DEFAULT_STOP_GRACE))
+                .replicas(section.integer("replicas", 0, Limits.MAX_REPLICAS, 1))
+                .network(section.section("network", NetworkSection.KEYS)
+                        .map(network -> NetworkSection.read(network, problems))
+                        .orElse(Network.NONE))
+                .llm(section.section("llm", LlmSection.KEYS)
+                        .map(LlmSection::read)
+                        .orElse(Llm.DEFAULT))
+                .idle(section.section("idle", IdleSection.KEYS)
+                        .map(IdleSection::read)
+                        .orElse(Idle.DEFAULT))
+                .build();
     }
 
     private static void checkSize(Section section, List<String> command, Map<String, String> env) {

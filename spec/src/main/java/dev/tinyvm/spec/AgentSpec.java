@@ -22,6 +22,9 @@ import java.util.Optional;
  * @param health how the manager sees whether the agent works
  * @param stopGracePeriod time between SIGTERM and SIGKILL
  * @param replicas how many Tiny VMs of this kind run, 0 to 10,000
+ * @param network what may be reached
+ * @param llm which models may be used, and how much
+ * @param idle what happens while it does nothing
  */
 public record AgentSpec(
         String image,
@@ -35,61 +38,53 @@ public record AgentSpec(
         Restart restart,
         Optional<Health> health,
         Duration stopGracePeriod,
-        int replicas) {
+        int replicas,
+        Network network,
+        Llm llm,
+        Idle idle) {
     public AgentSpec {
         command = List.copyOf(command);
         env = Collections.unmodifiableMap(new LinkedHashMap<>(env));
         volumes = List.copyOf(volumes);
     }
 
-    /** A copy with another number of replicas. */
-    public AgentSpec withReplicas(int count) {
+    /** An agent of an image with defaults for the rest. */
+    public static AgentSpec of(String image) {
         return new AgentSpec(
                 image,
-                engine,
-                command,
-                env,
-                workingDir,
-                user,
-                resources,
-                volumes,
-                restart,
-                health,
-                stopGracePeriod,
-                count);
+                EngineChoice.AUTO,
+                List.of(),
+                Map.of(),
+                "",
+                "",
+                Resources.DEFAULT,
+                List.of(),
+                Restart.DEFAULT,
+                Optional.empty(),
+                Limits.DEFAULT_STOP_GRACE,
+                1,
+                Network.NONE,
+                Llm.DEFAULT,
+                Idle.DEFAULT);
+    }
+
+    /** A changed copy: set what differs, then build. */
+    public AgentSpecBuilder change() {
+        return new AgentSpecBuilder(this);
+    }
+
+    /** A copy with another number of replicas. */
+    public AgentSpec withReplicas(int count) {
+        return change().replicas(count).build();
     }
 
     /** A copy with another command. */
     public AgentSpec withCommand(List<String> other) {
-        return new AgentSpec(
-                image,
-                engine,
-                other,
-                env,
-                workingDir,
-                user,
-                resources,
-                volumes,
-                restart,
-                health,
-                stopGracePeriod,
-                replicas);
+        return change().command(other).build();
     }
 
     /** A copy with other resources. */
     public AgentSpec withResources(Resources other) {
-        return new AgentSpec(
-                image,
-                engine,
-                command,
-                env,
-                workingDir,
-                user,
-                other,
-                volumes,
-                restart,
-                health,
-                stopGracePeriod,
-                replicas);
+        return change().resources(other).build();
     }
 }

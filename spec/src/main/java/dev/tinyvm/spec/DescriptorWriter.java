@@ -44,6 +44,9 @@ public final class DescriptorWriter {
         spec.health().ifPresent(health -> map.put("health", health(health)));
         map.put("stopGracePeriod", Quantities.formatDuration(spec.stopGracePeriod()));
         map.put("replicas", spec.replicas());
+        putUnlessEmpty(map, "network", network(spec.network()));
+        map.put("llm", llm(spec.llm()));
+        map.put("idle", idle(spec.idle()));
         return map;
     }
 
@@ -96,6 +99,40 @@ public final class DescriptorWriter {
         map.put("timeout", Quantities.formatDuration(health.timeout()));
         map.put("startPeriod", Quantities.formatDuration(health.startPeriod()));
         map.put("retries", health.retries());
+        return map;
+    }
+
+    /** Network rules as a descriptor writes them. */
+    public static Map<String, Object> network(Network network) {
+        List<Map<String, Object>> rules = new ArrayList<>();
+        for (Network.Egress rule : network.egress()) {
+            Map<String, Object> map = new LinkedHashMap<>();
+            putUnlessEmpty(map, "host", rule.host());
+            putUnlessEmpty(map, "cidr", rule.cidr());
+            putUnlessEmpty(map, "ports", rule.ports());
+            rules.add(map);
+        }
+        return rules.isEmpty() ? Map.of() : Map.of("egress", rules);
+    }
+
+    private static Map<String, Object> llm(Llm llm) {
+        Map<String, Object> budget = new LinkedHashMap<>();
+        llm.budget().nanoUsd().ifPresent(nanos -> budget.put("usd", LlmSection.usd(nanos)));
+        llm.budget().tokens().ifPresent(count -> budget.put("tokens", count));
+        llm.budget().requests().ifPresent(count -> budget.put("requests", count));
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("models", llm.models());
+        putUnlessEmpty(map, "budget", budget);
+        llm.requestsPerMinute().ifPresent(count -> map.put("requestsPerMinute", count));
+        llm.tokensPerMinute().ifPresent(count -> map.put("tokensPerMinute", count));
+        return map;
+    }
+
+    private static Map<String, Object> idle(Idle idle) {
+        Map<String, Object> map = new LinkedHashMap<>();
+        map.put("freezeOnLlm", idle.freezeOnLlm());
+        idle.pauseAfter().ifPresent(after -> map.put("pauseAfter", Quantities.formatDuration(after)));
+        idle.stopAfter().ifPresent(after -> map.put("stopAfter", Quantities.formatDuration(after)));
         return map;
     }
 

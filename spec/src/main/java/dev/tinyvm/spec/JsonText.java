@@ -37,6 +37,7 @@ final class JsonText {
             }
             case String text -> string(out, text);
             case Integer number -> out.append(number);
+            case Long number -> out.append(number);
             case Boolean bool -> out.append(bool);
             default -> throw new IllegalArgumentException("no JSON for " + value.getClass());
         }

@@ -10,6 +10,9 @@ final class Limits {
     static final int MAX_ENV = 1_024;
     static final int MAX_ARGUMENTS = 1_024;
     static final int MAX_VOLUMES = 32;
+    static final int MAX_EGRESS_RULES = 256;
+    static final int MAX_PORTS = 64;
+    static final int MAX_MODELS = 64;
     static final int MAX_STRING_BYTES = 32_768;
     /** Command and environment together, with 4 bytes for each entry: the rest of the frame is for user, directory and the like. */
     static final int MAX_COMMAND_AND_ENV_BYTES = 60_000;
@@ -30,6 +33,9 @@ final class Limits {
     static final Duration MAX_BACKOFF = Duration.ofDays(1);
     static final Duration MIN_HEALTH_INTERVAL = Duration.ofMillis(100);
     static final Duration MIN_HEALTH_TIMEOUT = Duration.ofMillis(10);
+    static final Duration MIN_IDLE = Duration.ofSeconds(1);
+    static final Duration MAX_IDLE = Duration.ofDays(30);
+    static final long MAX_BUDGET_NANO_USD = 1_000_000L * 1_000_000_000L;
     static final Duration MAX_HEALTH = Duration.ofDays(1);
 
     private Limits() {}

@@ -7,7 +7,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -151,6 +153,73 @@ final class Section {
             return otherwise;
         }
         return (int) number;
+    }
+
+    /** A whole number from 0 up that may be absent. */
+    OptionalLong count(String key) {
+        Value value = values.get(key);
+        if (value == null) {
+            return OptionalLong.empty();
+        }
+        if (value instanceof Value.Scalar scalar
+                && scalar.isNumber()
+                && scalar.text().matches("\\d{1,15}")) {
+            return OptionalLong.of(Long.parseLong(scalar.text()));
+        }
+        problem(key, "is " + shown(value) + "; expected a whole number from 0 to 999999999999999");
+        return OptionalLong.empty();
+    }
+
+    /** A list of strings; empty when absent or wrong. */
+    List<String> texts(String key, int maxEntries) {
+        return items(key, maxEntries, "strings").stream()
+                .flatMap(item -> {
+                    if (item.value() instanceof Value.Scalar scalar && scalar.isString()) {
+                        return Stream.of(scalar.text());
+                    }
+                    problems.add(item.path(), item.value(), "is " + shown(item.value()) + "; expected a string");
+                    return Stream.of();
+                })
+                .toList();
+    }
+
+    /** A list of TCP ports; empty when absent or wrong. */
+    List<Integer> ports(String key, int maxEntries) {
+        return items(key, maxEntries, "ports such as [443]").stream()
+                .flatMap(item -> {
+                    if (item.value() instanceof Value.Scalar scalar
+                            && scalar.isNumber()
+                            && scalar.text().matches("[1-9]\\d{0,4}")
+                            && Integer.parseInt(scalar.text()) <= 65_535) {
+                        return Stream.of(Integer.valueOf(scalar.text()));
+                    }
+                    problems.add(
+                            item.path(),
+                            item.value(),
+                            "is " + shown(item.value()) + "; expected a whole number from 1 to 65535");
+                    return Stream.of();
+                })
+                .toList();
+    }
+
+    private List<Item> items(String key, int maxEntries, String expected) {
+        Value value = values.get(key);
+        if (value == null) {
+            return List.of();
+        }
+        if (!(value instanceof Value.Listing list)) {
+            problem(key, "is " + shown(value) + "; expected a list of " + expected);
+            return List.of();
+        }
+        if (list.items().size() > maxEntries) {
+            problem(key, "has " + list.items().size() + " entries; at most " + maxEntries + " are allowed");
+            return List.of();
+        }
+        List<Item> items = new ArrayList<>();
+        for (Value item : list.items()) {
+            items.add(new Item(at(key) + "[" + items.size() + "]", item));
+        }
+        return items;
     }
 
     boolean bool(String key, boolean otherwise) {
@@ -326,4 +395,6 @@ final class Section {
         }
         return value.kind().equals("nothing") ? "empty" : value.kind().toLowerCase(Locale.ROOT);
     }
+
+    private record Item(String path, Value value) {}
 }

@@ -40,6 +40,9 @@ class DescriptorReaderTest {
               health: {http: {port: 8080, path: /ok}, interval: 2s, timeout: 1s, startPeriod: 1m, retries: 2}
               stopGracePeriod: 1s
               replicas: 8
+              network: {egress: [{host: "*.wikipedia.org", ports: [443]}, {cidr: 10.0.0.0/8}]}
+              llm: {models: ["gpt-*"], budget: {usd: 1.50, tokens: 200000, requests: 100}, requestsPerMinute: 60, tokensPerMinute: 90000}
+              idle: {freezeOnLlm: false, pauseAfter: 5m, stopAfter: 1h}
             """;
 
     private static final Schema SCHEMA = SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12)
@@ -94,7 +97,20 @@ class DescriptorReaderTest {
                                         Duration.ofMinutes(1),
                                         2)),
                                 Duration.ofSeconds(1),
-                                8)));
+                                8,
+                                new Network(List.of(
+                                        new Network.Egress("*.wikipedia.org", "", List.of(443)),
+                                        new Network.Egress("", "10.0.0.0/8", List.of()))),
+                                new Llm(
+                                        List.of("gpt-*"),
+                                        new Llm.Budget(
+                                                OptionalLong.of(1_500_000_000L),
+                                                OptionalLong.of(200_000),
+                                                OptionalLong.of(100)),
+                                        OptionalLong.of(60),
+                                        OptionalLong.of(90_000)),
+                                new Idle(
+                                        false, Optional.of(Duration.ofMinutes(5)), Optional.of(Duration.ofHours(1))))));
         assertThat(SCHEMA.validate(FULL, InputFormat.YAML)).isEmpty();
     }
 
@@ -114,7 +130,10 @@ class DescriptorReaderTest {
                         Restart.DEFAULT,
                         Optional.empty(),
                         Duration.ofSeconds(10),
-                        1));
+                        1,
+                        Network.NONE,
+                        Llm.DEFAULT,
+                        Idle.DEFAULT));
     }
 
     @Test

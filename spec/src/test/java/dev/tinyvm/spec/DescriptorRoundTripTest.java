@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -136,38 +135,72 @@ class DescriptorRoundTripTest {
                         Arbitraries.of("", "root", "user", "0", "1000"),
                         resources(),
                         volumes)
-                .as((image, engine, command, variables, directory, user, resources, mounts) -> new AgentSpec(
-                        image,
-                        engine,
-                        command,
-                        variables,
-                        directory,
-                        user,
-                        resources,
-                        mounts,
-                        Restart.DEFAULT,
-                        Optional.empty(),
-                        Duration.ZERO,
-                        1));
+                .as((image, engine, command, variables, directory, user, resources, mounts) -> AgentSpec.of(image)
+                        .change()
+                        .engine(engine)
+                        .command(command)
+                        .env(variables)
+                        .workingDir(directory)
+                        .user(user)
+                        .resources(resources)
+                        .volumes(mounts)
+                        .build());
         return Combinators.combine(
                         head,
                         restarts(),
                         health().optional(0.7),
                         millis(0, 3_600_000),
-                        Arbitraries.integers().between(0, 10_000))
-                .as((spec, restart, health, grace, replicas) -> new AgentSpec(
-                        spec.image(),
-                        spec.engine(),
-                        spec.command(),
-                        spec.env(),
-                        spec.workingDir(),
-                        spec.user(),
-                        spec.resources(),
-                        spec.volumes(),
-                        restart,
-                        health,
-                        grace,
-                        replicas));
+                        Arbitraries.integers().between(0, 10_000),
+                        networks(),
+                        llms(),
+                        idles())
+                .as((spec, restart, health, grace, replicas, network, llm, idle) -> spec.change()
+                        .restart(restart)
+                        .health(health)
+                        .stopGracePeriod(grace)
+                        .replicas(replicas)
+                        .network(network)
+                        .llm(llm)
+                        .idle(idle)
+                        .build());
+    }
+
+    private static Arbitrary<Network> networks() {
+        Arbitrary<List<Integer>> ports =
+                Arbitraries.integers().between(1, 65_535).list().ofMaxSize(3);
+        return Arbitraries.oneOf(
+                        Combinators.combine(Arbitraries.of("*", "*.example.org", "a-b.example.org", "localhost"), ports)
+                                .as((host, numbers) -> new Network.Egress(host, "", numbers)),
+                        Combinators.combine(Arbitraries.of("10.0.0.0/8", "192.0.2.7/32", "fd00::/8", "::1/128"), ports)
+                                .as((cidr, numbers) -> new Network.Egress("", cidr, numbers)))
+                .list()
+                .ofMaxSize(3)
+                .map(Network::new);
+    }
+
+    private static Arbitrary<Llm> llms() {
+        Arbitrary<OptionalLong> counts = Arbitraries.longs()
+                .between(0, 999_999_999_999_999L)
+                .optional()
+                .map(count -> count.map(OptionalLong::of).orElse(OptionalLong.empty()));
+        Arbitrary<OptionalLong> money = Arbitraries.longs()
+                .between(0, Limits.MAX_BUDGET_NANO_USD)
+                .optional()
+                .map(nanos -> nanos.map(OptionalLong::of).orElse(OptionalLong.empty()));
+        return Combinators.combine(
+                        Arbitraries.of("*", "gpt-*", "org/model:free@v1").list().ofMaxSize(3),
+                        Combinators.combine(money, counts, counts).as(Llm.Budget::new),
+                        counts,
+                        counts)
+                .as(Llm::new);
+    }
+
+    private static Arbitrary<Idle> idles() {
+        return Combinators.combine(
+                        Arbitraries.of(true, false),
+                        millis(1_000, 3_600_000).optional(),
+                        millis(3_600_001, 2_592_000_000L).optional())
+                .as(Idle::new);
     }
 
     private static Arbitrary<String> words() {

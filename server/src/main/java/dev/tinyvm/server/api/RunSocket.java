@@ -151,21 +151,14 @@ final class RunSocket implements FrameSocket.Body {
     }
 
     private static Agent idle(Agent agent) {
-        AgentSpec spec = agent.spec();
         return new Agent(
                 agent.metadata(),
-                new AgentSpec(
-                        spec.image(),
-                        spec.engine(),
-                        List.of(),
-                        spec.env(),
-                        spec.workingDir(),
-                        spec.user(),
-                        spec.resources(),
-                        spec.volumes(),
-                        NO_RESTART,
-                        Optional.empty(),
-                        spec.stopGracePeriod(),
-                        1));
+                agent.spec()
+                        .change()
+                        .command(List.of())
+                        .restart(NO_RESTART)
+                        .health(Optional.empty())
+                        .replicas(1)
+                        .build());
     }
 }

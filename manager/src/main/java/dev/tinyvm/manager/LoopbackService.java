@@ -1,0 +1,42 @@
+package dev.tinyvm.manager;
+
+import dev.tinyvm.engine.GuestConnection;
+import dev.tinyvm.spec.AgentSpec;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/**
+ * Something that the host offers a Tiny VM on the Tiny VM's own 127.0.0.1: the LLM gateway, the egress proxy. The connections come over the guest link,
+ * so that no network is needed. Methods are called within a turn of the Tiny VM, also for those that the next manager finds: they must answer from memory.
+ */
+public interface LoopbackService {
+    /** Variables of every command in it that the descriptor does not set itself; empty when it is not offered there. */
+    Map<String, String> environment(ServedVm vm);
+
+    /** The ports to listen on, opened before the main process starts; empty when it is not offered there. */
+    List<Port> ports(ServedVm vm);
+
+    /**
+     * Who is served.
+     *
+     * @param id unique for ever
+     * @param name for people
+     * @param agent name of its agent, empty for one made by itself
+     * @param labels of its descriptor
+     * @param spec what it was made from
+     */
+    record ServedVm(String id, String name, String agent, Map<String, String> labels, AgentSpec spec) {
+        public ServedVm {
+            labels = Map.copyOf(labels);
+        }
+    }
+
+    /**
+     * One listener.
+     *
+     * @param number on the Tiny VM's 127.0.0.1
+     * @param handler called for each connection on a virtual thread of its own; the connection is closed when it returns
+     */
+    record Port(int number, Consumer<GuestConnection> handler) {}
+}

@@ -1,0 +1,66 @@
+package dev.tinyvm.manager;
+
+import dev.tinyvm.engine.EngineException;
+import dev.tinyvm.engine.Machine;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** What the host offers its Tiny VMs on their own loopback, all services together. */
+record Offers(List<LoopbackService> services) {
+    Offers {
+        services = List.copyOf(services);
+    }
+
+    /** Of every command: the services' variables, then the descriptor's own, which win. */
+    Map<String, String> environment(VmRecord vm) {
+        Map<String, String> own = vm.descriptor().spec().env();
+        if (services.isEmpty()) {
+            return own;
+        }
+        LoopbackService.ServedVm served = served(vm);
+        Map<String, String> all = new LinkedHashMap<>();
+        services.forEach(service -> all.putAll(service.environment(served)));
+        all.putAll(own);
+        return all;
+    }
+
+    /**
+     * Opens the ports in a machine that was just made or adopted.
+     *
+     * @param failed told of each port that cannot be opened, such as one that a process inside took while no manager ran
+     */
+    void open(Machine machine, VmRecord vm, Failed failed) {
+        if (services.isEmpty()) {
+            return;
+        }
+        LoopbackService.ServedVm served = served(vm);
+        for (LoopbackService service : services) {
+            for (LoopbackService.Port port : service.ports(served)) {
+                try {
+                    // Not kept: the listener ends with the machine or with this manager's link to it.
+                    AutoCloseable _ = machine.listen(port.number(), connection -> {
+                        try (connection) {
+                            port.handler().accept(connection);
+                        }
+                    });
+                } catch (EngineException e) {
+                    failed.toOpen(port.number(), Engines.message(e));
+                }
+            }
+        }
+    }
+
+    private static LoopbackService.ServedVm served(VmRecord vm) {
+        return new LoopbackService.ServedVm(
+                vm.id(),
+                vm.name(),
+                vm.agent(),
+                vm.descriptor().metadata().labels(),
+                vm.descriptor().spec());
+    }
+
+    interface Failed {
+        void toOpen(int port, String reason);
+    }
+}
