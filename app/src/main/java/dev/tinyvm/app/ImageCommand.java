@@ -13,12 +13,8 @@ import dev.tinyvm.images.ImageConfig;
 import dev.tinyvm.images.ImageException;
 import dev.tinyvm.images.ImageStore;
 import dev.tinyvm.images.ImportResult;
-import dev.tinyvm.sdk.TinyVmClient;
-import dev.tinyvm.sdk.VmFilter;
-import dev.tinyvm.sdk.VmInfo;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
+import dev.tinyvm.manager.ImagesInUse;
+import dev.tinyvm.manager.ManagerException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -26,12 +22,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -101,32 +94,14 @@ final class ImageCommand implements Runnable {
 
         abstract void run(ImageStore store);
 
-        /** Images that Tiny VMs use, as their descriptors call them. @throws CliException when some run that nobody can be asked about */
+        /** Images that must stay, whether a manager is up or not. @throws CliException when that cannot be known */
         final Set<String> imagesInUse() {
-            Optional<TinyVmClient> running = manager.openIfRunning(shell);
-            if (running.isPresent()) {
-                try (TinyVmClient client = running.get()) {
-                    return client.vms(VmFilter.ALL).stream().map(VmInfo::image).collect(Collectors.toSet());
-                }
+            Path data = manager.directories(shell).iterator().next();
+            try {
+                return ImagesInUse.of(data.resolve(RunningManager.DIRECTORY));
+            } catch (ManagerException e) {
+                throw new CliException(ExitCode.FAILED, "images could not be removed: " + e.getMessage());
             }
-            Path machines = RunningManager.runDirectory(
-                            manager.directories(shell).iterator().next())
-                    .resolve("vms");
-            try (Stream<Path> left = Files.list(machines)) {
-                if (left.findAny().isPresent()) {
-                    throw new CliException(
-                            ExitCode.FAILED,
-                            "images could not be removed: Tiny VMs run, and no manager is up that knows which images they use",
-                            "Start the manager, which adopts them: sudo tinyvm up --detach");
-                }
-            } catch (NoSuchFileException e) {
-                // No Tiny VM ever ran with this data directory.
-            } catch (IOException e) {
-                throw new CliException(
-                        ExitCode.FAILED,
-                        "images could not be removed: " + machines + " cannot be read: " + e.getMessage());
-            }
-            return Set.of();
         }
 
         @Override
@@ -321,13 +296,19 @@ final class ImageCommand implements Runnable {
         @Parameters(paramLabel = "NAME", description = "Of the image.")
         String name = "";
 
+        @Option(names = "--json", description = "Print JSON.")
+        boolean json;
+
         Remove(Shell shell) {
             super(shell);
         }
 
         @Override
         void run(ImageStore store) {
-            store.remove(name, imagesInUse());
+            store.remove(name, this::imagesInUse);
+            if (json) {
+                JsonOutput.print(shell.out(), Map.of("removed", name));
+            }
         }
     }
 }

@@ -136,7 +136,7 @@ final class ImageTransferCommands {
 
         @Override
         void run(ImageStore store) {
-            GcResult result = store.gc(imagesInUse());
+            GcResult result = store.gc(this::imagesInUse);
             if (json) {
                 JsonOutput.print(shell.out(), result);
                 return;

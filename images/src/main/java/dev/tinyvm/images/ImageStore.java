@@ -11,11 +11,11 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -209,10 +209,10 @@ public final class ImageStore {
     /**
      * Removes an image with the blobs that no other has; of one with several tags only the tag that is given.
      *
-     * @param inUse images that Tiny VMs use, as their descriptors call them
+     * @param inUse tells the images that Tiny VMs use, as their records pin them and as descriptors call them; asked several times
      * @throws ImageException NOT_FOUND, IN_USE, INVALID_NAME for {@code host}, BUSY, PERMISSION, IO
      */
-    public void remove(String name, Collection<String> inUse) {
+    public void remove(String name, Supplier<Set<String>> inUse) {
         if (name.equals(HOST)) {
             throw new ImageException(
                     ImageException.Code.INVALID_NAME, "`host` is this machine itself and cannot be removed");
@@ -229,11 +229,14 @@ public final class ImageStore {
                         .findFirst();
                 boolean oneOfSeveral = given.isPresent() && pointing.size() > 1;
                 // A Tiny VM whose descriptor has the tag could not start again without it, though the image stays.
+                Sweep sweep = new Sweep(paths, blobs);
+                Set<Digest> made = image.isOci() ? sweep.blobsOf(image) : Set.of();
+                // The record first: from here on the image does not exist, and what is left of it is a leftover.
                 boolean used = oneOfSeveral
-                        ? inUse.stream()
+                        ? inUse.get().stream()
                                 .flatMap(u -> References.parse(u).stream())
                                 .anyMatch(u -> u.canonical().equals(given.get().reference()))
-                        : Sweep.mayBeUsed(image, Set.copyOf(inUse));
+                        : !sweep.removeRecord(image, pointing, inUse);
                 if (used) {
                     throw new ImageException(
                             ImageException.Code.IN_USE,
@@ -243,10 +246,6 @@ public final class ImageStore {
                     tags.remove(given.get().reference());
                     return null;
                 }
-                Sweep sweep = new Sweep(paths, blobs);
-                Set<Digest> made = image.isOci() ? sweep.blobsOf(image) : Set.of();
-                // The record first: from here on the image does not exist, and what is left of it is a leftover.
-                Files.deleteIfExists(paths.record(image.name()));
                 for (ImageTag tag : pointing) {
                     tags.remove(tag.reference());
                 }
@@ -260,12 +259,12 @@ public final class ImageStore {
     /**
      * Removes OCI images that no tag points to, and blobs that no image has, also of transfers that broke.
      *
-     * @param inUse images that Tiny VMs use, as their descriptors call them; what a tag pointed to while they started stays too
+     * @param inUse tells the images that Tiny VMs use, as their records pin them and as descriptors call them; asked several times
      */
-    public GcResult gc(Collection<String> inUse) {
+    public GcResult gc(Supplier<Set<String>> inUse) {
         return attempt("unused images could not be removed", () -> {
             try (StoreLock lock = StoreLock.take(paths.directory())) {
-                return new Sweep(paths, blobs).run(Set.copyOf(inUse), lock);
+                return new Sweep(paths, blobs).run(inUse, lock);
             }
         });
     }

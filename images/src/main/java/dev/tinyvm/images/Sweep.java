@@ -12,11 +12,12 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Finds out what refers to what, and removes what nothing does. An image stays while a tag points to it, a Tiny VM may use it, or it was imported
+ * Finds out what refers to what, and removes what nothing does. An image stays while a tag points to it, a Tiny VM uses it, or it was imported
  * as plain files under a name of its own; a blob stays while an image that stays has it. The store's lock is held.
  */
 final class Sweep {
@@ -31,12 +32,12 @@ final class Sweep {
     }
 
     /**
-     * Whether a Tiny VM may use an image: by its name, by a digest of it, or by a reference that pointed to it at some time, since a
-     * tag that moved does not move those who run.
+     * Whether a Tiny VM uses an image: it is pinned by its name, or a descriptor has its digest, or a tag that points to it.
      *
-     * @param inUse images as descriptors call them, or as engines do
+     * @param pointing tags that point to it now
+     * @param inUse images as records pin them and as descriptors call them
      */
-    static boolean mayBeUsed(Image image, Set<String> inUse) {
+    static boolean isUsed(Image image, List<ImageTag> pointing, Set<String> inUse) {
         if (inUse.contains(image.name())) {
             return true;
         }
@@ -44,20 +45,37 @@ final class Sweep {
                 .flatMap(used -> References.parse(used).stream())
                 .anyMatch(used -> used.digest() != null
                         ? image.manifests().contains(used.digest().toString())
-                        : image.references().contains(used.canonical()));
+                        : pointing.stream().anyMatch(tag -> tag.reference().equals(used.canonical())));
+    }
+
+    /**
+     * Takes an image's record away, so that nothing can be made from it any more, and puts it back when something has been made meanwhile: whoever
+     * makes a Tiny VM pins first and looks for the record after.
+     *
+     * @return whether it is gone
+     */
+    boolean removeRecord(Image image, List<ImageTag> pointing, Supplier<Set<String>> inUse) throws IOException {
+        if (isUsed(image, pointing, inUse.get())) {
+            return false;
+        }
+        Files.deleteIfExists(paths.record(image.name()));
+        if (!isUsed(image, pointing, inUse.get())) {
+            return true;
+        }
+        Metadata.write(paths.record(image.name()), image);
+        return false;
     }
 
     /** Removes images that nothing refers to, and blobs that no image has; records first. */
-    GcResult run(Set<String> inUse, StoreLock lock) throws IOException {
+    GcResult run(Supplier<Set<String>> inUse, StoreLock lock) throws IOException {
         Set<String> tagged = tags.all().stream().map(ImageTag::image).collect(Collectors.toSet());
         List<String> removed = new ArrayList<>();
         List<Image> kept = new ArrayList<>();
         long freed = 0;
         for (Image image : images()) {
-            if (!image.isOci() || tagged.contains(image.name()) || mayBeUsed(image, inUse)) {
+            if (!image.isOci() || tagged.contains(image.name()) || !removeRecord(image, List.of(), inUse)) {
                 kept.add(image);
             } else {
-                Files.delete(paths.record(image.name()));
                 removed.add(image.name());
                 freed += image.sizeBytes();
             }

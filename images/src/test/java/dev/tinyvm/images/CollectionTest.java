@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 /** What is removed, and what stays. */
@@ -19,30 +20,30 @@ class CollectionTest extends ArchiveFixture {
         Image kept = imported("kept", "k");
         Files.writeString(store.directory().resolve(".blobs/partial/" + "a".repeat(64)), "half");
         Files.writeString(store.directory().resolve(".blobs/sha256/" + "b".repeat(64)), "no image has it");
-        GcResult result = store.gc(Set.of());
+        GcResult result = store.gc(Set::of);
         assertThat(result.images()).isEmpty();
         assertThat(result.blobs()).isEqualTo(1);
         assertThat(result.freedBytes()).isEqualTo(19);
         assertThat(store.find("kept")).contains(kept);
         assertThat(list(store.directory().resolve(".blobs/partial"))).isEmpty();
-        assertThat(store.gc(Set.of())).isEqualTo(new GcResult(List.of(), 0, 0));
+        assertThat(store.gc(Set::of)).isEqualTo(new GcResult(List.of(), 0, 0));
     }
 
     @Test
-    void anImageThatATagLeftIsKeptWhileATinyVmMayRunIt() throws IOException {
+    void anImageThatATagLeftIsKeptWhileATinyVmIsPinnedToIt() throws IOException {
         try (ScriptedRegistry registry = new ScriptedRegistry()) {
             String reference = registry.host() + "/app:1";
             Image first = pulled(registry, reference, "first");
             Image second = pulled(registry, reference, "second");
             assertThat(first.name()).isNotEqualTo(second.name());
-            assertThat(store.gc(Set.of(reference)).images()).isEmpty();
-            assertThat(store.gc(Set.of(first.name())).images()).isEmpty();
-            assertThat(store.gc(Set.of("host", registry.host() + "/app@" + first.digest()))
+            assertThat(store.gc(() -> Set.of(reference, first.name())).images()).isEmpty();
+            assertThat(store.gc(() -> Set.of("host", registry.host() + "/app@" + first.digest()))
                             .images())
                     .isEmpty();
             assertThat(store.directory().resolve(first.name()).resolve("rootfs/bin/f"))
                     .exists();
-            assertThat(store.gc(Set.of("host", "other:1", "not a reference")).images())
+            assertThat(store.gc(() -> Set.of("host", reference, "other:1", "not a reference"))
+                            .images())
                     .containsExactly(first.name());
             assertThat(store.directory().resolve(first.name())).doesNotExist();
             assertThat(store.find(reference)).contains(second);
@@ -51,10 +52,21 @@ class CollectionTest extends ArchiveFixture {
     }
 
     @Test
+    void anImageThatIsPinnedWhileItIsBeingRemovedStays() throws IOException {
+        Image image = imported("app", "a");
+        AtomicInteger asked = new AtomicInteger();
+        assertThat(code(() -> store.remove(
+                        "app", () -> asked.getAndIncrement() == 0 ? Set.<String>of() : Set.of(image.name()))))
+                .isEqualTo(ImageException.Code.IN_USE);
+        assertThat(store.find("app")).contains(image);
+        assertThat(store.directory().resolve(image.name()).resolve("rootfs")).isDirectory();
+    }
+
+    @Test
     void plainImportsStay() throws IOException {
         Files.createDirectories(directory.resolve("archive/bin"));
         store.importFrom("plain", directory.resolve("archive"), ImageConfig.DEFAULT);
-        store.gc(Set.of());
+        store.gc(Set::of);
         assertThat(store.find("plain")).isPresent();
     }
 
@@ -64,12 +76,12 @@ class CollectionTest extends ArchiveFixture {
         Path layout = image.layout(directory.resolve("layout"), image.manifest(), "x");
         store.importFrom("one", layout, ImageConfig.DEFAULT);
         store.importFrom("two", layout, ImageConfig.DEFAULT);
-        assertThat(code(() -> store.remove("one:latest", Set.of("one")))).isEqualTo(ImageException.Code.IN_USE);
-        store.remove("one:latest", Set.of("two"));
+        assertThat(code(() -> store.remove("one:latest", () -> Set.of("one")))).isEqualTo(ImageException.Code.IN_USE);
+        store.remove("one:latest", () -> Set.of("two"));
         assertThat(store.find("one")).isEmpty();
         assertThat(store.find("two")).isPresent();
-        assertThat(code(() -> store.remove("two", Set.of("one")))).isEqualTo(ImageException.Code.IN_USE);
-        store.remove("two", Set.of("host"));
+        assertThat(code(() -> store.remove("two", () -> Set.of("two:latest")))).isEqualTo(ImageException.Code.IN_USE);
+        store.remove("two", () -> Set.of("host"));
         assertThat(store.tags()).isEmpty();
         assertThat(list(store.directory().resolve(".blobs/sha256"))).isEmpty();
         assertThat(list(store.directory())).containsExactlyInAnyOrder(".blobs", ".lock", ".meta", ".tags");
@@ -85,7 +97,7 @@ class CollectionTest extends ArchiveFixture {
             store.importFrom(name, image.layout(directory.resolve(name), image.manifest(), "x"), ImageConfig.DEFAULT);
         }
         assertThat(list(store.directory().resolve(".blobs/sha256"))).hasSize(7);
-        store.remove("one", Set.of());
+        store.remove("one", Set::of);
         assertThat(list(store.directory().resolve(".blobs/sha256"))).hasSize(4);
         assertThat(store.find("two")).isPresent();
     }
@@ -115,7 +127,7 @@ class CollectionTest extends ArchiveFixture {
         imported("kept", "k");
         StoreLock held = StoreLock.take(store.directory());
         try {
-            assertThat(code(() -> store.gc(Set.of()))).isEqualTo(ImageException.Code.BUSY);
+            assertThat(code(() -> store.gc(Set::of))).isEqualTo(ImageException.Code.BUSY);
         } finally {
             held.close();
         }

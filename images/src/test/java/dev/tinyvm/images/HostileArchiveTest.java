@@ -211,9 +211,9 @@ class HostileArchiveTest extends ArchiveFixture {
                 .file("x", "")
                 .end();
         store.importFrom("deep", write(deep), ImageConfig.DEFAULT, SMALL);
-        store.remove("deep", List.of());
-        store.remove("entries", List.of());
-        store.remove("bytes", List.of());
+        store.remove("deep", java.util.Set::of);
+        store.remove("entries", java.util.Set::of);
+        store.remove("bytes", java.util.Set::of);
         byte[] deeper = builder()
                 .pax("path", ("bin" + "/a".repeat(128)).getBytes(StandardCharsets.UTF_8))
                 .file("x", "")
@@ -262,7 +262,7 @@ class HostileArchiveTest extends ArchiveFixture {
             }
             try {
                 store.importFrom("fuzz", write(bad), ImageConfig.DEFAULT, SMALL);
-                store.remove("fuzz", List.of());
+                store.remove("fuzz", java.util.Set::of);
             } catch (ImageException e) {
                 assertThat(e.getMessage()).isNotEmpty();
             }

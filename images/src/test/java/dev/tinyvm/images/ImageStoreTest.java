@@ -108,13 +108,13 @@ class ImageStoreTest {
     @Test
     void anImageIsRemovedUnlessItIsUsed() {
         store.importFrom("a", tree, ImageConfig.DEFAULT);
-        assertThat(code(() -> store.remove("a", Set.of("a")))).isEqualTo(ImageException.Code.IN_USE);
+        assertThat(code(() -> store.remove("a", () -> Set.of("a")))).isEqualTo(ImageException.Code.IN_USE);
         assertThat(store.find("a")).isPresent();
-        store.remove("a", Set.of("b"));
+        store.remove("a", () -> Set.of("b"));
         assertThat(store.find("a")).isEmpty();
         assertThat(store.directory().resolve("a")).doesNotExist();
-        assertThat(code(() -> store.remove("a", Set.of()))).isEqualTo(ImageException.Code.NOT_FOUND);
-        assertThat(code(() -> store.remove("host", Set.of()))).isEqualTo(ImageException.Code.INVALID_NAME);
+        assertThat(code(() -> store.remove("a", Set::of))).isEqualTo(ImageException.Code.NOT_FOUND);
+        assertThat(code(() -> store.remove("host", Set::of))).isEqualTo(ImageException.Code.INVALID_NAME);
     }
 
     @Test

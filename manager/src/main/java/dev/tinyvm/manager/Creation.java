@@ -166,7 +166,8 @@ final class Creation {
                 own,
                 request.tags(),
                 request.deadline().map(d -> new Deadline(Micros.exact(d.at()), d.action())),
-                VmRecord.Placement.NONE,
+                VmRecord.Placement.of(
+                        VmChecks.image(shared.images(), own.spec().image()).machineImage()),
                 VmRecord.Phase.of(VmState.PENDING),
                 VmRecord.History.NONE);
     }

@@ -228,6 +228,8 @@ public interface Manager extends AutoCloseable {
      * @param descriptor what it was made from, with its current resources
      * @param engine which wall, empty until chosen
      * @param engineReason why this wall
+     * @param pinnedImage what its machines are made from, whatever its descriptor's tag points to by now: {@code sha256-} and the digits of an
+     *     image's digest, or the name of an imported root file system, or a program's path
      * @param state where it is
      * @param reason a word for programs, such as {@code OOMKilled}, {@code Error}, {@code Completed}, {@code InsufficientCpu}, {@code StoppedByUser}, {@code Unhealthy}, {@code CrashLoop}; empty while all is well
      * @param message a sentence for people; may be empty
@@ -244,6 +246,7 @@ public interface Manager extends AutoCloseable {
             Agent descriptor,
             String engine,
             String engineReason,
+            String pinnedImage,
             VmState state,
             String reason,
             String message,

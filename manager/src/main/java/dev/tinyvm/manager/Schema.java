@@ -23,7 +23,9 @@ final class Schema {
               agent TEXT NOT NULL, message TEXT NOT NULL, attributes BLOB NOT NULL)""",
                     "CREATE TABLE keys(id TEXT PRIMARY KEY, name TEXT NOT NULL, hash BLOB NOT NULL, created_at INTEGER NOT NULL, last_used_at INTEGER)",
                     "CREATE TABLE saved(position INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, descriptor BLOB NOT NULL)",
-                    "CREATE TABLE idempotency(key TEXT PRIMARY KEY, content BLOB NOT NULL, vm TEXT NOT NULL, at INTEGER NOT NULL)"));
+                    "CREATE TABLE idempotency(key TEXT PRIMARY KEY, content BLOB NOT NULL, vm TEXT NOT NULL, at INTEGER NOT NULL)"),
+            // What a Tiny VM is made from, also when its tag has moved.
+            List.of("ALTER TABLE vms ADD COLUMN image TEXT NOT NULL DEFAULT ''"));
 
     static final int VERSION = STEPS.size();
 

@@ -86,6 +86,7 @@ final class TinyVm {
                 now.descriptor(),
                 now.placement().engine(),
                 now.placement().engineReason(),
+                now.placement().image(),
                 now.state(),
                 wait.map(Admission.Wait::reason).orElse(phase.reason()),
                 wait.map(Admission.Wait::message).orElse(phase.message()),

@@ -142,12 +142,22 @@ record VmRecord(
      * @param engine the wall's word, empty until chosen
      * @param engineReason why this wall
      * @param generation how many machines it has had, the present one included; written before the machine is made
+     * @param image what every machine of it is made from, by digest where the image has one: a tag that moves does not move it; empty until chosen
      */
-    record Placement(String engine, String engineReason, int generation) {
-        static final Placement NONE = new Placement("", "", 0);
+    record Placement(String engine, String engineReason, int generation, String image) {
+        static final Placement NONE = new Placement("", "", 0, "");
+
+        /** Not placed yet, of this image. */
+        static Placement of(String image) {
+            return new Placement("", "", 0, image);
+        }
 
         Placement next(String chosen, String why) {
-            return new Placement(chosen, why, generation + 1);
+            return new Placement(chosen, why, generation + 1, image);
+        }
+
+        Placement withImage(String changed) {
+            return new Placement(engine, engineReason, generation, changed);
         }
     }
 

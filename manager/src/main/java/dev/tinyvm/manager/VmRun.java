@@ -80,8 +80,14 @@ final class VmRun {
 
     /** The record with which a machine may be made. */
     VmRecord placed(VmRecord record, Engines.Choice choice) {
-        return record.withPlacement(
-                        record.placement().next(choice.engine().kind().word(), choice.reason()))
+        // A record of an older version has no image yet.
+        VmRecord.Placement before = record.placement().image().isEmpty()
+                ? record.placement()
+                        .withImage(VmChecks.image(
+                                        shared.images(), record.descriptor().spec().image())
+                                .machineImage())
+                : record.placement();
+        return record.withPlacement(before.next(choice.engine().kind().word(), choice.reason()))
                 .withPhase(record.phase().with(VmState.STARTING, "", ""));
     }
 
@@ -300,7 +306,7 @@ final class VmRun {
     private void makeMachineRaw() {
         VmRecord record = vm.record();
         AgentSpec spec = vm.spec();
-        ImageCatalog.ImageInfo image = VmChecks.image(shared.images(), spec.image());
+        String image = pinned(record);
         Machine made = shared.engines()
                 .find(record.placement().engine())
                 .orElseThrow(() -> new EngineException(
@@ -308,7 +314,7 @@ final class VmRun {
                         "this manager has no engine " + record.placement().engine()))
                 .create(new MachineSpec(
                         record.id(),
-                        image.machineImage(),
+                        image,
                         spec.resources(),
                         spec.volumes(),
                         record.name(),
@@ -327,6 +333,21 @@ final class VmRun {
                     "port " + port + " on its 127.0.0.1 cannot be offered: " + reason,
                     Map.of("port", Integer.toString(port)));
         });
+    }
+
+    /**
+     * The image of all machines of a Tiny VM. Asked after the record that pins it is on disk: either a removal that goes on at the same time sees the
+     * record, or this sees that the image is gone.
+     */
+    private String pinned(VmRecord record) {
+        String image = record.placement().image();
+        if (shared.images().find(image).isEmpty()) {
+            throw new ManagerException(
+                    ManagerException.Code.IMAGE,
+                    "the image that " + record.name() + " was made from, " + image
+                            + ", has been removed; pull or import it again, or make the Tiny VM anew");
+        }
+        return image;
     }
 
     private void watch(Machine watched) {

@@ -16,8 +16,8 @@ import java.util.stream.Collectors;
 final class VmTable {
     private static final String PUT = """
             INSERT OR REPLACE INTO vms(id, creation_order, name, agent, ordinal, attached, created_at, descriptor, tags, deadline_at, deadline_action,
-              engine, engine_reason, generation, state, reason, message, started_at, ended_at, exit_code, signal, restarts, ended_run, recent_restarts, made_from)
-            VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)""";
+              engine, engine_reason, generation, state, reason, message, started_at, ended_at, exit_code, signal, restarts, ended_run, recent_restarts, made_from, image)
+            VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)""";
 
     private VmTable() {}
 
@@ -50,7 +50,8 @@ final class VmTable {
                 vm.history().recentRestarts().stream()
                         .map(at -> Long.toString(Micros.of(at)))
                         .collect(Collectors.joining(" ")),
-                vm.madeFrom());
+                vm.madeFrom(),
+                vm.placement().image());
     }
 
     static Change delete(String id) {
@@ -81,7 +82,10 @@ final class VmTable {
                 AgentCodec.decodeMap(row.getBytes("tags")),
                 deadline,
                 new VmRecord.Placement(
-                        row.getString("engine"), row.getString("engine_reason"), row.getInt("generation")),
+                        row.getString("engine"),
+                        row.getString("engine_reason"),
+                        row.getInt("generation"),
+                        row.getString("image")),
                 new VmRecord.Phase(
                         VmState.valueOf(row.getString("state")),
                         row.getString("reason"),

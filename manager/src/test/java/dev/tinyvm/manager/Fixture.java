@@ -32,6 +32,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** A manager over a host in memory, which can die and come back. */
 final class Fixture implements AutoCloseable {
@@ -46,6 +47,7 @@ final class Fixture implements AutoCloseable {
 
     final FakeHost host = new FakeHost();
     final ManualTiming timing = new ManualTiming();
+    final Images images = new Images();
     final Path data;
     ManagerSettings settings;
     FakeEngine engine;
@@ -78,7 +80,7 @@ final class Fixture implements AutoCloseable {
 
     HostManager open(Engine wall, Store.Gate gate) {
         return HostManager.open(
-                settings, data, Map.of(EngineKind.CONTAINER, wall), new Images(), loopback, timing, () -> {}, gate);
+                settings, data, Map.of(EngineKind.CONTAINER, wall), images, loopback, timing, () -> {}, gate);
     }
 
     /** The manager goes, its Tiny VMs go on, the next manager comes. */
@@ -223,18 +225,33 @@ final class Fixture implements AutoCloseable {
         eventually(condition, () -> what);
     }
 
-    private static final class Images implements ImageCatalog {
-        private static final ImageInfo HOST =
-                new ImageInfo("host", "host", "user", Map.of(), "", List.of(), Optional.empty());
+    /** {@code host}, and what a test puts in: a tag and the image that it points to. */
+    static final class Images implements ImageCatalog {
+        private final Map<String, String> tags = new ConcurrentHashMap<>(Map.of("host", "host"));
+
+        void point(String tag, String image) {
+            tags.put(tag, image);
+            tags.put(image, image);
+        }
+
+        void remove(String name) {
+            tags.remove(name);
+        }
 
         @Override
         public Optional<ImageInfo> find(String reference) {
-            return reference.equals("host") ? Optional.of(HOST) : Optional.empty();
+            return Optional.ofNullable(tags.get(reference)).map(image -> info(reference, image));
         }
 
         @Override
         public List<ImageInfo> list() {
-            return List.of(HOST);
+            return tags.entrySet().stream()
+                    .map(e -> info(e.getKey(), e.getValue()))
+                    .toList();
+        }
+
+        private static ImageInfo info(String reference, String image) {
+            return new ImageInfo(reference, image, "user", Map.of(), "", List.of(), Optional.empty());
         }
     }
 }

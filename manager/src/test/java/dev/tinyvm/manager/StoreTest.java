@@ -208,7 +208,7 @@ class StoreTest {
                 Fixture.agent("some", Resources.DEFAULT, restart, Optional.of(health), "run", "ü\n"),
                 Map.of("k", "v"),
                 number == 2 ? Optional.empty() : Optional.of(new Deadline(AT, Deadline.Action.PAUSE)),
-                new VmRecord.Placement("container", "because", 4),
+                new VmRecord.Placement("container", "because", 4, "sha256-" + number),
                 VmRecord.Phase.of(VmState.RUNNING)
                         .with(VmState.FAILED, "Error", "it broke")
                         .started(AT)

@@ -28,6 +28,7 @@ final class Decoding {
                 resources(node.path("resources")),
                 text(node, "engine"),
                 text(node, "engineReason"),
+                text(node, "pinnedImage"),
                 text(node, "state"),
                 text(node, "reason"),
                 text(node, "message"),

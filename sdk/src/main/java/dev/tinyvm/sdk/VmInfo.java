@@ -14,6 +14,7 @@ import java.util.OptionalInt;
  * @param name for people
  * @param agent name of its agent; empty for one made by itself
  * @param engine which wall; empty until chosen
+ * @param pinnedImage what its machines are made from, whatever its tag points to by now; {@code sha256-} and digits, or a name
  * @param state {@code pending}, {@code starting}, {@code running}, {@code waiting}, {@code paused}, {@code stopping}, {@code stopped}, {@code failed}
  * @param reason a word such as {@code OOMKilled}; empty while all is well
  * @param message a sentence; may be empty
@@ -33,6 +34,7 @@ public record VmInfo(
         Resources resources,
         String engine,
         String engineReason,
+        String pinnedImage,
         String state,
         String reason,
         String message,

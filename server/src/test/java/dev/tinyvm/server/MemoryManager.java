@@ -519,6 +519,7 @@ public final class MemoryManager implements Manager {
                 descriptor,
                 "container",
                 "the only one",
+                "host",
                 vm.state,
                 vm.reason,
                 vm.message,

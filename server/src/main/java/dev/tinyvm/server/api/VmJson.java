@@ -32,6 +32,7 @@ final class VmJson {
         resources(g, agent.spec().resources());
         g.writeStringProperty("engine", vm.engine());
         g.writeStringProperty("engineReason", vm.engineReason());
+        g.writeStringProperty("pinnedImage", vm.pinnedImage());
         g.writeStringProperty("state", vm.state().word());
         g.writeStringProperty("reason", vm.reason());
         g.writeStringProperty("message", vm.message());
