@@ -86,6 +86,7 @@ class MonitScreenTest {
                     Resources.DEFAULT,
                     "container",
                     "",
+                    "host",
                     "running",
                     "",
                     "",

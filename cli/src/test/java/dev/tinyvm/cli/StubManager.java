@@ -69,6 +69,6 @@ final class StubManager implements AutoCloseable {
     static String vm(String id, String name, String state, String more) {
         return """
                 {"id":"%s","name":"%s","agent":"","image":"host","command":[],"labels":{},"resources":{"cpu":"0.5","cpuMillis":500,"memoryBytes":67108864,"diskBytes":268435456,"pids":64},\
-                "engine":"container","engineReason":"","state":"%s","reason":"","message":"","restarts":0,"hostPid":1,"createdAt":"2026-01-01T00:00:00Z"%s}""".formatted(id, name, state, more);
+                "engine":"container","engineReason":"","pinnedImage":"host","state":"%s","reason":"","message":"","restarts":0,"hostPid":1,"createdAt":"2026-01-01T00:00:00Z"%s}""".formatted(id, name, state, more);
     }
 }

@@ -29,7 +29,8 @@ public final class ImagesInUse {
         if (Files.notExists(file)) {
             return names;
         }
-        try (Connection connection = DriverManager.getConnection("jdbc:sqlite:file:" + file.toUri().getRawPath() + "?mode=ro");
+        try (Connection connection = DriverManager.getConnection(
+                        "jdbc:sqlite:file:" + file.toUri().getRawPath() + "?mode=ro");
                 Statement statement = connection.createStatement()) {
             if (hasPins(statement)) {
                 pins(statement, names);
@@ -47,7 +48,8 @@ public final class ImagesInUse {
 
     /** A database of an older version has none until its manager starts. */
     private static boolean hasPins(Statement statement) throws SQLException {
-        try (ResultSet columns = statement.executeQuery("SELECT 1 FROM pragma_table_info('vms') WHERE name = 'image'")) {
+        try (ResultSet columns =
+                statement.executeQuery("SELECT 1 FROM pragma_table_info('vms') WHERE name = 'image'")) {
             return columns.next();
         }
     }

@@ -84,7 +84,8 @@ final class VmRun {
         VmRecord.Placement before = record.placement().image().isEmpty()
                 ? record.placement()
                         .withImage(VmChecks.image(
-                                        shared.images(), record.descriptor().spec().image())
+                                        shared.images(),
+                                        record.descriptor().spec().image())
                                 .machineImage())
                 : record.placement();
         return record.withPlacement(before.next(choice.engine().kind().word(), choice.reason()))
@@ -313,12 +314,7 @@ final class VmRun {
                         EngineException.Code.UNAVAILABLE,
                         "this manager has no engine " + record.placement().engine()))
                 .create(new MachineSpec(
-                        record.id(),
-                        image,
-                        spec.resources(),
-                        spec.volumes(),
-                        record.name(),
-                        spec.user()));
+                        record.id(), image, spec.resources(), spec.volumes(), record.name(), spec.user()));
         machine = made;
         oomKillsBefore = 0;
         watch(made);
@@ -342,8 +338,8 @@ final class VmRun {
     private String pinned(VmRecord record) {
         String image = record.placement().image();
         if (shared.images().find(image).isEmpty()) {
-            throw new ManagerException(
-                    ManagerException.Code.IMAGE,
+            throw new EngineException(
+                    EngineException.Code.IMAGE,
                     "the image that " + record.name() + " was made from, " + image
                             + ", has been removed; pull or import it again, or make the Tiny VM anew");
         }

@@ -68,7 +68,8 @@ class PinnedImageTest {
     }
 
     private static VmStatus create(Fixture fixture, String image) {
-        String descriptor = "{apiVersion: tinyvm.dev/v1, kind: Agent, metadata: {}, spec: {image: '" + image + "', command: [counter]}}";
+        String descriptor = "{apiVersion: tinyvm.dev/v1, kind: Agent, metadata: {}, spec: {image: '" + image
+                + "', command: [counter]}}";
         return fixture.manager.create(CreateRequest.of(DescriptorReader.read(descriptor, "agent.yaml", null)));
     }
 }
