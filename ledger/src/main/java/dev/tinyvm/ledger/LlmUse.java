@@ -1,0 +1,20 @@
+package dev.tinyvm.ledger;
+
+/**
+ * What one LLM call used.
+ *
+ * @param inputTokens of the prompt, cached ones included
+ * @param cachedInputTokens the part that came from the provider's cache
+ * @param nanoUsd its price in billionths of a dollar
+ */
+public record LlmUse(long inputTokens, long cachedInputTokens, long outputTokens, long nanoUsd) {
+    Amounts amounts() {
+        long[] values = new long[Measure.COUNT];
+        values[Measure.REQUESTS.ordinal()] = 1;
+        values[Measure.INPUT_TOKENS.ordinal()] = inputTokens;
+        values[Measure.CACHED_INPUT_TOKENS.ordinal()] = cachedInputTokens;
+        values[Measure.OUTPUT_TOKENS.ordinal()] = outputTokens;
+        values[Measure.LLM_NANO_USD.ordinal()] = nanoUsd;
+        return Amounts.ofOwned(values);
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.tinyvm.ledger;
+
+import org.jspecify.annotations.NullMarked;
