@@ -26,12 +26,12 @@ public final class Amounts {
     /** The same, with one measure changed. */
     public Amounts with(Measure measure, long value) {
         long[] changed = values.clone();
-        changed[measure.ordinal()] = value;
+        changed[measure.index()] = value;
         return new Amounts(changed);
     }
 
     public long get(Measure measure) {
-        return values[measure.ordinal()];
+        return values[measure.index()];
     }
 
     /** All money, in billionths of a dollar. */

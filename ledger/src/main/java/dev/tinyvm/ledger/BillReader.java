@@ -91,13 +91,8 @@ final class BillReader {
                     long from = rows.getLong(3);
                     long to = rows.getLong(4);
                     Amounts part = LedgerDatabase.amounts(rows, 5)
-                            .part(Math.max(0, since - from), Math.min(to, until) - from, to - from);
-                    add(
-                            lines,
-                            query,
-                            rows.getString(1),
-                            query.by() == BillQuery.By.VM ? rows.getString(2) : "",
-                            part);
+                            .part(Math.max(from, since) - from, Math.min(to, until) - from, to - from);
+                    add(lines, query, rows.getString(1), query.by() == BillQuery.By.VM ? rows.getString(2) : "", part);
                 }
             }
         }

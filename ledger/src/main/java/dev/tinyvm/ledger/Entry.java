@@ -128,8 +128,8 @@ final class Entry {
 
     /** Whole KiB-seconds of so many KiB-milliseconds; the rest is kept for the next time. */
     long kibSeconds(VmMeter.Mode mode, long kibMillis) {
-        long all = kibMillisLeft[mode.ordinal()] + kibMillis;
-        kibMillisLeft[mode.ordinal()] = all % MILLIS_PER_SECOND;
+        long all = kibMillisLeft[mode.index()] + kibMillis;
+        kibMillisLeft[mode.index()] = all % MILLIS_PER_SECOND;
         return all / MILLIS_PER_SECOND;
     }
 

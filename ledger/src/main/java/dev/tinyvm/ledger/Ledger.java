@@ -150,8 +150,8 @@ public final class Ledger implements AutoCloseable {
         long millis = to - position.atMillis();
         long cpu = Math.max(0, cpuMicros.orElse(position.cpuMicros()) - position.cpuMicros());
         if (millis > 0 || cpu > 0) {
-            Amounts amounts = VmMeter.amounts(
-                    prices, entry, position.mode(), millis, cpu, Math.max(0, position.memoryBytes()));
+            Amounts amounts =
+                    VmMeter.amounts(prices, entry, position.mode(), millis, cpu, Math.max(0, position.memoryBytes()));
             add(entry, "", to - Math.max(1, millis), to, amounts);
         }
         entry.position(null);
@@ -369,7 +369,8 @@ public final class Ledger implements AutoCloseable {
             }
             List<LedgerDatabase.Epoch> since = List.copyOf(epochs);
             epochs.clear();
-            return new LedgerDatabase.Batch(++lastBatch, accounts, rows, since, meters.isEmpty() ? -1 : time.wallMillis());
+            return new LedgerDatabase.Batch(
+                    ++lastBatch, accounts, rows, since, meters.isEmpty() ? -1 : time.wallMillis());
         });
     }
 
@@ -405,8 +406,8 @@ public final class Ledger implements AutoCloseable {
     }
 
     private Entry adopt(LedgerDatabase.StoredAccount stored) {
-        Entry entry = new Entry(
-                stored.id(), stored.account(), stored.createdMillis(), standingsOf(stored.account()), true);
+        Entry entry =
+                new Entry(stored.id(), stored.account(), stored.createdMillis(), standingsOf(stored.account()), true);
         stored.position().ifPresent(entry::loadPosition);
         entry.own().load(stored.spent());
         if (!stored.account().vm().isEmpty()) {

@@ -39,10 +39,13 @@ final class LedgerDatabase implements AutoCloseable {
         writing.setAutoCommit(false);
         insertUsage = writing.prepareStatement("INSERT INTO usage(account, model, from_ms, to_ms, "
                 + LedgerSchema.MEASURES + ") VALUES (?,?,?,?" + ",?".repeat(Measure.COUNT) + ")");
-        insertAccount = writing.prepareStatement("INSERT INTO account(" + ACCOUNT + ") VALUES (?" + ",?".repeat(15) + ")");
-        updateAccount = writing.prepareStatement("UPDATE account SET generation = ?, mode = ?, at_ms = ?, cpu_micros = ?, memory_bytes = ?,"
-                + " requests = ?, tokens = ?, llm_nano = ?, total_nano = ? WHERE id = ?");
-        progress = writing.prepareStatement("UPDATE progress SET batch = ?, heartbeat_ms = MAX(heartbeat_ms, ?) WHERE batch < ?");
+        insertAccount =
+                writing.prepareStatement("INSERT INTO account(" + ACCOUNT + ") VALUES (?" + ",?".repeat(15) + ")");
+        updateAccount = writing.prepareStatement(
+                "UPDATE account SET generation = ?, mode = ?, at_ms = ?, cpu_micros = ?, memory_bytes = ?,"
+                        + " requests = ?, tokens = ?, llm_nano = ?, total_nano = ? WHERE id = ?");
+        progress = writing.prepareStatement(
+                "UPDATE progress SET batch = ?, heartbeat_ms = MAX(heartbeat_ms, ?) WHERE batch < ?");
         putEpoch = writing.prepareStatement("INSERT OR REPLACE INTO epoch(scope, at_ms, first_account) VALUES (?,?,?)");
     }
 
@@ -68,7 +71,8 @@ final class LedgerDatabase implements AutoCloseable {
     }
 
     /** @param spent of agents and keys, by scope @param live accounts whose machine is metered, and clients outside */
-    record Loaded(long lastId, long lastBatch, long heartbeatMillis, Map<String, Spent> spent, List<StoredAccount> live) {}
+    record Loaded(
+            long lastId, long lastBatch, long heartbeatMillis, Map<String, Spent> spent, List<StoredAccount> live) {}
 
     /** An account with its position and sum. @param fresh whether it is not on disk yet */
     record StoredAccount(
@@ -79,8 +83,7 @@ final class LedgerDatabase implements AutoCloseable {
 
     /** What one transaction writes, once. @param number rises from batch to batch @param heartbeatMillis −1: nobody is metered */
     record Batch(
-            long number,
-            List<StoredAccount> accounts, List<UsageRow> rows, List<Epoch> epochs, long heartbeatMillis) {
+            long number, List<StoredAccount> accounts, List<UsageRow> rows, List<Epoch> epochs, long heartbeatMillis) {
         boolean isEmpty() {
             return accounts.isEmpty() && rows.isEmpty() && epochs.isEmpty() && heartbeatMillis < 0;
         }
@@ -91,8 +94,9 @@ final class LedgerDatabase implements AutoCloseable {
             Map<String, Spent> spent = new HashMap<>();
             String sums = ", SUM(a.requests), SUM(a.tokens), SUM(a.llm_nano), SUM(a.total_nano) FROM account a ";
             try (Statement statement = connection.createStatement()) {
-                try (ResultSet rows = statement.executeQuery("SELECT a.agent" + sums
-                        + "LEFT JOIN epoch e ON e.scope = 'agent:' || a.agent WHERE a.agent <> '' AND a.id >= COALESCE(e.first_account, 0) GROUP BY a.agent")) {
+                try (ResultSet rows = statement.executeQuery(
+                        "SELECT a.agent" + sums
+                                + "LEFT JOIN epoch e ON e.scope = 'agent:' || a.agent WHERE a.agent <> '' AND a.id >= COALESCE(e.first_account, 0) GROUP BY a.agent")) {
                     while (rows.next()) {
                         spent.put(Ledger.agentScope(rows.getString(1)), spent(rows, 2));
                     }
@@ -138,8 +142,9 @@ final class LedgerDatabase implements AutoCloseable {
 
     List<UsageRecord> records(RecordQuery query) {
         return read(connection -> {
-            StringBuilder sql = new StringBuilder("SELECT u.number, u.model, u.from_ms, u.to_ms, a.vm, a.vm_name, a.agent, a.labels, a.key, "
-                    + measures("u.") + " FROM usage u JOIN account a ON a.id = u.account WHERE u.number > ?");
+            StringBuilder sql = new StringBuilder(
+                    "SELECT u.number, u.model, u.from_ms, u.to_ms, a.vm, a.vm_name, a.agent, a.labels, a.key, "
+                            + measures("u.") + " FROM usage u JOIN account a ON a.id = u.account WHERE u.number > ?");
             List<Object> parameters = new ArrayList<>(List.of(query.after()));
             BillReader.filter(sql, parameters, query.since(), query.until(), query.agent(), query.vm());
             sql.append(" ORDER BY u.number LIMIT ").append(query.limit());
@@ -187,7 +192,7 @@ final class LedgerDatabase implements AutoCloseable {
                 insertUsage.setLong(3, row.fromMillis());
                 insertUsage.setLong(4, row.toMillis());
                 for (Measure measure : Measure.values()) {
-                    insertUsage.setLong(5 + measure.ordinal(), row.amounts().get(measure));
+                    insertUsage.setLong(5 + measure.index(), row.amounts().get(measure));
                 }
                 insertUsage.executeUpdate();
             }
@@ -219,7 +224,7 @@ final class LedgerDatabase implements AutoCloseable {
         Optional<Position> position = stored.position();
         if (position.isPresent()) {
             statement.setInt(at++, position.get().generation());
-            statement.setInt(at++, position.get().mode().ordinal());
+            statement.setInt(at++, position.get().mode().index());
             statement.setLong(at++, position.get().atMillis());
             statement.setLong(at++, position.get().cpuMicros());
             statement.setLong(at++, position.get().memoryBytes());
@@ -259,8 +264,9 @@ final class LedgerDatabase implements AutoCloseable {
                     + (first + 1) * UsageRow.HOUR_MILLIS;
             statement.executeUpdate("CREATE TEMP TABLE IF NOT EXISTS merging AS SELECT * FROM usage LIMIT 0");
             statement.executeUpdate("DELETE FROM temp.merging");
-            statement.executeUpdate("INSERT INTO temp.merging SELECT MAX(number), account, model, MIN(from_ms), MAX(to_ms), "
-                    + sums("") + within + " GROUP BY account, model");
+            statement.executeUpdate(
+                    "INSERT INTO temp.merging SELECT MAX(number), account, model, MIN(from_ms), MAX(to_ms), " + sums("")
+                            + within + " GROUP BY account, model");
             statement.executeUpdate("DELETE" + within);
             statement.executeUpdate("INSERT INTO usage SELECT * FROM temp.merging");
             statement.executeUpdate("UPDATE progress SET merged_hour = " + (first + 1));
@@ -336,7 +342,8 @@ final class LedgerDatabase implements AutoCloseable {
     }
 
     private static Spent spent(ResultSet rows, int first) throws SQLException {
-        return new Spent(rows.getLong(first), rows.getLong(first + 1), rows.getLong(first + 2), rows.getLong(first + 3));
+        return new Spent(
+                rows.getLong(first), rows.getLong(first + 1), rows.getLong(first + 2), rows.getLong(first + 3));
     }
 
     private static StoredAccount account(ResultSet rows) throws SQLException {

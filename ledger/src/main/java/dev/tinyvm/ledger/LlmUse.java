@@ -10,11 +10,11 @@ package dev.tinyvm.ledger;
 public record LlmUse(long inputTokens, long cachedInputTokens, long outputTokens, long nanoUsd) {
     Amounts amounts() {
         long[] values = new long[Measure.COUNT];
-        values[Measure.REQUESTS.ordinal()] = 1;
-        values[Measure.INPUT_TOKENS.ordinal()] = inputTokens;
-        values[Measure.CACHED_INPUT_TOKENS.ordinal()] = cachedInputTokens;
-        values[Measure.OUTPUT_TOKENS.ordinal()] = outputTokens;
-        values[Measure.LLM_NANO_USD.ordinal()] = nanoUsd;
+        values[Measure.REQUESTS.index()] = 1;
+        values[Measure.INPUT_TOKENS.index()] = inputTokens;
+        values[Measure.CACHED_INPUT_TOKENS.index()] = cachedInputTokens;
+        values[Measure.OUTPUT_TOKENS.index()] = outputTokens;
+        values[Measure.LLM_NANO_USD.index()] = nanoUsd;
         return Amounts.ofOwned(values);
     }
 }

@@ -43,6 +43,12 @@ public enum Measure {
         this.column = column;
     }
 
+    /** Its place in every list of measures. */
+    @SuppressWarnings("EnumOrdinal") // Nothing is stored by it.
+    int index() {
+        return ordinal();
+    }
+
     /** Its name in JSON and CSV. */
     public String word() {
         return word;

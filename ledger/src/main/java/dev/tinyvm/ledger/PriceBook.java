@@ -45,8 +45,8 @@ final class PriceBook {
             return BigDecimal.ZERO;
         }
         return cpuMicro.multiply(BigDecimal.valueOf(cpuMicros))
-                .add(milli[mode.ordinal()].multiply(BigDecimal.valueOf(millis)))
-                .add(kibMilli[mode.ordinal()].multiply(BigDecimal.valueOf(kibMillis)));
+                .add(milli[mode.index()].multiply(BigDecimal.valueOf(millis)))
+                .add(kibMilli[mode.index()].multiply(BigDecimal.valueOf(kibMillis)));
     }
 
     /** In billionths of a dollar, not rounded. */

@@ -16,11 +16,22 @@ public final class VmMeter {
     /** What its wall time counts as. */
     public enum Mode {
         /** It may run. */
-        ACTIVE,
+        ACTIVE(0),
         /** Frozen on LLM calls. */
-        WAITING,
+        WAITING(1),
         /** Paused by its user or its deadline. */
-        PAUSED
+        PAUSED(2);
+
+        private final int index;
+
+        Mode(int index) {
+            this.index = index;
+        }
+
+        /** In the database, and among the measures of its kind. */
+        int index() {
+            return index;
+        }
     }
 
     private final Ledger ledger;
@@ -134,14 +145,13 @@ public final class VmMeter {
         ledger.add(entry, "", toMillis - Math.max(1, millis), toMillis, amounts);
     }
 
-    static Amounts amounts(
-            PriceBook prices, Entry entry, Mode mode, long millis, long cpuMicros, long memoryBytes) {
+    static Amounts amounts(PriceBook prices, Entry entry, Mode mode, long millis, long cpuMicros, long memoryBytes) {
         long kibMillis = memoryBytes / KIB * millis;
         long[] values = new long[Measure.COUNT];
-        values[Measure.CPU_MICROS.ordinal()] = cpuMicros;
-        values[Measure.ACTIVE_MILLIS.ordinal() + mode.ordinal()] = millis;
-        values[Measure.ACTIVE_KIB_SECONDS.ordinal() + mode.ordinal()] = entry.kibSeconds(mode, kibMillis);
-        values[Measure.COMPUTE_NANO_USD.ordinal()] =
+        values[Measure.CPU_MICROS.index()] = cpuMicros;
+        values[Measure.ACTIVE_MILLIS.index() + mode.index()] = millis;
+        values[Measure.ACTIVE_KIB_SECONDS.index() + mode.index()] = entry.kibSeconds(mode, kibMillis);
+        values[Measure.COMPUTE_NANO_USD.index()] =
                 entry.wholeCompute(prices.compute(mode, cpuMicros, millis, kibMillis));
         return Amounts.ofOwned(values);
     }

@@ -49,7 +49,7 @@ class LedgerTest {
 
     @BeforeEach
     void open() {
-        ledger = Ledger.open(data.resolve("ledger.db"), PRICES, Duration.ofHours(48), time);
+        ledger = Ledger.open(data.resolve("ledger.db"), PRICES, Duration.ofDays(2), time);
     }
 
     @AfterEach
@@ -190,8 +190,7 @@ class LedgerTest {
         ledger.llm(account("a"), "gpt-y", new LlmUse(10, 0, 5, 40));
         ledger.llm(Account.outside("ci"), "gpt-x", new LlmUse(7, 0, 7, 7));
         assertThat(line(BillQuery.By.MODEL, "gpt-x").toString())
-                .isEqualTo(
-                        "{requests=2, inputTokens=1007, cachedInputTokens=200, outputTokens=57, llmNanoUsd=3007}");
+                .isEqualTo("{requests=2, inputTokens=1007, cachedInputTokens=200, outputTokens=57, llmNanoUsd=3007}");
         assertThat(line(BillQuery.By.AGENT, "researcher").get(REQUESTS)).isEqualTo(2);
         assertThat(line(BillQuery.By.KEY, "ci").get(REQUESTS)).isEqualTo(3);
         assertThat(line(BillQuery.By.DAY, "2026-03-01").get(REQUESTS)).isEqualTo(3);
@@ -342,7 +341,7 @@ class LedgerTest {
 
     private void reopen() {
         ledger.close();
-        ledger = Ledger.open(data.resolve("ledger.db"), PRICES, Duration.ofHours(48), time);
+        ledger = Ledger.open(data.resolve("ledger.db"), PRICES, Duration.ofDays(2), time);
     }
 
     private Amounts total() {

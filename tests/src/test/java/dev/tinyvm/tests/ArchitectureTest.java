@@ -30,9 +30,10 @@ class ArchitectureTest {
             Map.entry("engine.container", Set.of("spec", "engine", "guestlink")),
             Map.entry("engine.wasm", Set.of("spec", "engine")),
             Map.entry("images", Set.of("spec")),
-            Map.entry("llm", Set.of("spec")),
-            Map.entry("manager", Set.of("spec", "engine", "images")),
-            Map.entry("server", Set.of("spec", "engine", "manager")),
+            Map.entry("ledger", Set.of("spec")),
+            Map.entry("llm", Set.of("spec", "ledger")),
+            Map.entry("manager", Set.of("spec", "engine", "images", "ledger")),
+            Map.entry("server", Set.of("spec", "engine", "manager", "ledger")),
             Map.entry("e2b", Set.of("spec", "engine", "manager", "server")),
             Map.entry("sdk", Set.of("spec")),
             Map.entry("bench", Set.of("spec", "sdk")),
@@ -46,6 +47,7 @@ class ArchitectureTest {
                             "engine.wasm",
                             "guestlink",
                             "images",
+                            "ledger",
                             "manager",
                             "server",
                             "e2b",
@@ -115,7 +117,7 @@ class ArchitectureTest {
                 .check(classes);
         noClasses()
                 .that()
-                .resideOutsideOfPackage("dev.tinyvm.manager..")
+                .resideOutsideOfPackages("dev.tinyvm.manager..", "dev.tinyvm.ledger..")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("java.sql..")
