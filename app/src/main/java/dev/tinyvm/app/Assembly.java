@@ -13,6 +13,7 @@ import dev.tinyvm.images.ImageStore;
 import dev.tinyvm.manager.HostManager;
 import dev.tinyvm.manager.ImageCatalog;
 import dev.tinyvm.manager.Manager;
+import dev.tinyvm.manager.VmMeter;
 import dev.tinyvm.server.TinyVmServer;
 import dev.tinyvm.server.http.Authenticator;
 import dev.tinyvm.spec.ProgramImages;
@@ -52,7 +53,13 @@ final class Assembly {
                 EngineKind.WASM, new WasmEngine(WasmSettings.under(plan.data().managerState())));
         ImageCatalog images = catalog(new ImageStore(plan.images()), plan.programs());
         Manager manager = HostManager.open(
-                plan.settings(), plan.data().managerState(), engines, images, List.of(), Clock.systemUTC());
+                plan.settings(),
+                plan.data().managerState(),
+                engines,
+                images,
+                List.of(),
+                VmMeter.NONE,
+                Clock.systemUTC());
         Authenticator keys =
                 new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), localKey);
         E2bSettings settings = E2bSettings.of(tokenKey(plan.data()));

@@ -9,6 +9,7 @@ import dev.tinyvm.images.ImageStore;
 import dev.tinyvm.manager.HostManager;
 import dev.tinyvm.manager.Manager;
 import dev.tinyvm.manager.ManagerSettings;
+import dev.tinyvm.manager.VmMeter;
 import dev.tinyvm.server.ServerSettings;
 import dev.tinyvm.server.TinyVmServer;
 import dev.tinyvm.server.http.Authenticator;
@@ -48,6 +49,7 @@ public final class Train {
                     Assembly.catalog(
                             new ImageStore(directory.resolve("images")), ProgramFiles.under(List.of(directory))),
                     List.of(),
+                    VmMeter.NONE,
                     Clock.systemUTC())) {
                 Authenticator keys =
                         new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), KEY);

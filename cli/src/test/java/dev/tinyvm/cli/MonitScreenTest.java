@@ -98,6 +98,7 @@ class MonitScreenTest {
                     NOW.minusSeconds(60),
                     Optional.empty(),
                     Optional.empty(),
+                    new VmInfo.Use(0, 0, 0, 0),
                     ""));
             stats.add(new VmStats(
                     id,

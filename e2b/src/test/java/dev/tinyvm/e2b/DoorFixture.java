@@ -7,6 +7,7 @@ import dev.tinyvm.engine.FakeHost;
 import dev.tinyvm.manager.HostManager;
 import dev.tinyvm.manager.ImageCatalog;
 import dev.tinyvm.manager.ManagerSettings;
+import dev.tinyvm.manager.VmMeter;
 import dev.tinyvm.server.http.Authenticator;
 import dev.tinyvm.spec.ManagerConfig;
 import java.io.IOException;
@@ -53,6 +54,7 @@ public final class DoorFixture implements AutoCloseable {
                 Map.of(EngineKind.CONTAINER, engine),
                 new HostImage(),
                 List.of(),
+                VmMeter.NONE,
                 clock);
         E2bSettings settings = E2bSettings.of(TokenKey.random());
         door = new E2bDoor(

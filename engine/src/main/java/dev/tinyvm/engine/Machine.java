@@ -64,6 +64,17 @@ public interface Machine {
     /** Current figures. Works while frozen. */
     MachineStats stats();
 
+    /**
+     * What its threads do at this moment; costs little and wakes nobody inside.
+     *
+     * @throws EngineException {@code UNAVAILABLE} when this wall, or this host, cannot tell; such a machine is never frozen while it waits for a model
+     */
+    default Pulse pulse() {
+        throw new EngineException(
+                EngineException.Code.UNAVAILABLE,
+                "could not look at the threads of " + id() + ": this wall does not show them");
+    }
+
     /** SIGTERM to all, SIGKILL after the grace period, then the machine ends. Thaws first. */
     void shutdown(Duration gracePeriod);
 
@@ -94,4 +105,12 @@ public interface Machine {
             PROTOCOL_VIOLATION
         }
     }
+
+    /**
+     * Whether something goes on inside. Two in a row tell it: a process that sleeps, or waits for a connection, a child or a key, is not busy and uses no CPU.
+     *
+     * @param busy whether a thread runs, wants to run (also when it is held back by its CPU limit) or waits for a disk
+     * @param cpuNanos CPU time used since the machine was made
+     */
+    record Pulse(boolean busy, long cpuNanos) {}
 }

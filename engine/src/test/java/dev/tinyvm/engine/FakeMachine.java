@@ -101,6 +101,12 @@ public final class FakeMachine implements Machine {
     }
 
     @Override
+    public Pulse pulse() {
+        requireLive();
+        return vm.pulse();
+    }
+
+    @Override
     public void shutdown(Duration gracePeriod) {
         requireLive();
         vm.shutdown(gracePeriod);

@@ -30,6 +30,10 @@ public final class FakeVm {
     private long oomKills;
     private int nextProcess = 1;
     private boolean frozen;
+    private boolean busy;
+    private int freezes;
+    private long cpuNanosPerPulse;
+    private long pulseCpuNanos;
 
     FakeVm(FakeHost host, MachineSpec spec) {
         this.host = host;
@@ -71,6 +75,26 @@ public final class FakeVm {
     /** What {@code stats} answers, but for the limit, OOM kills, pids and the frozen flag, which follow what happens. */
     public synchronized void setStats(MachineStats stats) {
         this.stats = stats;
+    }
+
+    /** What {@code pulse} says. */
+    public synchronized void setBusy(boolean busy) {
+        this.busy = busy;
+    }
+
+    /** CPU time that {@code pulse} finds used since it was asked last. */
+    public synchronized void setCpuPerPulse(Duration cpu) {
+        cpuNanosPerPulse = cpu.toNanos();
+    }
+
+    /** How often it was frozen. */
+    public synchronized int freezes() {
+        return freezes;
+    }
+
+    synchronized Machine.Pulse pulse() {
+        pulseCpuNanos += cpuNanosPerPulse;
+        return new Machine.Pulse(busy, stats.cpuMicros() * 1_000 + pulseCpuNanos);
     }
 
     /** Its first process dies by itself: the machine ends as {@code GUEST_LOST}. */
@@ -149,6 +173,7 @@ public final class FakeVm {
     }
 
     synchronized void freeze() {
+        freezes++;
         frozen = true;
     }
 

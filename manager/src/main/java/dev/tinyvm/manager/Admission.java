@@ -5,10 +5,12 @@ import dev.tinyvm.spec.Quantities;
 import dev.tinyvm.spec.Resources;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Who may run: promises of CPU and memory against the host's capacity, and the queue of those that must wait.
@@ -16,15 +18,23 @@ import java.util.Optional;
  * <p>Strictly first come, first served: while somebody waits, nobody overtakes, so a large one is not starved by many small ones. (The
  * price: room that would do for a later small one stays empty until the first in the queue fits.) The monitor guards all fields; callbacks
  * run outside of it.
+ *
+ * <p>A Tiny VM that waits for a model lends its CPU: others may be admitted on it. It takes it back at once and without asking, so more can be promised than there is;
+ * {@link #MOST_ADMITTED_FOR_CAPACITY} bounds how much. The kernel shares the CPU by weight then, and nobody new is admitted before it fits again.
  */
 final class Admission {
     static final String INSUFFICIENT_CPU = "InsufficientCpu";
     static final String INSUFFICIENT_MEMORY = "InsufficientMemory";
 
+    /** CPU that was admitted, in use or lent, against the capacity: how many would want to run at once if all answers came together. */
+    static final int MOST_ADMITTED_FOR_CAPACITY = 4;
+
     private final Capacity capacity;
     private final Map<String, Demand> admitted = new HashMap<>();
     private final LinkedHashMap<String, Waiting> queue = new LinkedHashMap<>();
+    private final Set<String> lenders = new HashSet<>();
     private long cpuMillisPromised;
+    private long cpuMillisLent;
     private long memoryBytesPromised;
     private boolean closed;
 
@@ -83,6 +93,28 @@ final class Admission {
         grant();
     }
 
+    /** Its CPU may be used by others from now on; its memory stays promised. */
+    void lendCpu(String vm) {
+        synchronized (this) {
+            Demand demand = admitted.get(vm);
+            if (demand == null || !lenders.add(vm)) {
+                return;
+            }
+            cpuMillisPromised -= demand.cpuMillis();
+            cpuMillisLent += demand.cpuMillis();
+        }
+        grant();
+    }
+
+    /** It wants its CPU again, and gets it whatever was promised meanwhile. */
+    synchronized void takeCpuBack(String vm) {
+        Demand demand = admitted.get(vm);
+        if (demand != null && lenders.remove(vm)) {
+            cpuMillisLent -= demand.cpuMillis();
+            cpuMillisPromised += demand.cpuMillis();
+        }
+    }
+
     /** Changes a promise; growth is refused with {@code NO_CAPACITY} when it does not fit. Shrinking always works. */
     void resize(String vm, Resources resources) {
         synchronized (this) {
@@ -105,8 +137,14 @@ final class Admission {
                         "it needs " + bytes(moreMemory) + " more memory; " + bytes(freeMemoryBytes()) + " of "
                                 + bytes(capacity.memoryBytes()) + " are free");
             }
+            boolean lends = lenders.contains(vm);
             takeBack(vm);
             promise(vm, wanted);
+            if (lends) {
+                lenders.add(vm);
+                cpuMillisPromised -= wanted.cpuMillis();
+                cpuMillisLent += wanted.cpuMillis();
+            }
         }
         grant();
     }
@@ -176,7 +214,9 @@ final class Admission {
     }
 
     private int freeCpuMillis() {
-        return (int) Math.max(0, capacity.cpuMillis() - cpuMillisPromised);
+        long unused = capacity.cpuMillis() - cpuMillisPromised;
+        long more = (long) MOST_ADMITTED_FOR_CAPACITY * capacity.cpuMillis() - cpuMillisPromised - cpuMillisLent;
+        return (int) Math.max(0, Math.min(unused, more));
     }
 
     private long freeMemoryBytes() {
@@ -192,7 +232,11 @@ final class Admission {
     private void takeBack(String vm) {
         Demand demand = admitted.remove(vm);
         if (demand != null) {
-            cpuMillisPromised -= demand.cpuMillis();
+            if (lenders.remove(vm)) {
+                cpuMillisLent -= demand.cpuMillis();
+            } else {
+                cpuMillisPromised -= demand.cpuMillis();
+            }
             memoryBytesPromised -= demand.memoryBytes();
         }
     }

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Tries a health check again and again while one run lasts. Results are handed over on threads of its own; whoever gets them counts. The
- * next try begins one interval after the last one ended. While the Tiny VM is frozen nothing is tried.
+ * next try begins one interval after the last one ended. While the Tiny VM is paused nothing is tried; one that waits for a model is woken for it.
  */
 final class HealthMonitor {
     private final Timing timing;
@@ -19,6 +19,7 @@ final class HealthMonitor {
     private final Machine machine;
     private final Map<String, String> env;
     private final Supplier<Boolean> frozen;
+    private final Supplier<VmActivity.Hold> holds;
     private final Listener listener;
     private final Instant countsFrom;
     private int failuresInARow;
@@ -32,12 +33,14 @@ final class HealthMonitor {
             Machine machine,
             Map<String, String> env,
             Supplier<Boolean> frozen,
+            Supplier<VmActivity.Hold> holds,
             Listener listener) {
         this.timing = timing;
         this.health = health;
         this.machine = machine;
         this.env = env;
         this.frozen = frozen;
+        this.holds = holds;
         this.listener = listener;
         this.countsFrom = timing.now().plus(health.startPeriod());
     }
@@ -75,7 +78,7 @@ final class HealthMonitor {
                 Thread.ofVirtual().start(probe::cancel);
             });
             try {
-                Optional<String> trouble = probe.run();
+                Optional<String> trouble = probe(probe);
                 deadline.cancel();
                 count(late.get() ? Optional.of("no answer within " + text(health)) : trouble);
             } catch (InterruptedException e) {
@@ -84,6 +87,14 @@ final class HealthMonitor {
             }
         }
         start();
+    }
+
+    private Optional<String> probe(HealthProbe probe) throws InterruptedException {
+        try (VmActivity.Hold _ = holds.get()) {
+            return probe.run();
+        } catch (ManagerException e) {
+            return Optional.of(String.valueOf(e.getMessage()));
+        }
     }
 
     private void count(Optional<String> trouble) {

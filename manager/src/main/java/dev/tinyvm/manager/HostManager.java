@@ -10,6 +10,7 @@ import dev.tinyvm.engine.GuestProcess;
 import dev.tinyvm.engine.Machine;
 import dev.tinyvm.engine.ProcessInfo;
 import dev.tinyvm.manager.ManagerException.Code;
+import dev.tinyvm.manager.VmActivity.Hold;
 import dev.tinyvm.spec.Agent;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -22,6 +23,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 
 /**
@@ -41,6 +43,7 @@ public final class HostManager implements Manager {
     private final StatsMeter meter;
     private final Retention retention;
     private final Instant startedAt;
+    private final VmActivity activity = new Activity();
     private final AutoCloseable time;
     private volatile boolean stopping;
     private volatile boolean closed;
@@ -51,6 +54,7 @@ public final class HostManager implements Manager {
             Map<EngineKind, Engine> engines,
             ImageCatalog images,
             List<LoopbackService> loopback,
+            VmMeter meter,
             Timing timing,
             AutoCloseable time,
             Store.Gate gate) {
@@ -77,6 +81,8 @@ public final class HostManager implements Manager {
                 timing,
                 new Cleanup(timing, store, events),
                 new Offers(loopback),
+                meter,
+                new Waits(),
                 new VmListener());
         this.creation = new Creation(shared, book, new IdempotencyTable(store));
         this.agents = new Agents(shared, book, creation);
@@ -92,6 +98,7 @@ public final class HostManager implements Manager {
      * @param dataDirectory made when it is missing; no other manager may use it at the same time
      * @param engines the walls; each must outlive the manager
      * @param loopback what Tiny VMs are offered on their own loopback
+     * @param meter hears of every change of their states
      * @throws ManagerException {@code FAILED} when the stored state is damaged or of a newer version
      */
     public static HostManager open(
@@ -100,9 +107,10 @@ public final class HostManager implements Manager {
             Map<EngineKind, Engine> engines,
             ImageCatalog images,
             List<LoopbackService> loopback,
+            VmMeter meter,
             Clock clock) {
         SystemTiming timing = new SystemTiming(clock);
-        return open(settings, dataDirectory, engines, images, loopback, timing, timing, Store.Gate.OPEN);
+        return open(settings, dataDirectory, engines, images, loopback, meter, timing, timing, Store.Gate.OPEN);
     }
 
     /** With a time and a gate of a test's own. */
@@ -112,10 +120,12 @@ public final class HostManager implements Manager {
             Map<EngineKind, Engine> engines,
             ImageCatalog images,
             List<LoopbackService> loopback,
+            VmMeter meter,
             Timing timing,
             AutoCloseable time,
             Store.Gate gate) {
-        HostManager manager = new HostManager(settings, dataDirectory, engines, images, loopback, timing, time, gate);
+        HostManager manager =
+                new HostManager(settings, dataDirectory, engines, images, loopback, meter, timing, time, gate);
         try {
             manager.recover();
         } catch (RuntimeException e) {
@@ -308,7 +318,7 @@ public final class HostManager implements Manager {
                 request.terminal(),
                 request.stdin(),
                 request.tag());
-        return inside(found, "start a command", machine -> found.exec(machine, full));
+        return insideKept(found, "start a command", (machine, hold) -> found.exec(machine, full, hold));
     }
 
     @Override
@@ -327,12 +337,16 @@ public final class HostManager implements Manager {
 
     @Override
     public GuestFiles files(String vm) {
-        return inside(book.get(vm), "use its files", Machine::files);
+        TinyVm found = book.get(vm);
+        return inside(found, "use its files", machine -> new HeldFiles(machine.files(), found.waiting()::hold));
     }
 
     @Override
     public GuestConnection dial(String vm, int port) {
-        return inside(book.get(vm), "connect to port " + port, machine -> machine.dial(port));
+        return insideKept(
+                book.get(vm),
+                "connect to port " + port,
+                (machine, hold) -> new HeldConnection(machine.dial(port), hold));
     }
 
     // Logs and events
@@ -386,6 +400,16 @@ public final class HostManager implements Manager {
                 live,
                 totals.waiting(),
                 shared.engines().status());
+    }
+
+    @Override
+    public VmActivity activity() {
+        return activity;
+    }
+
+    @Override
+    public WaitFigures waitFigures() {
+        return shared.waits().figures();
     }
 
     @Override
@@ -458,16 +482,33 @@ public final class HostManager implements Manager {
         }
     }
 
+    /** Awake while it lasts. */
     private static <T> T inside(TinyVm vm, String attempt, Function<Machine, T> action) {
-        Machine machine = vm.inside(attempt);
+        return insideKept(vm, attempt, (machine, hold) -> {
+            try (hold) {
+                return action.apply(machine);
+            }
+        });
+    }
+
+    /** Awake until the hold is closed, which the result does. */
+    private static <T> T insideKept(TinyVm vm, String attempt, BiFunction<Machine, Hold, T> action) {
+        Hold hold = vm.waiting().hold();
+        boolean kept = false;
         try {
-            return action.apply(machine);
+            T result = action.apply(vm.inside(attempt), hold);
+            kept = true;
+            return result;
         } catch (EngineException e) {
             if (vm.record().state() != VmState.RUNNING) {
                 throw vm.notNow(attempt);
             }
             throw Engines.translate(
                     "could not " + attempt + " in " + vm.record().name(), e);
+        } finally {
+            if (!kept) {
+                hold.close();
+            }
         }
     }
 
@@ -496,6 +537,18 @@ public final class HostManager implements Manager {
         } catch (ManagerException e) {
             org.slf4j.LoggerFactory.getLogger(HostManager.class)
                     .warn("at the shutdown, {}: {}", vm.record().name(), e.getMessage());
+        }
+    }
+
+    private final class Activity implements VmActivity {
+        @Override
+        public ModelCall modelCall(String vm) {
+            return book.find(vm).map(found -> found.waiting().modelCall()).orElse(ModelCall.NONE);
+        }
+
+        @Override
+        public Hold hold(String vm) {
+            return book.find(vm).map(found -> found.waiting().hold()).orElse(Hold.NONE);
         }
     }
 

@@ -141,6 +141,12 @@ public interface Manager extends AutoCloseable {
 
     HostStatus host();
 
+    /** Where others report what Tiny VMs do besides what these verbs do: calls to models, connections out of them. */
+    VmActivity activity();
+
+    /** How quickly Tiny VMs that wait for a model were frozen and woken. */
+    WaitFigures waitFigures();
+
     /** Writes down what runs now, for {@link #resurrect}; returns the agents' and VMs' names. */
     List<String> save();
 
@@ -238,6 +244,7 @@ public interface Manager extends AutoCloseable {
      * @param exitCode of the last main process
      * @param signal that ended the last main process
      * @param hostPid of its first process, 0 when none
+     * @param use since this manager made it or took it up
      */
     record VmStatus(
             String id,
@@ -259,7 +266,30 @@ public interface Manager extends AutoCloseable {
             Optional<Instant> startedAt,
             Optional<Instant> endedAt,
             Map<String, String> tags,
-            Optional<Deadline> deadline) {}
+            Optional<Deadline> deadline,
+            VmUse use) {}
+
+    /**
+     * How a VM spent its time.
+     *
+     * @param active time in which it could run
+     * @param waiting time in which it was frozen because it waited for a model
+     * @param waits how often it was
+     * @param cpuMicros CPU time of its last machine, once that has ended; 0 before
+     */
+    record VmUse(Duration active, Duration waiting, long waits, long cpuMicros) {
+        public static final VmUse NONE = new VmUse(Duration.ZERO, Duration.ZERO, 0, 0);
+    }
+
+    /**
+     * Of the newest 1,024 waits.
+     *
+     * @param waits how many there were since the manager's start
+     * @param freezeP50Micros from the beginning of a wait to frozen
+     * @param thawP50Micros from the answer's first byte (or whatever else woke it) to running
+     */
+    record WaitFigures(
+            long waits, long freezeP50Micros, long freezeP99Micros, long thawP50Micros, long thawP99Micros) {}
 
     /** When a VM is paused (frozen) or removed by itself. */
     record Deadline(Instant at, Action action) {

@@ -1,17 +1,20 @@
 package dev.tinyvm.manager;
 
 import dev.tinyvm.engine.GuestProcess;
+import dev.tinyvm.manager.VmActivity.Hold;
 import java.util.concurrent.ConcurrentMap;
 
-/** A command whose stream a caller holds; known under its number until it ended or was let go, so that others can signal it. */
+/** A command whose stream a caller holds; known under its number until it ended or was let go, so that others can signal it, and its Tiny VM is not frozen meanwhile. */
 final class OpenProcess implements GuestProcess {
     private final GuestProcess process;
     private final ConcurrentMap<Integer, GuestProcess> open;
+    private final Hold hold;
 
-    /** @param open where it is listed while its stream is held */
-    OpenProcess(GuestProcess process, ConcurrentMap<Integer, GuestProcess> open) {
+    /** @param open where it is listed while its stream is held @param hold closed then */
+    OpenProcess(GuestProcess process, ConcurrentMap<Integer, GuestProcess> open, Hold hold) {
         this.process = process;
         this.open = open;
+        this.hold = hold;
         open.put(process.processId(), process);
     }
 
@@ -30,6 +33,7 @@ final class OpenProcess implements GuestProcess {
         Output output = process.next();
         if (output instanceof Output.Exited || output instanceof Output.Lost) {
             open.remove(process.processId(), process);
+            hold.close();
         }
         return output;
     }
@@ -63,5 +67,6 @@ final class OpenProcess implements GuestProcess {
     public void close() {
         open.remove(process.processId(), process);
         process.close();
+        hold.close();
     }
 }

@@ -15,6 +15,8 @@ record Shared(
         Timing timing,
         Cleanup cleanup,
         Offers offers,
+        VmMeter meter,
+        Waits waits,
         Listener listener) {
     /** The wall for a Tiny VM of that kind. @throws ManagerException when the image is missing, or no wall for it runs here */
     Engines.Choice choose(AgentSpec spec) {

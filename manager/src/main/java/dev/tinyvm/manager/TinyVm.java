@@ -4,6 +4,7 @@ import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.ExecRequest;
 import dev.tinyvm.engine.GuestProcess;
 import dev.tinyvm.engine.Machine;
+import dev.tinyvm.engine.MachineStats;
 import dev.tinyvm.manager.Manager.Deadline;
 import dev.tinyvm.manager.Manager.ResizeRequest;
 import dev.tinyvm.manager.Manager.VmState;
@@ -37,6 +38,9 @@ final class TinyVm {
     private final Turns turns;
     private final VmLog log;
     private final VmRun run;
+    private final VmWaiting waiting;
+    private final VmIdle idle;
+    private final VmClock clock;
     private final Object changed = new Object();
     private final ConcurrentMap<Integer, GuestProcess> open = new ConcurrentHashMap<>(2);
     private volatile VmRecord record;
@@ -50,6 +54,9 @@ final class TinyVm {
         this.turns = new Turns(record.id());
         this.log =
                 new VmLog(shared.logs().resolve(record.id()), shared.settings().logs(), shared.timing());
+        this.waiting = new VmWaiting(this, shared, turns);
+        this.idle = new VmIdle(this, shared, turns);
+        this.clock = new VmClock(record.state(), shared.timing().now());
         this.run = new VmRun(this, shared, turns, log);
     }
 
@@ -71,6 +78,30 @@ final class TinyVm {
 
     boolean gone() {
         return gone;
+    }
+
+    /** Freezing while it waits for a model. */
+    VmWaiting waiting() {
+        return waiting;
+    }
+
+    /** Pausing and stopping when it does nothing. */
+    VmIdle idle() {
+        return idle;
+    }
+
+    VmClock clock() {
+        return clock;
+    }
+
+    @Nullable
+    Machine machine() {
+        return run.machine();
+    }
+
+    /** In a turn: it was thawed because of what it waited for, or because somebody needs it. */
+    void woken() {
+        run.resumed();
     }
 
     VmStatus status() {
@@ -99,7 +130,8 @@ final class TinyVm {
                 phase.startedAt(),
                 phase.endedAt(),
                 now.tags(),
-                now.deadline());
+                now.deadline(),
+                clock.use(shared.timing().now()));
     }
 
     /** The machine of a running one, for verbs that work inside. */
@@ -122,7 +154,8 @@ final class TinyVm {
             return new ManagerException(Code.GONE, "could not " + attempt + ": " + record.name() + " has been removed");
         }
         String remedy = switch (record.state()) {
-            case PAUSED, WAITING -> "; resume it first";
+            case PAUSED -> "; resume it first";
+            case WAITING -> "; try again";
             case STOPPED, FAILED -> "; start it first";
             case PENDING -> "; it waits for room on this host";
             case STARTING -> "; try again when it runs";
@@ -187,13 +220,14 @@ final class TinyVm {
             if (record.state() == VmState.PAUSED) {
                 return false;
             }
-            Machine machine = inside("pause it");
+            Machine machine = runningOrWaiting("pause it");
             VmRecord before = record;
             store(before.withPhase(before.phase().with(VmState.PAUSED, "", "")), "vm.paused", "");
+            waiting.over();
             try {
                 machine.freeze();
             } catch (EngineException e) {
-                store(before, "", "");
+                store(before.withPhase(before.phase().with(VmState.RUNNING, "", "")), "", "");
                 throw Engines.translate("could not pause " + before.name(), e);
             }
             return true;
@@ -204,6 +238,7 @@ final class TinyVm {
     VmStatus resume() {
         turns.call(() -> {
             Machine machine = run.machine();
+            waiting.wakeNow();
             if (record.state() == VmState.RUNNING) {
                 return false;
             }
@@ -217,6 +252,8 @@ final class TinyVm {
             }
             store(record.withPhase(record.phase().with(VmState.RUNNING, "", "")), "vm.resumed", "");
             run.resumed();
+            waiting.running();
+            idle.begin();
             return true;
         });
         return status();
@@ -225,7 +262,11 @@ final class TinyVm {
     VmStatus resize(ResizeRequest request) {
         turns.call(() -> {
             Machine machine = run.machine();
-            if (machine == null || (record.state() != VmState.RUNNING && record.state() != VmState.PAUSED)) {
+            boolean can = switch (record.state()) {
+                case RUNNING, WAITING, PAUSED -> true;
+                default -> false;
+            };
+            if (machine == null || !can) {
                 throw notNow("resize it");
             }
             Resources old = spec().resources();
@@ -302,9 +343,9 @@ final class TinyVm {
         });
     }
 
-    /** A command inside, whose stream the caller holds. */
-    GuestProcess exec(Machine machine, ExecRequest request) {
-        return new OpenProcess(machine.exec(request), open);
+    /** A command inside, whose stream the caller holds. @param hold closed when the stream is over */
+    GuestProcess exec(Machine machine, ExecRequest request, VmActivity.Hold hold) {
+        return new OpenProcess(machine.exec(request), open, hold);
     }
 
     /** False when nobody holds the stream of that process. For any thread. */
@@ -406,13 +447,52 @@ final class TinyVm {
 
     void publish(VmRecord next) {
         VmTransitions.check(record.state(), next.state());
+        VmState before = record.state();
         synchronized (changed) {
             record = next;
             changed.notifyAll();
         }
+        if (before != next.state()) {
+            tellMeter(before);
+        }
         if (next.state().ended()) {
             shared.listener().ended(this);
         }
+    }
+
+    /** The meter hears where it stands. @param before its state until now */
+    void tellMeter(VmState before) {
+        VmRecord now = record;
+        java.time.Instant at = shared.timing().now();
+        clock.changed(now.state(), at);
+        shared.meter()
+                .changed(new VmMeter.Change(
+                        now.id(),
+                        now.name(),
+                        now.agent(),
+                        now.descriptor().metadata().labels(),
+                        before,
+                        now.state(),
+                        at,
+                        this::figures));
+    }
+
+    private Optional<MachineStats> figures() {
+        Machine machine = run.machine();
+        try {
+            return machine == null ? Optional.empty() : Optional.of(machine.stats());
+        } catch (EngineException e) {
+            LOG.debug("no statistics of {}: {}", record.name(), e.getMessage());
+            return Optional.empty();
+        }
+    }
+
+    private Machine runningOrWaiting(String attempt) {
+        Machine machine = run.machine();
+        if (record.state() == VmState.WAITING && machine != null) {
+            return machine;
+        }
+        return inside(attempt);
     }
 
     void queue() {
@@ -451,6 +531,7 @@ final class TinyVm {
         if (deadlineAlarm != null) {
             deadlineAlarm.cancel();
         }
+        idle.cancel();
         CompletableFuture<Void> stored = shared.store()
                 .submit(List.of(VmTable.delete(id()), shared.events().about(record, event, message, Map.of())));
         run.destroy(() -> shared.admission().release(id()));
@@ -508,19 +589,27 @@ final class TinyVm {
             return;
         }
         Machine machine = run.machine();
-        if (record.state() == VmState.RUNNING && machine != null) {
-            VmRecord paused = record.withDeadline(Optional.empty())
-                    .withPhase(record.phase().with(VmState.PAUSED, "Deadline", "its deadline has passed"));
-            store(paused, "vm.paused", "its deadline has passed");
-            try {
-                machine.freeze();
-            } catch (EngineException e) {
-                LOG.warn("could not pause {} at its deadline: {}", record.name(), e.getMessage());
-            }
+        if ((record.state() == VmState.RUNNING || record.state() == VmState.WAITING) && machine != null) {
+            pauseNow(record.withDeadline(Optional.empty()), "Deadline", "its deadline has passed");
         } else if (record.state() == VmState.STARTING || record.state() == VmState.PENDING) {
             deadlineAlarm = shared.timing().after(Duration.ofSeconds(1), () -> turns.post(() -> meet(deadline)));
         } else {
             store(record.withDeadline(Optional.empty()), "", "");
+        }
+    }
+
+    /** In a turn: pauses a running or waiting one because the manager has to. @param from its record, maybe changed */
+    void pauseNow(VmRecord from, String reason, String message) {
+        Machine machine = run.machine();
+        if (machine == null) {
+            return;
+        }
+        store(from.withPhase(from.phase().with(VmState.PAUSED, reason, message)), "vm.paused", message);
+        waiting.over();
+        try {
+            machine.freeze();
+        } catch (EngineException e) {
+            LOG.warn("could not pause {}: {}", record.name(), e.getMessage());
         }
     }
 

@@ -52,6 +52,7 @@ final class VmRecovery {
                 } else {
                     run.attachAfterResume();
                     adopted.freeze();
+                    vm.idle().begin();
                 }
             }
             case STOPPING -> run.stop(vm.record().phase().reason());

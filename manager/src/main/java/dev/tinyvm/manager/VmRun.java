@@ -7,8 +7,10 @@ import dev.tinyvm.engine.GuestProcess.Output;
 import dev.tinyvm.engine.Machine;
 import dev.tinyvm.engine.Machine.MachineEnd;
 import dev.tinyvm.engine.MachineSpec;
+import dev.tinyvm.engine.MachineStats;
 import dev.tinyvm.engine.ProcessInfo;
 import dev.tinyvm.manager.Manager.VmState;
+import dev.tinyvm.manager.VmActivity.Hold;
 import dev.tinyvm.spec.AgentSpec;
 import java.io.IOException;
 import java.time.Duration;
@@ -47,6 +49,8 @@ final class VmRun {
     private long oomKillsBefore;
     /** Why the manager itself ends the run, when it does. */
     private @Nullable Ending ownReason;
+    /** Keeps it awake until its run has ended. */
+    private @Nullable Hold ending;
     /** An end that was seen while frozen, dealt with at the resume. */
     private @Nullable Runnable afterResume;
 
@@ -278,6 +282,11 @@ final class VmRun {
         cancelAlarms();
         Machine in = machine;
         MainProcess last = main;
+        if (in != null) {
+            // The last chance to read its figures.
+            vm.tellMeter(vm.record().state());
+        }
+        vm.waiting().over();
         machine = null;
         main = null;
         healthy = Optional.empty();
@@ -373,6 +382,8 @@ final class VmRun {
                     "",
                     Map.of("engine", record.placement().engine(), "hostPid", Long.toString(in.hostPid())));
         }
+        vm.waiting().running();
+        vm.idle().begin();
         healthy = Optional.empty();
         vm.spec().health().ifPresent(check -> {
             health = new HealthMonitor(
@@ -380,7 +391,8 @@ final class VmRun {
                     check,
                     in,
                     shared.offers().environment(vm.record()),
-                    () -> vm.record().state() != VmState.RUNNING,
+                    () -> !runs(),
+                    vm.waiting()::ownHold,
                     (monitor, trouble) -> turns.post(() -> healthResult(monitor, trouble)));
             health.start();
         });
@@ -390,7 +402,7 @@ final class VmRun {
     }
 
     private void healthResult(HealthMonitor monitor, Optional<String> trouble) {
-        if (monitor != health || vm.gone() || vm.record().state() != VmState.RUNNING) {
+        if (monitor != health || vm.gone() || !runs()) {
             return;
         }
         boolean before = healthy.orElse(true);
@@ -401,6 +413,12 @@ final class VmRun {
         } else if (!before) {
             vm.tell("vm.healthy", "", Map.of());
         }
+    }
+
+    /** Not paused, and not on the way to or from it. */
+    private boolean runs() {
+        VmState state = vm.record().state();
+        return state == VmState.RUNNING || state == VmState.WAITING;
     }
 
     private void lookAtMemoryLater(Machine in) {
@@ -414,7 +432,7 @@ final class VmRun {
         long most = vm.spec().restart().maxMemoryBytes().orElse(Long.MAX_VALUE);
         try {
             long used = in.stats().memoryBytes();
-            if (used > most && vm.record().state() == VmState.RUNNING) {
+            if (used > most && runs()) {
                 endRun(Ending.failed(
                         Ending.MEMORY_EXCEEDED, "it used " + used + " bytes of memory; restart.maxMemory is " + most));
                 return;
@@ -432,6 +450,9 @@ final class VmRun {
         }
         ownReason = why;
         stopHealth();
+        // It must be able to take the signals.
+        letEndingGo();
+        ending = vm.waiting().holdInTurn();
         MainProcess running = main;
         Machine in = machine;
         if (running != null) {
@@ -463,6 +484,12 @@ final class VmRun {
     private void exited(MainProcess which, Output.Exited exit) {
         Machine in = machine;
         VmRecord record = vm.record();
+        if (record.state() == VmState.WAITING) {
+            // It came while it was being frozen.
+            afterResume = () -> exited(which, exit);
+            vm.waiting().wakeNow();
+            return;
+        }
         Ending how = Ending.of(exit, in != null && oomKills(in) > oomKillsBefore);
         if (record.state() == VmState.STOPPING) {
             vm.publish(record.withPhase(record.phase().exited(how.exitCode(), how.signal())));
@@ -474,7 +501,13 @@ final class VmRun {
         }
         main = null;
         if (in != null) {
-            oomKillsBefore = oomKills(in);
+            try {
+                MachineStats figures = in.stats();
+                oomKillsBefore = figures.oomKills();
+                vm.clock().used(figures.cpuMicros());
+            } catch (EngineException e) {
+                LOG.debug("no statistics of {}: {}", record.name(), e.getMessage());
+            }
             try {
                 in.forget(which.run().processId());
             } catch (EngineException e) {
@@ -520,6 +553,7 @@ final class VmRun {
     /** A run is over: the restart policy says what comes now. */
     void ended(Ending end) {
         cancelAlarms();
+        letEndingGo();
         afterResume = null;
         VmRecord record = vm.record();
         Instant now = Micros.exact(shared.timing().now());
@@ -621,6 +655,14 @@ final class VmRun {
             return in.stats().oomKills();
         } catch (EngineException e) {
             return 0;
+        }
+    }
+
+    private void letEndingGo() {
+        Hold held = ending;
+        ending = null;
+        if (held != null) {
+            held.close();
         }
     }
 

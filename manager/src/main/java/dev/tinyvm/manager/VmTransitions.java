@@ -7,6 +7,7 @@ import static dev.tinyvm.manager.Manager.VmState.RUNNING;
 import static dev.tinyvm.manager.Manager.VmState.STARTING;
 import static dev.tinyvm.manager.Manager.VmState.STOPPED;
 import static dev.tinyvm.manager.Manager.VmState.STOPPING;
+import static dev.tinyvm.manager.Manager.VmState.WAITING;
 
 import dev.tinyvm.manager.Manager.VmState;
 import java.util.EnumMap;
@@ -16,7 +17,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The one table of what may follow what. {@code docs/manager.md} draws it. {@code WAITING} has no arrows yet: the LLM layer brings them.
+ * The one table of what may follow what. {@code docs/manager.md} draws it.
  */
 final class VmTransitions {
     private static final Map<VmState, Set<VmState>> TABLE = new EnumMap<>(Map.of(
@@ -25,7 +26,10 @@ final class VmTransitions {
             // The main process runs; or it could not be started; or stopped meanwhile.
             STARTING, EnumSet.of(RUNNING, FAILED, STOPPING),
             // To STARTING for a restart; to STOPPED when the main process completed.
-            RUNNING, EnumSet.of(PAUSED, STARTING, STOPPING, STOPPED, FAILED),
+            RUNNING, EnumSet.of(WAITING, PAUSED, STARTING, STOPPING, STOPPED, FAILED),
+            // Frozen for a call to a model. Whatever it does itself, it does after it was woken; its machine may end,
+            // as when paused.
+            WAITING, EnumSet.of(RUNNING, PAUSED, STARTING, STOPPING, FAILED),
             // Its machine may end while it is frozen, hence the same ends as RUNNING; STOPPED is only reached through
             // STOPPING then.
             PAUSED, EnumSet.of(RUNNING, STARTING, STOPPING, FAILED),

@@ -46,6 +46,43 @@ class AdmissionTest {
     }
 
     @Test
+    void lentCpuAdmitsOthersAndIsTakenBackWithoutAsking() {
+        assertThat(admission.tryAdmit("a", size(4_000, 16))).isTrue();
+        wait("b", size(4_000, 16));
+        admission.lendCpu("a");
+        admission.lendCpu("a");
+        assertThat(granted).containsExactly("b");
+        assertThat(admission.tryAdmit("c", size(100, 16))).isFalse();
+        admission.takeCpuBack("a");
+        admission.takeCpuBack("a");
+        assertThat(admission.totals().cpuMillisPromised()).isEqualTo(8_000);
+        assertThat(admission.totals().memoryBytesPromised()).isEqualTo(32L << 20);
+        admission.release("b");
+        assertThat(admission.tryAdmit("c", size(100, 16))).isFalse();
+        admission.lendCpu("a");
+        admission.resize("a", size(2_000, 16));
+        assertThat(admission.totals().cpuMillisPromised()).isZero();
+        admission.takeCpuBack("a");
+        assertThat(admission.totals().cpuMillisPromised()).isEqualTo(2_000);
+        admission.lendCpu("a");
+        admission.release("a");
+        assertThat(admission.totals().cpuMillisPromised()).isZero();
+        assertThat(admission.tryAdmit("d", size(4_000, 16))).isTrue();
+    }
+
+    @Test
+    void atMostFourTimesTheCapacityIsAdmittedHoweverMuchIsLent() {
+        for (int i = 0; i < 16; i++) {
+            assertThat(admission.tryAdmit("lender-" + i, size(1_000, 16))).isTrue();
+            admission.lendCpu("lender-" + i);
+        }
+        assertThat(admission.totals().cpuMillisPromised()).isZero();
+        assertThat(admission.tryAdmit("more", size(100, 16))).isFalse();
+        admission.release("lender-0");
+        assertThat(admission.tryAdmit("more", size(1_000, 16))).isTrue();
+    }
+
+    @Test
     void theReasonNamesWhatIsMissing() {
         admission.admitRunning("a", size(3_500, 1_000));
         assertThat(admission.refusal(size(1_000, 16)))

@@ -33,6 +33,7 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /** A manager over a host in memory, which can die and come back. */
 final class Fixture implements AutoCloseable {
@@ -60,6 +61,9 @@ final class Fixture implements AutoCloseable {
                         .withCapacity(OptionalInt.of(4_000), OptionalLong.of(1L << 30)));
     }
 
+    /** What the meter heard. */
+    final List<VmMeter.Change> changes = new CopyOnWriteArrayList<>();
+
     /** What the next manager offers, see {@link #reopen}. */
     final List<LoopbackService> loopback = new ArrayList<>();
 
@@ -80,7 +84,15 @@ final class Fixture implements AutoCloseable {
 
     HostManager open(Engine wall, Store.Gate gate) {
         return HostManager.open(
-                settings, data, Map.of(EngineKind.CONTAINER, wall), images, loopback, timing, () -> {}, gate);
+                settings,
+                data,
+                Map.of(EngineKind.CONTAINER, wall),
+                images,
+                loopback,
+                changes::add,
+                timing,
+                () -> {},
+                gate);
     }
 
     /** The manager goes, its Tiny VMs go on, the next manager comes. */
@@ -120,6 +132,16 @@ final class Fixture implements AutoCloseable {
 
     void awaitState(String vm, VmState state) {
         eventually(() -> state(vm) == state, () -> vm + " becomes " + state + ", it is " + manager.vm(vm));
+    }
+
+    /** Lets time pass in small steps until the looks have found it idle and it is frozen. */
+    void awaitWaiting(String vm) {
+        eventually(
+                () -> {
+                    timing.advance(VmWaiting.BETWEEN_LOOKS);
+                    return state(vm) == VmState.WAITING;
+                },
+                () -> vm + " becomes waiting, it is " + manager.vm(vm));
     }
 
     /** All lines that are kept, of the process itself. */

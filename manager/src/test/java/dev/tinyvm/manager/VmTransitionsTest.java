@@ -71,6 +71,7 @@ class VmTransitionsTest {
             f.host.failNextCreate(new EngineException(EngineException.Code.IMAGE, "the image is gone"));
             f.timing.advance(Duration.ofSeconds(1));
             f.awaitState(lost, VmState.FAILED);
+            walkThoseOfWaiting(f);
         }
         Set<String> unwalked = new TreeSet<>();
         VmTransitions.table()
@@ -80,6 +81,28 @@ class VmTransitionsTest {
                     }
                 }));
         assertThat(unwalked).isEmpty();
+    }
+
+    /** running ⇄ waiting → paused, stopping, failed, starting */
+    private static void walkThoseOfWaiting(Fixture f) {
+        String vm = f.run("sleep", "1000").id();
+        VmActivity.ModelCall _ = f.manager.activity().modelCall(vm);
+        f.awaitWaiting(vm);
+        f.exec(vm, "true");
+        f.awaitWaiting(vm);
+        f.manager.pause(vm);
+        f.manager.resume(vm);
+        f.awaitWaiting(vm);
+        f.manager.stop(vm);
+        f.manager.start(vm);
+        f.awaitWaiting(vm);
+        f.host.vm(vm).crash();
+        f.awaitState(vm, VmState.FAILED);
+        String again = f.create(Fixture.agent("waits", ALWAYS, "sleep", "1000")).id();
+        VmActivity.ModelCall _ = f.manager.activity().modelCall(again);
+        f.awaitWaiting(again);
+        f.host.vm(again).crash();
+        f.awaitState(again, VmState.STARTING);
     }
 
     @Test

@@ -40,7 +40,16 @@ final class Decoding {
                 instant(node, "createdAt"),
                 optionalInstant(node, "startedAt"),
                 optionalInstant(node, "endedAt"),
+                use(node.path("use")),
                 node.has("descriptor") ? node.path("descriptor").toString() : "");
+    }
+
+    private static VmInfo.Use use(JsonNode node) {
+        return new VmInfo.Use(
+                node.path("activeSeconds").asDouble(0),
+                node.path("waitingSeconds").asDouble(0),
+                node.path("waits").asLong(0),
+                node.path("cpuSeconds").asDouble(0));
     }
 
     static AgentInfo agent(JsonNode node) {

@@ -22,6 +22,7 @@ import java.util.OptionalInt;
  * @param exitCode of the last main process; −1 when a signal ended it
  * @param signal that ended the last main process
  * @param hostPid of its first process; 0 when none
+ * @param use since its manager made it or took it up
  * @param descriptorJson what it was made from, as JSON; empty in lists
  */
 public record VmInfo(
@@ -46,6 +47,7 @@ public record VmInfo(
         Instant createdAt,
         Optional<Instant> startedAt,
         Optional<Instant> endedAt,
+        Use use,
         String descriptorJson) {
     /** Whether it is {@code stopped} or {@code failed}. */
     public boolean ended() {
@@ -56,4 +58,14 @@ public record VmInfo(
     public boolean live() {
         return !ended() && !state.equals("pending");
     }
+
+    /**
+     * How it spent its time.
+     *
+     * @param activeSeconds in which it could run
+     * @param waitingSeconds in which it was frozen because it waited for a model
+     * @param waits how often it was
+     * @param cpuSeconds CPU time once its main process has ended; 0 before
+     */
+    public record Use(double activeSeconds, double waitingSeconds, long waits, double cpuSeconds) {}
 }

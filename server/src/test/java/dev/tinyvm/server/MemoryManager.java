@@ -12,6 +12,7 @@ import dev.tinyvm.engine.ProcessInfo;
 import dev.tinyvm.manager.Manager;
 import dev.tinyvm.manager.ManagerException;
 import dev.tinyvm.manager.ManagerException.Code;
+import dev.tinyvm.manager.VmActivity;
 import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.Metadata;
 import dev.tinyvm.spec.Resources;
@@ -395,6 +396,16 @@ public final class MemoryManager implements Manager {
     }
 
     @Override
+    public VmActivity activity() {
+        return VmActivity.NONE;
+    }
+
+    @Override
+    public WaitFigures waitFigures() {
+        return new WaitFigures(0, 0, 0, 0, 0);
+    }
+
+    @Override
     public synchronized List<String> save() {
         return new ArrayList<>(agents.keySet());
     }
@@ -532,6 +543,7 @@ public final class MemoryManager implements Manager {
                 vm.state == VmState.PENDING ? Optional.empty() : Optional.of(vm.createdAt),
                 Optional.ofNullable(vm.endedAt),
                 vm.tags,
-                vm.deadline);
+                vm.deadline,
+                VmUse.NONE);
     }
 }

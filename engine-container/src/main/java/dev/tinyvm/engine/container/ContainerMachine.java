@@ -13,6 +13,7 @@ import dev.tinyvm.engine.container.SpawnerClient.Wall;
 import dev.tinyvm.guestlink.GuestLink;
 import dev.tinyvm.guestlink.LinkEnd;
 import dev.tinyvm.spec.Resources;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -22,6 +23,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -46,6 +48,7 @@ final class ContainerMachine implements Machine {
     private final CompletableFuture<WallEnd> wallEnd = new CompletableFuture<>();
     private final AtomicBoolean concluding = new AtomicBoolean();
     private volatile boolean requested;
+    private volatile @Nullable WallThreads threads;
 
     ContainerMachine(ContainerEngine engine, SpawnerClient spawner, Wall wall, GuestLink link) {
         this.engine = engine;
@@ -171,6 +174,23 @@ final class ContainerMachine implements Machine {
     public MachineStats stats() {
         requireLive();
         return asked("read the figures of " + id(), () -> spawner.stats(id()));
+    }
+
+    @Override
+    public Pulse pulse() {
+        requireLive();
+        try {
+            WallThreads known = threads;
+            if (known == null) {
+                known = WallThreads.of(wall.pid());
+                threads = known;
+            }
+            return known.pulse();
+        } catch (IOException e) {
+            requireLive();
+            throw new EngineException(
+                    Code.UNAVAILABLE, "could not look at the threads of " + id() + ": " + e.getMessage(), e);
+        }
     }
 
     @Override

@@ -8,9 +8,12 @@ import dev.tinyvm.engine.Engine;
 import dev.tinyvm.engine.EngineContract;
 import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.EngineException.Code;
+import dev.tinyvm.engine.ExecRequest;
+import dev.tinyvm.engine.GuestProcess;
 import dev.tinyvm.engine.Machine;
 import dev.tinyvm.engine.Machine.MachineEnd;
 import dev.tinyvm.engine.MachineSpec;
+import dev.tinyvm.spec.Resources;
 import dev.tinyvm.spec.Volume;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -167,6 +170,34 @@ class ContainerEngineTest extends EngineContract {
         assertCode(Code.INVALID, adopted::processes, "frozen");
         adopted.thaw();
         assertThat(run(adopted, "echo", "awake").stdout()).isEqualTo("awake\n");
+    }
+
+    @Test
+    void aSleeperIsIdleAndALoopIsBusyAlsoWhenItsLimitHoldsItBack() throws Exception {
+        Machine machine = machine();
+        machine.resize(new Resources(100, RESOURCES.memoryBytes(), RESOURCES.diskBytes(), RESOURCES.pids()));
+        try (GuestProcess _ = machine.exec(ExecRequest.of("sleep", "1000"))) {
+            await("it is idle", () -> idleFor(machine, 50));
+            try (GuestProcess loop = machine.exec(ExecRequest.of("sh", "-c", "while :; do :; done"))) {
+                await("the loop runs", () -> machine.pulse().busy());
+                // Held back nine tenths of the time, and busy at each look.
+                for (int i = 0; i < 50; i++) {
+                    assertThat(machine.pulse().busy()).isTrue();
+                    Thread.sleep(2);
+                }
+                loop.signal(9, true);
+                await("it is idle again", () -> idleFor(machine, 50));
+            }
+        }
+        machine.destroy();
+        assertCode(Code.GONE, machine::pulse, machine.id());
+    }
+
+    private static boolean idleFor(Machine machine, int millis) {
+        Machine.Pulse before = machine.pulse();
+        java.util.concurrent.locks.LockSupport.parkNanos(millis * 1_000_000L);
+        Machine.Pulse after = machine.pulse();
+        return !before.busy() && !after.busy() && after.cpuNanos() == before.cpuNanos();
     }
 
     private static boolean inCgroupOf(Path process, String id) {

@@ -108,7 +108,7 @@ final class RunSocket implements FrameSocket.Body {
     private VmStatus awaitRunning(FrameSocket socket, VmStatus made) throws IOException, InterruptedException {
         VmStatus vm = made;
         String told = "";
-        while (vm.state() != VmState.RUNNING) {
+        while (vm.state() != VmState.RUNNING && vm.state() != VmState.WAITING) {
             if (vm.state().ended()) {
                 throw HttpError.of(500, "failed", "the Tiny VM did not start: " + vm.reason() + " " + vm.message(), "");
             }

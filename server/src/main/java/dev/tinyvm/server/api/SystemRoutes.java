@@ -7,6 +7,7 @@ import dev.tinyvm.manager.Manager.VmQuery;
 import dev.tinyvm.manager.Manager.VmState;
 import dev.tinyvm.manager.Manager.VmStats;
 import dev.tinyvm.manager.Manager.VmStatus;
+import dev.tinyvm.manager.Manager.WaitFigures;
 import dev.tinyvm.server.http.Call;
 import dev.tinyvm.server.http.RequestMetrics;
 import dev.tinyvm.server.http.Route;
@@ -62,6 +63,21 @@ final class SystemRoutes {
                 .append("\"} ")
                 .append(count)
                 .append('\n'));
+        WaitFigures waits = manager.waitFigures();
+        head(out, "tinyvm_waits_total", "Times that a VM was frozen because it waited for a model.", "counter");
+        out.append("tinyvm_waits_total ").append(waits.waits()).append('\n');
+        quantiles(
+                out,
+                "tinyvm_wait_freeze_seconds",
+                "From the beginning of a wait to frozen, of the newest 1,024.",
+                waits.freezeP50Micros(),
+                waits.freezeP99Micros());
+        quantiles(
+                out,
+                "tinyvm_wait_thaw_seconds",
+                "From what woke a waiting VM to running, of the newest 1,024.",
+                waits.thawP50Micros(),
+                waits.thawP99Micros());
         List<VmStats> stats = manager.allStats();
         perVm(
                 out,
@@ -112,6 +128,18 @@ final class SystemRoutes {
     private static void gauge(StringBuilder out, String name, String help, double value) {
         head(out, name, help, "gauge");
         out.append(name).append(' ').append(number(value)).append('\n');
+    }
+
+    private static void quantiles(StringBuilder out, String name, String help, long p50Micros, long p99Micros) {
+        head(out, name, help, "gauge");
+        out.append(name)
+                .append("{quantile=\"0.5\"} ")
+                .append(number(p50Micros / 1e6))
+                .append('\n');
+        out.append(name)
+                .append("{quantile=\"0.99\"} ")
+                .append(number(p99Micros / 1e6))
+                .append('\n');
     }
 
     private static void perVm(

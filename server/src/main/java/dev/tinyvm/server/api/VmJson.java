@@ -5,6 +5,7 @@ import dev.tinyvm.manager.Manager.AgentStatus;
 import dev.tinyvm.manager.Manager.Deadline;
 import dev.tinyvm.manager.Manager.VmStats;
 import dev.tinyvm.manager.Manager.VmStatus;
+import dev.tinyvm.manager.Manager.VmUse;
 import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.DescriptorWriter;
 import dev.tinyvm.spec.Resources;
@@ -57,6 +58,13 @@ final class VmJson {
             g.writeStringProperty("action", deadline.action().name().toLowerCase(Locale.ROOT));
             g.writeEndObject();
         }
+        VmUse use = vm.use();
+        g.writeObjectPropertyStart("use");
+        g.writeNumberProperty("activeSeconds", use.active().toMillis() / 1000.0);
+        g.writeNumberProperty("waitingSeconds", use.waiting().toMillis() / 1000.0);
+        g.writeNumberProperty("waits", use.waits());
+        g.writeNumberProperty("cpuSeconds", use.cpuMicros() / 1e6);
+        g.writeEndObject();
         if (descriptor) {
             descriptor(g, agent);
         }

@@ -1,0 +1,38 @@
+package dev.tinyvm.engine.container;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+
+class WallThreadsTest {
+    @Test
+    void aNameThatLooksLikeAStateDeceivesNobody() throws IOException {
+        assertThat(WallThreads.isBusyState("7 (a) R 1) S 1 7 7 0")).isFalse();
+        assertThat(WallThreads.isBusyState("7 (a) S 1) R 1 7 7 0")).isTrue();
+        assertThat(WallThreads.isBusyState("7 (sh\nx) D 1 7 7 0")).isTrue();
+        assertThat(WallThreads.isBusyState("7 (sh) Z 1 7 7 0")).isFalse();
+        assertThat(WallThreads.isBusyState("7 (sh) T 1 7 7 0")).isFalse();
+        assertThatThrownBy(() -> WallThreads.isBusyState("7 (sh)")).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> WallThreads.isBusyState("nonsense")).isInstanceOf(IOException.class);
+    }
+
+    @Test
+    void cgroupsOfBothVersionsAreRead() {
+        assertThat(WallThreads.cgroups("4:memory:/m\n2:cpu,cpuacct:/tinyvm-0/s1\n8:pids:/tinyvm-0/s1\n0::/\n"))
+                .containsEntry("cpuacct", "/tinyvm-0/s1")
+                .containsEntry("pids", "/tinyvm-0/s1")
+                .containsEntry("", "/");
+        assertThat(WallThreads.mounts("""
+                        32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu,cpuacct
+                        39 31 0:36 /docker/x /sys/fs/cgroup/pids rw,relatime - cgroup cgroup rw,pids
+                        41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw
+                        25 1 8:1 / / rw - ext4 /dev/sda1 rw
+                        nonsense"""))
+                .containsEntry("cpuacct", new WallThreads.Mount("/", Path.of("/sys/fs/cgroup/cpu")))
+                .containsEntry("pids", new WallThreads.Mount("/docker/x", Path.of("/sys/fs/cgroup/pids")))
+                .containsEntry("", new WallThreads.Mount("/", Path.of("/sys/fs/cgroup/unified")));
+    }
+}
