@@ -10,12 +10,20 @@ import dev.tinyvm.engine.wasm.WasmEngine;
 import dev.tinyvm.engine.wasm.WasmSettings;
 import dev.tinyvm.images.Image;
 import dev.tinyvm.images.ImageStore;
+import dev.tinyvm.llm.Allowance;
+import dev.tinyvm.llm.ConfiguredLimits;
+import dev.tinyvm.llm.Gateway;
+import dev.tinyvm.llm.GatewayPlan;
+import dev.tinyvm.llm.Spending;
+import dev.tinyvm.llm.TapeSource;
+import dev.tinyvm.llm.WaitListener;
 import dev.tinyvm.manager.HostManager;
 import dev.tinyvm.manager.ImageCatalog;
 import dev.tinyvm.manager.Manager;
 import dev.tinyvm.manager.VmMeter;
 import dev.tinyvm.server.TinyVmServer;
 import dev.tinyvm.server.http.Authenticator;
+import dev.tinyvm.server.llm.LlmDoor;
 import dev.tinyvm.spec.ProgramImages;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -35,11 +43,14 @@ final class Assembly {
     private final List<Engine> engines;
     private final Manager manager;
     private final E2bDoor e2b;
+    private final Optional<Gateway> gateway;
     private final TinyVmServer server;
 
-    private Assembly(List<Engine> engines, Manager manager, E2bDoor e2b, TinyVmServer server) {
+    private Assembly(
+            List<Engine> engines, Manager manager, Optional<Gateway> gateway, E2bDoor e2b, TinyVmServer server) {
         this.engines = engines;
         this.manager = manager;
+        this.gateway = gateway;
         this.e2b = e2b;
         this.server = server;
     }
@@ -65,8 +76,10 @@ final class Assembly {
         E2bSettings settings = E2bSettings.of(tokenKey(plan.data()));
         E2bDoor e2b = new E2bDoor(
                 manager, keys, plan.e2bDomain().isEmpty() ? settings : settings.withDomain(plan.e2bDomain()));
-        TinyVmServer server = new TinyVmServer(plan.http(), manager, keys, List.of(e2b), onShutdown);
-        return new Assembly(List.copyOf(engines.values()), manager, e2b, server);
+        Optional<Gateway> gateway = gateway(plan.llm());
+        TinyVmServer server =
+                new TinyVmServer(plan.http(), manager, keys, List.of(e2b, new LlmDoor(gateway, keys)), onShutdown);
+        return new Assembly(List.copyOf(engines.values()), manager, gateway, e2b, server);
     }
 
     /** @throws IOException the port is in use */
@@ -95,10 +108,24 @@ final class Assembly {
     /** Ends all. @param machines whether Tiny VMs are stopped; otherwise they go on */
     void stop(boolean machines) {
         manager.shutdown(machines);
+        gateway.ifPresent(Gateway::close);
         server.close();
         e2b.close();
         manager.close();
         engines.forEach(Engine::close);
+    }
+
+    /** Empty: no provider is configured. */
+    private static Optional<Gateway> gateway(GatewayPlan plan) {
+        if (plan.config().providers().isEmpty()) {
+            return Optional.empty();
+        }
+        Allowance.Source limits = new ConfiguredLimits(plan.config().limits(), caller -> List.of());
+        try {
+            return Optional.of(plan.open(limits, new Spending(), call -> {}, WaitListener.NONE, TapeSource.NONE));
+        } catch (IOException e) {
+            throw new UncheckedIOException("could not open the LLM gateway", e);
+        }
     }
 
     private static TokenKey tokenKey(DataDirectory data) {

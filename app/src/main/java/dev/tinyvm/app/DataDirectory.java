@@ -31,6 +31,7 @@ import java.util.HexFormat;
  *   images/       root's: imported images
  *   programs/     root's: .wasm, .js and .mjs files that descriptors may name
  *   pool/         root's: writable layers
+ *   secrets/      root's: keys of LLM providers, each readable by the manager alone
  *   manager/      the manager's own, who is not root: database, logs of Tiny VMs, address, cli.key, manager.log
  * </pre>
  *

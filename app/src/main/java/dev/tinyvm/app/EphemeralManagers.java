@@ -8,6 +8,7 @@ import dev.tinyvm.cli.PrivateManagers;
 import dev.tinyvm.cli.RunningManager;
 import dev.tinyvm.cli.Shell;
 import dev.tinyvm.engine.wasm.WasmEngine;
+import dev.tinyvm.llm.GatewayPlan;
 import dev.tinyvm.manager.ManagerSettings;
 import dev.tinyvm.server.ServerSettings;
 import dev.tinyvm.spec.ManagerConfig;
@@ -72,6 +73,7 @@ final class EphemeralManagers implements PrivateManagers {
                             ManagerSettings.of(ManagerConfig.DEFAULT, Cli.VERSION),
                             ServerSettings.DEFAULT.withPort(0),
                             "",
+                            GatewayPlan.NONE,
                             programs,
                             walls,
                             false),

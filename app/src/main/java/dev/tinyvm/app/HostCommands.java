@@ -14,6 +14,7 @@ final class HostCommands implements CommandSource {
                 new Entry("run", "First steps", "Run one Tiny VM in the foreground"),
                 new Entry("up", "First steps", "Start the manager: API on one port, Tiny VMs on this host"),
                 new Entry("cert", "This host", "Make a certificate for the TLS port"),
+                new Entry("secret", "This host", "Store, list, remove keys of LLM providers"),
                 new Entry("doctor", "This host", "Say what this host offers and how to get what is missing"),
                 new Entry("image", "This host", "List, pull, import, push, remove images"),
                 new Entry("bench", "This host", "Measure: the published numbers, for anyone to rerun"));
@@ -25,6 +26,7 @@ final class HostCommands implements CommandSource {
             case "run" -> new RunCommand(shell, new EphemeralManagers());
             case "up" -> new UpCommand(shell);
             case "cert" -> new CertCommand(shell);
+            case "secret" -> SecretCommands.line(shell);
             case "doctor" -> new DoctorCommand(shell);
             case "image" -> ImageCommand.line(shell);
             case "sweep" -> new SweepCommand();

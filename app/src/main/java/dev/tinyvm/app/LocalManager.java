@@ -3,6 +3,7 @@ package dev.tinyvm.app;
 import dev.tinyvm.cli.Cli;
 import dev.tinyvm.cli.CliException;
 import dev.tinyvm.cli.RunningManager;
+import dev.tinyvm.llm.GatewayPlan;
 import dev.tinyvm.manager.ManagerSettings;
 import dev.tinyvm.server.ServerSettings;
 import java.io.IOException;
@@ -43,6 +44,7 @@ final class LocalManager {
      * @param foreground whether warnings belong on stderr
      * @param settings capacity, volumes, logs
      * @param e2bDomain under which E2B's hosts are served, {@code name} or {@code name:port}; empty: none
+     * @param llm providers of the LLM gateway with their keys
      */
     record Plan(
             DataDirectory data,
@@ -51,6 +53,7 @@ final class LocalManager {
             ManagerSettings settings,
             ServerSettings http,
             String e2bDomain,
+            GatewayPlan llm,
             ProgramFiles programs,
             boolean walls,
             boolean foreground) {}
@@ -89,6 +92,7 @@ final class LocalManager {
         if (Privileges.isRoot()) {
             int uid = spawner.map(SpawnerProcess::managerUid).orElse(UID_WITHOUT_SPAWNER);
             data.giveTo(uid);
+            new Secrets(data.path()).giveTo(uid);
             protectFromMemoryPressure();
             Privileges.privateFilesOnly();
             Privileges.become(uid);

@@ -5,6 +5,7 @@ import dev.tinyvm.cli.CliException;
 import dev.tinyvm.cli.ExitCode;
 import dev.tinyvm.cli.RunningManager;
 import dev.tinyvm.cli.Shell;
+import dev.tinyvm.llm.GatewayPlan;
 import dev.tinyvm.manager.ManagerSettings;
 import dev.tinyvm.server.ServerSettings;
 import dev.tinyvm.spec.ManagerConfig;
@@ -123,13 +124,14 @@ final class UpCommand implements Callable<Integer> {
         ManagerConfig read = ManagerConfigReader.readFile(file);
         ManagerSettings settings = withCapacity(ManagerSettings.of(read, Cli.VERSION), capacity);
         TlsPlan tls = TlsPlan.read(directory, read, Optional.ofNullable(tlsPort));
+        GatewayPlan llm = gatewayPlan(directory, file, read);
         if (detach) {
             return new DetachedStart(shell, Installation.find()).start(directory, arguments(directory));
         }
-        return foreground(directory, settings, tls);
+        return foreground(directory, settings, tls, llm);
     }
 
-    private int foreground(Path directory, ManagerSettings settings, TlsPlan tls) throws IOException {
+    private int foreground(Path directory, ManagerSettings settings, TlsPlan tls, GatewayPlan llm) throws IOException {
         List<String> names = new ArrayList<>(hostNames);
         if (!tls.name().isEmpty()) {
             names.add(tls.name());
@@ -157,6 +159,7 @@ final class UpCommand implements Callable<Integer> {
                         settings,
                         http,
                         tls.e2bDomain(),
+                        llm,
                         ProgramFiles.under(Stream.concat(
                                         Stream.of(locked.programs()),
                                         settings.volumeHostPaths().stream()
@@ -176,6 +179,18 @@ final class UpCommand implements Callable<Integer> {
         }
         manager.stop(stopMachines.join());
         return ExitCode.OK;
+    }
+
+    /** Reads keys and scripts, while this process may read what only root may. */
+    private static GatewayPlan gatewayPlan(Path directory, Path file, ManagerConfig config) {
+        try {
+            return GatewayPlan.read(config.llm(), new Secrets(directory).directory());
+        } catch (GatewayPlan.Missing e) {
+            throw new CliException(
+                    ExitCode.FAILED,
+                    file + ": the LLM gateway cannot start",
+                    e.problems().toArray(String[]::new));
+        }
     }
 
     /** @param data as named on the command line */

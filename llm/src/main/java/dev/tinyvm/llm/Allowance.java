@@ -29,6 +29,18 @@ public record Allowance(
         return new Allowance(scope, List.of(new Glob("*")), UNLIMITED, UNLIMITED, UNLIMITED, UNLIMITED, UNLIMITED);
     }
 
+    /** The lower of each number; the models are this one's, since they are judged apart. */
+    Allowance tighter(Allowance other) {
+        return new Allowance(
+                scope,
+                models,
+                Math.min(requestsPerMinute, other.requestsPerMinute),
+                Math.min(tokensPerMinute, other.tokensPerMinute),
+                Math.min(requests, other.requests),
+                Math.min(tokens, other.tokens),
+                Math.min(nanoUsd, other.nanoUsd));
+    }
+
     /** Tells what holds for a caller. Called once for each call; must not block. */
     @FunctionalInterface
     public interface Source {

@@ -34,16 +34,21 @@ record CallPlan(
     record Target(Upstream upstream, String model, Optional<Price> price) {}
 
     /** Whether the client can be served by a provider of this type. */
-    static boolean canServe(Endpoint endpoint, Dialect type) {
+    static boolean canServe(Endpoint endpoint, Provider provider) {
         boolean translated = endpoint.dialect() == Dialect.ANTHROPIC
                 && endpoint.operation() == Endpoint.Operation.CHAT
-                && type == Dialect.OPENAI;
-        return type == endpoint.dialect() || translated;
+                && provider.dialects().contains(Dialect.OPENAI);
+        return provider.dialects().contains(endpoint.dialect()) || translated;
     }
 
     /** Whether this target speaks another dialect than the client. */
     boolean isTranslated(Target target) {
-        return target.upstream().provider().type() != endpoint.dialect();
+        return !target.upstream().provider().dialects().contains(endpoint.dialect());
+    }
+
+    /** In which the target is asked. */
+    Dialect dialect(Target target) {
+        return isTranslated(target) ? target.upstream().provider().dialects().getFirst() : endpoint.dialect();
     }
 
     /** Whether the answer must lose the usage that the client did not ask for. */

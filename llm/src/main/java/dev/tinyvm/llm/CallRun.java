@@ -133,7 +133,8 @@ final class CallRun {
         Upstream.Reply reply;
         byte[] first;
         try {
-            reply = target.upstream().send(request.method(), path, request.headers(), body, firstByte);
+            reply = target.upstream()
+                    .send(plan.dialect(target), request.method(), path, request.headers(), body, firstByte);
         } catch (HttpTimeoutException e) {
             return timedOut(provider);
         } catch (IOException e) {

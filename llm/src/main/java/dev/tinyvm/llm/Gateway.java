@@ -35,6 +35,7 @@ public final class Gateway implements AutoCloseable {
     private final UsageListener usage;
     private final WaitListener waits;
     private final TapeSource tapes;
+    private final List<AutoCloseable> owned;
 
     /**
      * Ready at once; connections are opened when they are needed.
@@ -52,6 +53,18 @@ public final class Gateway implements AutoCloseable {
             UsageListener usage,
             WaitListener waits,
             TapeSource tapes) {
+        this(config, allowances, spending, usage, waits, tapes, List.of());
+    }
+
+    Gateway(
+            GatewayConfig config,
+            Allowance.Source allowances,
+            Spending spending,
+            UsageListener usage,
+            WaitListener waits,
+            TapeSource tapes,
+            List<AutoCloseable> owned) {
+        this.owned = List.copyOf(owned);
         this.config = config;
         this.allowances = allowances;
         this.spending = spending;
@@ -98,6 +111,13 @@ public final class Gateway implements AutoCloseable {
     @Override
     public void close() {
         upstreams.values().forEach(Upstream::close);
+        for (AutoCloseable each : owned) {
+            try {
+                each.close();
+            } catch (Exception e) {
+                log.warn("a scripted provider did not close: {}", e.getMessage());
+            }
+        }
     }
 
     private void serve(LlmRequest request, Caller caller, GuardedAnswer answer, CallThread thread)
@@ -183,8 +203,7 @@ public final class Gateway implements AutoCloseable {
                                 + "'; add one under llm.routes in the manager's configuration"));
         List<CallPlan.Target> targets = route.targets().stream()
                 .map(target -> target(target, wanted))
-                .filter(target ->
-                        CallPlan.canServe(endpoint, target.upstream().provider().type()))
+                .filter(target -> CallPlan.canServe(endpoint, target.upstream().provider()))
                 .toList();
         if (targets.isEmpty()) {
             throw new LlmException(

@@ -1,58 +1,54 @@
 package dev.tinyvm.llm;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Where a provider's key comes from. It is read for each call, so that a key can be changed while running. */
-public sealed interface KeySource {
+/** Where a provider's key comes from. Asked for each call, so that a key can be changed while running; never holds it in its own text. */
+public interface KeySource {
     /** No key: a provider on this machine. */
-    record None() implements KeySource {}
+    KeySource NONE = () -> "";
 
     /**
-     * An environment variable of the manager.
+     * The key; empty when the provider needs none.
      *
-     * @param name of the variable
+     * @throws IOException there is none where it should be; the message says where and what to do, and never holds the key
      */
-    record Environment(String name) implements KeySource {}
+    String read() throws IOException;
 
-    /**
-     * A file that holds the key alone.
-     *
-     * @param path of the file
-     */
-    record KeyFile(Path path) implements KeySource {}
-
-    /**
-     * The key; empty for {@link None}.
-     *
-     * @throws IOException there is none where it should be; the message says where, and never holds the key
-     */
-    default String read() throws IOException {
-        return switch (this) {
-            case None() -> "";
-            case Environment(String name) -> {
-                String value = System.getenv(name);
-                if (value == null || value.isBlank()) {
-                    throw new IOException(
-                            "the environment variable " + name + " is not set; set it and start the manager again");
-                }
-                yield value.strip();
+    /** An environment variable of the manager. */
+    static KeySource environment(String name) {
+        return () -> {
+            String value = System.getenv(name);
+            if (value == null || value.isBlank()) {
+                throw new IOException("the environment variable " + name
+                        + " is not set; set it and start the manager again (sudo hides it: sudo --preserve-env=" + name
+                        + " tinyvm up)");
             }
-            case KeyFile(Path path) -> {
-                String value;
-                try {
-                    value = Files.readString(path).strip();
-                } catch (IOException e) {
-                    throw new IOException(
-                            "the key file " + path + " cannot be read; create it with the key alone in it", e);
-                }
-                if (value.isEmpty() || value.chars().anyMatch(c -> c <= ' ' || c > '~')) {
-                    throw new IOException(
-                            "the key file " + path + " does not hold one key; write the key alone into it");
-                }
-                yield value;
-            }
+            return checked(value, "the environment variable " + name);
         };
+    }
+
+    /** A file that holds the key alone. */
+    static KeySource file(Path path) {
+        return new FileKey(path, "the key file " + path, "create it with the key alone in it");
+    }
+
+    /**
+     * What {@code tinyvm secret set} has stored.
+     *
+     * @param directory of the secrets
+     */
+    static KeySource secret(Path directory, String name) {
+        return new FileKey(
+                directory.resolve(name), "the secret '" + name + "'", "store it with: tinyvm secret set " + name);
+    }
+
+    /** @throws IOException it is not one word of ASCII, as headers take it */
+    static String checked(String text, String what) throws IOException {
+        String key = text.strip();
+        if (key.isEmpty() || key.chars().anyMatch(c -> c <= ' ' || c > '~')) {
+            throw new IOException(what + " does not hold one key; put the key alone there");
+        }
+        return key;
     }
 }

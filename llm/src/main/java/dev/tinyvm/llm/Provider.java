@@ -4,12 +4,14 @@ import dev.tinyvm.llm.http.Headers;
 import dev.tinyvm.llm.wire.Dialect;
 import java.net.URI;
 import java.time.Duration;
+import java.util.List;
 
 /**
  * Someone who runs models, as the manager's configuration names it.
  *
  * @param name for routes, logs and bills
- * @param type the wire format it speaks
+ * @param dialects what it speaks, at least one; a client of another dialect is translated to the first
+ * @param responses whether it has OpenAI's Responses API; otherwise that is translated too
  * @param baseUrl what stands before {@code /v1} or {@code /v1beta}; a {@code /v1} at its end is taken off
  * @param key where its key is
  * @param headers sent with each request in the place of the client's of the same name
@@ -19,7 +21,8 @@ import java.time.Duration;
  */
 public record Provider(
         String name,
-        Dialect type,
+        List<Dialect> dialects,
+        boolean responses,
         URI baseUrl,
         KeySource key,
         Headers headers,
@@ -55,6 +58,10 @@ public record Provider(
 
     /** Checks it. */
     public Provider {
+        dialects = List.copyOf(dialects);
+        if (dialects.isEmpty()) {
+            throw new IllegalArgumentException("provider '" + name + "' speaks nothing");
+        }
         String scheme = baseUrl.getScheme();
         if (!("http".equals(scheme) || "https".equals(scheme)) || baseUrl.getHost() == null) {
             throw new IllegalArgumentException(
@@ -72,7 +79,16 @@ public record Provider(
 
     /** With the defaults. */
     public static Provider of(String name, Dialect type, String baseUrl, KeySource key) {
-        return new Provider(name, type, URI.create(baseUrl), key, Headers.none(), Timeouts.DEFAULT, Retry.DEFAULT, 256);
+        return new Provider(
+                name,
+                List.of(type),
+                true,
+                URI.create(baseUrl),
+                key,
+                Headers.none(),
+                Timeouts.DEFAULT,
+                Retry.DEFAULT,
+                256);
     }
 
     /** Such as {@code https://api.openai.com}, without {@code /v1} or a slash at the end. */

@@ -2,7 +2,9 @@ package dev.tinyvm.llm;
 
 import dev.tinyvm.llm.wire.LlmException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.function.LongSupplier;
@@ -69,7 +71,7 @@ public final class Spending {
     void begin(List<Allowance> allowances) {
         List<Account> taken = new ArrayList<>(allowances.size());
         try {
-            for (Allowance allowance : allowances) {
+            for (Allowance allowance : oneForEachScope(allowances)) {
                 Account account = account(allowance.scope());
                 account.begin(allowance, nanoClock.getAsLong());
                 taken.add(account);
@@ -81,9 +83,19 @@ public final class Spending {
     }
 
     void settle(List<Allowance> allowances, long tokens, long nanoUsd) {
-        for (Allowance allowance : allowances) {
+        for (Allowance allowance : oneForEachScope(allowances)) {
             account(allowance.scope()).settle(tokens, nanoUsd);
         }
+    }
+
+    /** Several limits for one account (of the configuration and of a descriptor) hold together, and a call counts once. */
+    private static List<Allowance> oneForEachScope(List<Allowance> allowances) {
+        if (allowances.size() < 2) {
+            return allowances;
+        }
+        Map<String, Allowance> merged = new LinkedHashMap<>(4);
+        allowances.forEach(allowance -> merged.merge(allowance.scope(), allowance, Allowance::tighter));
+        return List.copyOf(merged.values());
     }
 
     private Account account(String scope) {
@@ -136,7 +148,7 @@ public final class Spending {
                 throw new LlmException(
                         LlmException.Kind.BUDGET,
                         "the budget of " + scope + " is used up: " + spent + " of " + budget + " " + unit
-                                + "; raise it in the descriptor to go on");
+                                + "; raise it (in the descriptor, or llm.limits of the manager's configuration) to go on");
             }
         }
 

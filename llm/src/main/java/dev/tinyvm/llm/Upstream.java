@@ -76,10 +76,11 @@ final class Upstream implements AutoCloseable {
     /**
      * Sends it and waits for the head.
      *
+     * @param dialect one of the provider's
      * @param target path and query
      * @param headers the client's
      */
-    Reply send(String method, String target, Headers headers, byte[] body, Duration firstByte)
+    Reply send(Dialect dialect, String method, String target, Headers headers, byte[] body, Duration firstByte)
             throws IOException, InterruptedException {
         HttpRequest.Builder request = HttpRequest.newBuilder(uri(target))
                 .timeout(firstByte)
@@ -97,14 +98,13 @@ final class Upstream implements AutoCloseable {
         request.header("accept-encoding", "identity");
         String key = provider.key().read();
         if (!key.isEmpty()) {
-            switch (provider.type()) {
+            switch (dialect) {
                 case OPENAI -> request.header("authorization", "Bearer " + key);
                 case ANTHROPIC -> request.header("x-api-key", key);
                 case GEMINI -> request.header("x-goog-api-key", key);
             }
         }
-        if (provider.type() == Dialect.ANTHROPIC
-                && headers.first("anthropic-version").isEmpty()) {
+        if (dialect == Dialect.ANTHROPIC && headers.first("anthropic-version").isEmpty()) {
             request.header("anthropic-version", "2023-06-01");
         }
         HttpResponse<BodyPipe> response = client.send(request.build(), info -> new BodyPipe());

@@ -58,6 +58,13 @@ final class GatewayFixture implements AutoCloseable {
         Thread.ofVirtual().start(this::accept);
     }
 
+    /** A door to a gateway that was made elsewhere; nothing is heard of it. */
+    GatewayFixture(Gateway gateway) throws IOException {
+        this.gateway = gateway;
+        server = new ServerSocket(0, 128, InetAddress.getLoopbackAddress());
+        Thread.ofVirtual().start(this::accept);
+    }
+
     static GatewayFixture of(GatewayConfig config) throws IOException {
         return new GatewayFixture(config, caller -> List.of(), TapeSource.NONE);
     }
@@ -83,14 +90,14 @@ final class GatewayFixture implements AutoCloseable {
     }
 
     static Provider provider(String name, Dialect type, String url, Provider.Timeouts timeouts) {
-        return new Provider(name, type, URI.create(url), keyFile(), Headers.none(), timeouts, QUICK, 64);
+        return new Provider(name, List.of(type), true, URI.create(url), keyFile(), Headers.none(), timeouts, QUICK, 64);
     }
 
     private static KeySource keyFile() {
         try {
             var file = java.nio.file.Files.createTempFile("tinyvm-llm", ".key");
             file.toFile().deleteOnExit();
-            return new KeySource.KeyFile(java.nio.file.Files.writeString(file, KEY + "\n"));
+            return KeySource.file(java.nio.file.Files.writeString(file, KEY + "\n"));
         } catch (IOException e) {
             throw new java.io.UncheckedIOException(e);
         }

@@ -2,6 +2,7 @@ package dev.tinyvm.server;
 
 import dev.tinyvm.manager.Manager.KeyInfo;
 import dev.tinyvm.server.http.Authenticator;
+import dev.tinyvm.server.http.Door;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -13,6 +14,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -43,9 +45,14 @@ public final class ServerFixture implements AutoCloseable {
     }
 
     public ServerFixture(ServerSettings settings) {
+        this(settings, authenticator -> List.of());
+    }
+
+    /** With further doors. */
+    public ServerFixture(ServerSettings settings, Function<Authenticator, List<Door>> doors) {
         Authenticator authenticator =
                 new Authenticator(secret -> manager.authenticate(secret).map(KeyInfo::name), LOCAL_KEY);
-        server = new TinyVmServer(settings, manager, authenticator, List.of(), shutdown::complete);
+        server = new TinyVmServer(settings, manager, authenticator, doors.apply(authenticator), shutdown::complete);
         try {
             server.start();
         } catch (IOException e) {

@@ -14,6 +14,7 @@ import java.util.OptionalLong;
  * @param logs how much of each Tiny VM's output is kept
  * @param tls the TLS port; empty: none
  * @param e2bDomain under which E2B's hosts are served, {@code name} or {@code name:port}, lower case; empty: that of the certificate, when there is TLS
+ * @param llm the LLM gateway
  */
 public record ManagerConfig(
         OptionalInt capacityCpuMillis,
@@ -21,7 +22,8 @@ public record ManagerConfig(
         List<String> volumeHostPaths,
         Logs logs,
         Optional<Tls> tls,
-        Optional<String> e2bDomain) {
+        Optional<String> e2bDomain,
+        LlmConfig llm) {
     public ManagerConfig {
         volumeHostPaths = List.copyOf(volumeHostPaths);
     }
@@ -56,5 +58,11 @@ public record ManagerConfig(
 
     /** What holds without a file. */
     public static final ManagerConfig DEFAULT = new ManagerConfig(
-            OptionalInt.empty(), OptionalLong.empty(), List.of(), Logs.DEFAULT, Optional.empty(), Optional.empty());
+            OptionalInt.empty(),
+            OptionalLong.empty(),
+            List.of(),
+            Logs.DEFAULT,
+            Optional.empty(),
+            Optional.empty(),
+            LlmConfig.NONE);
 }

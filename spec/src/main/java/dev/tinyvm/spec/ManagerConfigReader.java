@@ -4,7 +4,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -16,8 +15,7 @@ import org.jspecify.annotations.Nullable;
  * {@link DescriptorReader}. Stateless; for any thread.
  */
 public final class ManagerConfigReader {
-    private static final Keys ROOT = Keys.of("capacity", "volumes", "logs", "tls", "e2b")
-            .with(Map.of("llm", "this version does not have the LLM gateway yet; remove the key"));
+    private static final Keys ROOT = Keys.of("capacity", "volumes", "logs", "tls", "e2b", "llm");
     private static final Keys CAPACITY = Keys.of("cpu", "memory");
     private static final Keys VOLUMES = Keys.of("hostPaths");
     private static final Keys LOGS = Keys.of("maxFileSize", "maxFiles");
@@ -72,7 +70,10 @@ public final class ManagerConfigReader {
                         .orElse(List.of()),
                 root.section("logs", LOGS).map(ManagerConfigReader::logs).orElse(ManagerConfig.Logs.DEFAULT),
                 root.section("tls", TLS).map(section -> tls(section, directory)),
-                root.section("e2b", E2B).flatMap(ManagerConfigReader::domain));
+                root.section("e2b", E2B).flatMap(ManagerConfigReader::domain),
+                root.section("llm", LlmConfigSection.KEYS)
+                        .map(section -> LlmConfigSection.read(section, directory))
+                        .orElse(LlmConfig.NONE));
     }
 
     private static ManagerConfig.Logs logs(Section section) {

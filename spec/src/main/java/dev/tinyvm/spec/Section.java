@@ -1,5 +1,6 @@
 package dev.tinyvm.spec;
 
+import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -109,6 +110,79 @@ final class Section {
         return value == null ? Optional.empty() : open(value, at(key), keys, problems);
     }
 
+    /** A list of mappings; those that are wrong are left out. */
+    List<Section> sections(String key, Keys keys, int most) {
+        List<Section> sections = new ArrayList<>();
+        List<Value> items = items(key, most, "a list of mappings with the keys " + String.join(", ", keys.allowed()));
+        for (int i = 0; i < items.size(); i++) {
+            open(items.get(i), at(key) + "[" + i + "]", keys, problems).ifPresent(sections::add);
+        }
+        return sections;
+    }
+
+    /** A list of strings that are not empty; those that are wrong are left out. */
+    List<String> strings(String key, int most) {
+        List<String> strings = new ArrayList<>();
+        List<Value> items = items(key, most, "a list of strings");
+        for (int i = 0; i < items.size(); i++) {
+            if (items.get(i) instanceof Value.Scalar scalar
+                    && scalar.isString()
+                    && !scalar.text().isEmpty()) {
+                strings.add(scalar.text());
+            } else {
+                problems.add(
+                        at(key) + "[" + i + "]", items.get(i), "is " + shown(items.get(i)) + "; expected a string");
+            }
+        }
+        return strings;
+    }
+
+    private List<Value> items(String key, int most, String expected) {
+        Value value = values.get(key);
+        if (value == null) {
+            return List.of();
+        }
+        if (!(value instanceof Value.Listing list)) {
+            problem(key, "is " + shown(value) + "; expected " + expected);
+            return List.of();
+        }
+        if (list.items().size() > most) {
+            problem(key, "has " + list.items().size() + " entries; at most " + most + " are allowed");
+            return List.of();
+        }
+        return list.items();
+    }
+
+    /** Text that must be there and not be empty; empty, with a problem added, otherwise. */
+    String required(String key, String expected) {
+        Optional<String> text = string(key);
+        if (!has(key)) {
+            problem(key, "is missing; " + expected);
+        } else if (text.isPresent() && text.get().isEmpty()) {
+            problem(key, "is empty; " + expected);
+        }
+        return text.orElse("");
+    }
+
+    /** A number that is not negative, plain or quoted. Empty when absent or wrong. */
+    Optional<BigDecimal> decimal(String key, BigDecimal max, int digits, String expected) {
+        Value value = values.get(key);
+        if (value == null) {
+            return Optional.empty();
+        }
+        if (value instanceof Value.Scalar scalar && scalar.text().matches("[0-9]{1,18}(\\.[0-9]{1,18})?")) {
+            BigDecimal number = new BigDecimal(scalar.text());
+            if (number.compareTo(max) <= 0 && number.stripTrailingZeros().scale() <= digits) {
+                return Optional.of(number.stripTrailingZeros());
+            }
+        }
+        problem(
+                key,
+                "is " + shown(value) + "; expected " + expected + ", from 0 to " + max.toPlainString() + ", at most "
+                        + digits + " digits behind the point");
+        return Optional.empty();
+    }
+
     /** Text; numbers and booleans must be quoted. Empty when absent or wrong. */
     Optional<String> string(String key) {
         Value value = values.get(key);
@@ -131,6 +205,10 @@ final class Section {
     }
 
     int integer(String key, int min, int max, int otherwise) {
+        return (int) wholeNumber(key, min, max, otherwise);
+    }
+
+    long wholeNumber(String key, long min, long max, long otherwise) {
         Value value = values.get(key);
         if (value == null) {
             return otherwise;
@@ -152,7 +230,7 @@ final class Section {
             problem(key, "is " + Problems.quote(scalar.text()) + "; " + range);
             return otherwise;
         }
-        return (int) number;
+        return number;
     }
 
     /** A whole number from 0 up that may be absent. */

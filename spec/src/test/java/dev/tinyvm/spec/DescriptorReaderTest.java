@@ -255,7 +255,8 @@ class DescriptorReaderTest {
                                 8443,
                                 Optional.of(new ManagerConfig.TlsFiles(
                                         directory.resolve("server.crt").toString(), "/keys/server.key")))),
-                        Optional.of("e2b.example.org:8443")));
+                        Optional.of("e2b.example.org:8443"),
+                        LlmConfig.NONE));
         assertThat(ManagerConfigReader.read("tls: {}", "x", null).tls())
                 .contains(new ManagerConfig.Tls(ManagerConfig.Tls.DEFAULT_PORT, Optional.empty()));
         assertThat(ManagerConfigReader.readFile(directory.resolve("none.yaml"))).isEqualTo(ManagerConfig.DEFAULT);

@@ -26,8 +26,8 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.MissingNode;
 
 /**
- * A provider on the loopback that speaks all three dialects and follows a script: one turn for each call, the last again and again. Give it to a gateway as a provider of any
- * type.
+ * A provider on the loopback that speaks all three dialects and follows a script: one turn for each call (or for each turn of a conversation), the last again and again.
+ * Give it to a gateway as a provider of any type.
  */
 public final class ScriptedProvider implements AutoCloseable {
     private static final int BACKLOG = 1024;
@@ -36,6 +36,8 @@ public final class ScriptedProvider implements AutoCloseable {
     private final List<Turn> script;
     private final Duration thinking;
     private final Duration betweenParts;
+    private final boolean byConversation;
+    private final boolean remembers;
     private final ServerSocket server;
     private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
     private final AtomicInteger calls = new AtomicInteger();
@@ -58,6 +60,14 @@ public final class ScriptedProvider implements AutoCloseable {
      * @param betweenParts of a streamed answer
      */
     public ScriptedProvider(List<Turn> script, Duration thinking, Duration betweenParts) throws IOException {
+        this(script, thinking, betweenParts, false, true);
+    }
+
+    private ScriptedProvider(
+            List<Turn> script, Duration thinking, Duration betweenParts, boolean byConversation, boolean remembers)
+            throws IOException {
+        this.byConversation = byConversation;
+        this.remembers = remembers;
         this.script = List.copyOf(script);
         this.thinking = thinking;
         this.betweenParts = betweenParts;
@@ -69,6 +79,11 @@ public final class ScriptedProvider implements AutoCloseable {
     /** That answers at once. */
     public static ScriptedProvider of(Turn... script) throws IOException {
         return new ScriptedProvider(List.of(script), Duration.ZERO, Duration.ZERO);
+    }
+
+    /** That chooses the turn by the conversation, and keeps nothing of what it is asked. */
+    static ScriptedProvider following(Script script) throws IOException {
+        return new ScriptedProvider(script.turns(), script.thinking(), script.betweenParts(), true, false);
     }
 
     /** Such as {@code http://127.0.0.1:40123}. */
@@ -121,7 +136,9 @@ public final class ScriptedProvider implements AutoCloseable {
 
     private void handle(LlmRequest request, Answer answer, Socket socket) throws IOException {
         byte[] bytes = request.body().readAllBytes();
-        seen.add(new Seen(request.target(), request.headers(), new String(bytes, StandardCharsets.UTF_8)));
+        if (remembers) {
+            seen.add(new Seen(request.target(), request.headers(), new String(bytes, StandardCharsets.UTF_8)));
+        }
         Endpoint endpoint;
         try {
             endpoint = Endpoint.of(request);
@@ -141,13 +158,36 @@ public final class ScriptedProvider implements AutoCloseable {
         pause(thinking, gone);
         JsonNode parsed = Json.parse(bytes);
         JsonNode body = parsed == null ? MissingNode.getInstance() : parsed;
-        Turn turn = script.get(Math.min(calls.getAndIncrement(), script.size() - 1));
+        int number = byConversation ? answersIn(body) : calls.getAndIncrement();
+        Turn turn = script.get(Math.min(number, script.size() - 1));
         switch (turn) {
             case Turn.Refusal refusal -> refuse(endpoint.dialect(), refusal, answer);
             case Turn.Failure(Turn.Fault fault) -> failNow(fault, answer, socket, gone);
             case Turn.Text text -> say(text, endpoint, body, answer, gone);
             case Turn.ToolCall call -> say(call, endpoint, body, answer, gone);
         }
+    }
+
+    /** How often the model has spoken in this conversation: messages of Chat Completions and Anthropic, contents of Gemini, items of Responses. */
+    private static int answersIn(JsonNode body) {
+        int answers = 0;
+        for (String list : List.of("messages", "contents", "input")) {
+            boolean before = false;
+            for (JsonNode message : body.path(list)) {
+                String role = Json.string(message, "role");
+                String type = Json.string(message, "type");
+                boolean model = role.equals("assistant")
+                        || role.equals("model")
+                        || type.equals("function_call")
+                        || type.equals("reasoning");
+                // One answer may be several items.
+                if (model && !before) {
+                    answers++;
+                }
+                before = model;
+            }
+        }
+        return answers;
     }
 
     private void say(Turn turn, Endpoint endpoint, JsonNode body, Answer answer, CountDownLatch gone)

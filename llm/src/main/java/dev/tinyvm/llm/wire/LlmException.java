@@ -11,6 +11,8 @@ public final class LlmException extends RuntimeException {
     public enum Kind {
         /** The request makes no sense. */
         INVALID(400, "invalid_request_error", "", "invalid_request_error", "INVALID_ARGUMENT"),
+        /** No key, or one that is not known. */
+        UNAUTHENTICATED(401, "invalid_request_error", "invalid_api_key", "authentication_error", "UNAUTHENTICATED"),
         /** This agent may not use this model. */
         FORBIDDEN(403, "invalid_request_error", "model_not_allowed", "permission_error", "PERMISSION_DENIED"),
         /** No such path or model. */

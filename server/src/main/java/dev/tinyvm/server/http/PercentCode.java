@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 
 /** Percent-encoding of paths and queries (RFC 3986), strict: what does not decode to UTF-8 without NUL is a 400. */
-final class PercentCode {
+public final class PercentCode {
     private PercentCode() {}
 
     static String decode(String text) {
@@ -21,7 +21,7 @@ final class PercentCode {
     }
 
     /** {@code +} is a space in a query. */
-    static Map<String, List<String>> query(String query) {
+    public static Map<String, List<String>> query(String query) {
         Map<String, List<String>> values = new LinkedHashMap<>();
         for (String pair : query.split("&", -1)) {
             if (pair.isEmpty()) {

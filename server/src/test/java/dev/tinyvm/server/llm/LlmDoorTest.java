@@ -1,0 +1,219 @@
+package dev.tinyvm.server.llm;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.tinyvm.llm.Allowance;
+import dev.tinyvm.llm.Gateway;
+import dev.tinyvm.llm.GatewayConfig;
+import dev.tinyvm.llm.KeySource;
+import dev.tinyvm.llm.Provider;
+import dev.tinyvm.llm.Route;
+import dev.tinyvm.llm.Spending;
+import dev.tinyvm.llm.TapeSource;
+import dev.tinyvm.llm.UsageListener;
+import dev.tinyvm.llm.WaitListener;
+import dev.tinyvm.llm.script.ScriptedProvider;
+import dev.tinyvm.llm.script.Turn;
+import dev.tinyvm.llm.wire.Dialect;
+import dev.tinyvm.server.ServerFixture;
+import dev.tinyvm.server.ServerSettings;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.URI;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class LlmDoorTest {
+    private static final String CHAT = "/llm/v1/chat/completions";
+    private static final String BODY = "{\"model\":\"m1\",\"messages\":[]}";
+    private static final String STREAM = "{\"model\":\"m1\",\"stream\":true,\"messages\":[]}";
+
+    private final List<UsageListener.Call> used = new CopyOnWriteArrayList<>();
+    private final List<AutoCloseable> open = new CopyOnWriteArrayList<>();
+
+    private ServerFixture server(ScriptedProvider provider, Dialect dialect) {
+        open.add(provider);
+        Gateway gateway = new Gateway(
+                GatewayConfig.of(
+                        List.of(Provider.of("main", dialect, provider.url(), KeySource.NONE)),
+                        List.of(Route.of("*", "main")),
+                        List.of()),
+                caller -> List.of(Allowance.unlimited("key:" + caller.key())),
+                new Spending(),
+                used::add,
+                WaitListener.NONE,
+                TapeSource.NONE);
+        open.add(gateway);
+        return server(Optional.of(gateway));
+    }
+
+    private ServerFixture server(Optional<Gateway> gateway) {
+        ServerFixture server =
+                new ServerFixture(ServerSettings.DEFAULT.withPort(0), keys -> List.of(new LlmDoor(gateway, keys)));
+        open.add(server);
+        return server;
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        for (AutoCloseable each : open.reversed()) {
+            each.close();
+        }
+    }
+
+    @Test
+    void theKeyMayComeInTheWayOfEachProvider() throws Exception {
+        ServerFixture server = server(ScriptedProvider.of(new Turn.Text("Hello")), Dialect.OPENAI);
+        String key = server.manager.createKey("ci").secret();
+        for (String[] header : new String[][] {
+            {"authorization", "Bearer " + key}, {"x-api-key", key}, {"x-goog-api-key", key}, {"api-key", key}
+        }) {
+            var answer = server.http.send(
+                    HttpRequest.newBuilder(URI.create(server.server.url() + CHAT))
+                            .header(header[0], header[1])
+                            .POST(HttpRequest.BodyPublishers.ofString(BODY))
+                            .build(),
+                    BodyHandlers.ofString());
+            assertThat(answer.statusCode()).as(header[0]).isEqualTo(200);
+            assertThat(answer.body()).contains("Hello");
+        }
+        var inQuery = server.http.send(
+                HttpRequest.newBuilder(URI.create(server.server.url() + CHAT + "?key=" + key))
+                        .POST(HttpRequest.BodyPublishers.ofString(BODY))
+                        .build(),
+                BodyHandlers.ofString());
+        assertThat(inQuery.statusCode()).isEqualTo(200);
+        ServerFixture.eventually("five calls", () -> used.size() == 5);
+        assertThat(used).allSatisfy(call -> assertThat(call.caller().key()).isEqualTo("ci"));
+    }
+
+    @Test
+    void withoutAKeyTheRefusalHasTheClientsShape() throws Exception {
+        ServerFixture server = server(ScriptedProvider.of(new Turn.Text("Hello")), Dialect.OPENAI);
+        var openAi = server.http.send(
+                HttpRequest.newBuilder(URI.create(server.server.url() + CHAT))
+                        .POST(HttpRequest.BodyPublishers.ofString(BODY))
+                        .build(),
+                BodyHandlers.ofString());
+        assertThat(openAi.statusCode()).isEqualTo(401);
+        assertThat(openAi.body()).contains("\"code\":\"invalid_api_key\"").contains("tinyvm key create");
+        var anthropic = server.http.send(
+                HttpRequest.newBuilder(URI.create(server.server.url() + "/llm/v1/messages"))
+                        .header("x-api-key", "sk-ant-dummy")
+                        .POST(HttpRequest.BodyPublishers.ofString(BODY))
+                        .build(),
+                BodyHandlers.ofString());
+        assertThat(anthropic.statusCode()).isEqualTo(401);
+        assertThat(anthropic.body()).contains("\"type\":\"authentication_error\"");
+    }
+
+    @Test
+    void withoutAProviderEveryCallSaysSo() {
+        ServerFixture server = server(Optional.empty());
+        var answer = server.post(CHAT, BODY);
+        assertThat(answer.status()).isEqualTo(404);
+        assertThat(answer.body()).contains("llm.providers");
+        assertThat(server.get("/llm").status()).isEqualTo(404);
+    }
+
+    @Test
+    void aStreamArrivesPartByPart() throws Exception {
+        ScriptedProvider provider =
+                new ScriptedProvider(List.of(new Turn.Text("one two")), Duration.ZERO, Duration.ofMillis(300));
+        ServerFixture server = server(provider, Dialect.OPENAI);
+        var answer = server.http.send(post(server, STREAM), BodyHandlers.ofInputStream());
+        try (InputStream body = answer.body()) {
+            byte[] first = new byte[1 << 16];
+            int length = body.read(first);
+            String heard = new String(first, 0, length, StandardCharsets.UTF_8);
+            assertThat(heard).contains("one ").doesNotContain("two");
+            assertThat(new String(body.readAllBytes(), StandardCharsets.UTF_8))
+                    .contains("two")
+                    .endsWith("[DONE]\n\n");
+        }
+        assertThat(answer.headers().firstValue("x-script")).contains("kept");
+    }
+
+    @Test
+    void aClientThatLeavesWhileItWaitsEndsItsCall() throws Exception {
+        ScriptedProvider provider = ScriptedProvider.of(new Turn.Failure(Turn.Fault.HANG));
+        ServerFixture server = server(provider, Dialect.OPENAI);
+        try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.server.port())) {
+            send(socket, BODY);
+            ServerFixture.eventually(
+                    "the provider is asked", () -> provider.seen().size() == 1);
+        }
+        ServerFixture.eventually("the provider's call ends", () -> provider.clientsGone() == 1);
+        ServerFixture.eventually("its prompt is counted", () -> used.size() == 1);
+        assertThat(used.getFirst().complete()).isFalse();
+    }
+
+    @Test
+    void aClientThatLeavesWithinAStreamEndsItsCall() throws Exception {
+        ScriptedProvider provider = ScriptedProvider.of(new Turn.Failure(Turn.Fault.STALL));
+        ServerFixture server = server(provider, Dialect.OPENAI);
+        try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.server.port())) {
+            send(socket, STREAM);
+            assertThat(socket.getInputStream().read()).isEqualTo('H');
+        }
+        ServerFixture.eventually("the provider's call ends", () -> provider.clientsGone() == 1);
+        ServerFixture.eventually("what came is counted", () -> used.size() == 1);
+    }
+
+    @Test
+    void aClientThatSendsItsNextRequestsEarlyIsAnsweredInOrder() throws Exception {
+        ScriptedProvider provider = new ScriptedProvider(
+                List.of(new Turn.Text("first"), new Turn.Text("second"), new Turn.Text("third")),
+                Duration.ofMillis(100),
+                Duration.ZERO);
+        ServerFixture server = server(provider, Dialect.OPENAI);
+        try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), server.server.port())) {
+            socket.setSoTimeout(60_000);
+            send(socket, BODY);
+            ServerFixture.eventually(
+                    "the provider is asked", () -> provider.seen().size() == 1);
+            send(socket, BODY);
+            send(socket, BODY);
+            StringBuilder heard = new StringBuilder();
+            byte[] buffer = new byte[8192];
+            while (heard.indexOf("third") < 0) {
+                int size = socket.getInputStream().read(buffer);
+                assertThat(size).as(heard.toString()).isPositive();
+                heard.append(new String(buffer, 0, size, StandardCharsets.UTF_8));
+            }
+            assertThat(heard.toString()).containsSubsequence("first", "second", "third");
+        }
+    }
+
+    @Test
+    void aConnectionServesManyCalls() throws Exception {
+        ServerFixture server = server(ScriptedProvider.of(new Turn.Text("Hello")), Dialect.ANTHROPIC);
+        for (int i = 0; i < 200; i++) {
+            assertThat(server.post("/llm/v1/messages", BODY).body()).contains("Hello");
+            assertThat(server.get("/api/v1/vms").status()).isEqualTo(200);
+        }
+    }
+
+    private static void send(Socket socket, String body) throws IOException {
+        socket.getOutputStream()
+                .write(("POST " + CHAT + " HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer "
+                                + ServerFixture.LOCAL_KEY + "\r\nContent-Length: " + body.length() + "\r\n\r\n" + body)
+                        .getBytes(StandardCharsets.US_ASCII));
+    }
+
+    private static HttpRequest post(ServerFixture server, String body) {
+        return HttpRequest.newBuilder(URI.create(server.server.url() + CHAT))
+                .header("Authorization", "Bearer " + ServerFixture.LOCAL_KEY)
+                .POST(HttpRequest.BodyPublishers.ofString(body))
+                .build();
+    }
+}
