@@ -120,7 +120,7 @@ final class Assembly {
         if (plan.config().providers().isEmpty()) {
             return Optional.empty();
         }
-        Allowance.Source limits = new ConfiguredLimits(plan.config().limits(), caller -> List.of());
+        Allowance.Source limits = new ConfiguredLimits(plan.config().limits(), caller -> Optional.empty());
         try {
             return Optional.of(plan.open(limits, new Spending(), call -> {}, WaitListener.NONE, TapeSource.NONE));
         } catch (IOException e) {

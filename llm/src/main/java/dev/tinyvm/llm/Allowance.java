@@ -1,5 +1,6 @@
 package dev.tinyvm.llm;
 
+import dev.tinyvm.spec.Llm;
 import java.util.List;
 
 /**
@@ -27,6 +28,18 @@ public record Allowance(
     /** Any model, no limit. */
     public static Allowance unlimited(String scope) {
         return new Allowance(scope, List.of(new Glob("*")), UNLIMITED, UNLIMITED, UNLIMITED, UNLIMITED, UNLIMITED);
+    }
+
+    /** What a descriptor or a limit of the configuration says. */
+    public static Allowance of(String scope, Llm llm) {
+        return new Allowance(
+                scope,
+                llm.models().stream().map(Glob::new).toList(),
+                llm.requestsPerMinute().orElse(UNLIMITED),
+                llm.tokensPerMinute().orElse(UNLIMITED),
+                llm.budget().requests().orElse(UNLIMITED),
+                llm.budget().tokens().orElse(UNLIMITED),
+                llm.budget().nanoUsd().orElse(UNLIMITED));
     }
 
     /** The lower of each number; the models are this one's, since they are judged apart. */

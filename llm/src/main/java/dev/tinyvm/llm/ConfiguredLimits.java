@@ -1,9 +1,10 @@
 package dev.tinyvm.llm;
 
+import dev.tinyvm.spec.Llm;
 import dev.tinyvm.spec.LlmConfig;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalLong;
+import java.util.Optional;
 import java.util.function.Function;
 
 /**
@@ -12,10 +13,10 @@ import java.util.function.Function;
  */
 public final class ConfiguredLimits implements Allowance.Source {
     private final List<LlmConfig.Limit> limits;
-    private final Function<Caller, List<Allowance>> descriptors;
+    private final Function<Caller, Optional<Llm>> descriptors;
 
-    /** @param descriptors what a caller's own descriptor allows, under the scope {@link #agent} */
-    public ConfiguredLimits(List<LlmConfig.Limit> limits, Function<Caller, List<Allowance>> descriptors) {
+    /** @param descriptors what a caller's own descriptor allows; empty: it has none */
+    public ConfiguredLimits(List<LlmConfig.Limit> limits, Function<Caller, Optional<Llm>> descriptors) {
         this.limits = List.copyOf(limits);
         this.descriptors = descriptors;
     }
@@ -23,6 +24,11 @@ public final class ConfiguredLimits implements Allowance.Source {
     /** The account of an agent. */
     public static String agent(String name) {
         return "agent:" + name;
+    }
+
+    /** The account of a Tiny VM that belongs to no agent. */
+    public static String vm(String id) {
+        return "vm:" + id;
     }
 
     /** The account of a key. */
@@ -39,7 +45,8 @@ public final class ConfiguredLimits implements Allowance.Source {
         if (!caller.agent().isEmpty()) {
             all.add(first(LlmConfig.Scope.AGENT, caller.agent(), agent(caller.agent())));
         }
-        all.addAll(descriptors.apply(caller));
+        String own = caller.agent().isEmpty() ? vm(caller.vm()) : agent(caller.agent());
+        descriptors.apply(caller).ifPresent(llm -> all.add(Allowance.of(own, llm)));
         return all;
     }
 
@@ -47,18 +54,7 @@ public final class ConfiguredLimits implements Allowance.Source {
         return limits.stream()
                 .filter(limit -> limit.scope() == scope && new Glob(limit.name()).matches(name))
                 .findFirst()
-                .map(limit -> new Allowance(
-                        account,
-                        limit.models().stream().map(Glob::new).toList(),
-                        number(limit.requestsPerMinute()),
-                        number(limit.tokensPerMinute()),
-                        number(limit.requests()),
-                        number(limit.tokens()),
-                        number(limit.nanoUsd())))
+                .map(limit -> Allowance.of(account, limit.allowed()))
                 .orElseGet(() -> Allowance.unlimited(account));
-    }
-
-    private static long number(OptionalLong limit) {
-        return limit.orElse(Allowance.UNLIMITED);
     }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.tinyvm.llm.script.Script;
 import dev.tinyvm.llm.script.Turn;
+import dev.tinyvm.spec.Llm;
 import dev.tinyvm.spec.LlmConfig;
 import dev.tinyvm.spec.ManagerConfigReader;
 import java.io.IOException;
@@ -12,6 +13,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -142,15 +145,13 @@ class GatewayPlanTest {
                     - {key: "ci-*", budget: {requests: 5}, models: ["gpt-*"]}
                     - {agent: "*", requestsPerMinute: 3}
                 """);
-        Allowance own = new Allowance(
-                ConfiguredLimits.agent("a"),
-                List.of(new Glob("*")),
-                Allowance.UNLIMITED,
-                Allowance.UNLIMITED,
-                2,
-                Allowance.UNLIMITED,
-                Allowance.UNLIMITED);
-        ConfiguredLimits limits = new ConfiguredLimits(config.limits(), caller -> List.of(own));
+        Llm own = new Llm(
+                List.of("*"),
+                new Llm.Budget(OptionalLong.empty(), OptionalLong.empty(), OptionalLong.of(2)),
+                OptionalLong.empty(),
+                OptionalLong.empty());
+        ConfiguredLimits limits = new ConfiguredLimits(
+                config.limits(), caller -> caller.vm().isEmpty() ? Optional.empty() : Optional.of(own));
         List<Allowance> held = limits.of(new Caller("vm", "a", "ci-1"));
         assertThat(held).extracting(Allowance::scope).containsExactly("key:ci-1", "agent:a", "agent:a");
         assertThat(held.getFirst().requests()).isEqualTo(5);

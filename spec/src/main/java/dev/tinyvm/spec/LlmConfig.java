@@ -5,7 +5,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 
 /**
  * The section {@code llm} of the manager's configuration: whom agents may ask, for which models, at which price, and how much. No key stands in it, only where each is.
@@ -150,20 +149,7 @@ public record LlmConfig(
      * What one key or one agent may use. Each name that fits the pattern has an account of its own.
      *
      * @param name of the key or the agent, or a pattern
-     * @param models that may be used: names or patterns
-     * @param nanoUsd money in all, in billionths of a dollar
+     * @param allowed what it may use
      */
-    public record Limit(
-            Scope scope,
-            String name,
-            List<String> models,
-            OptionalLong requests,
-            OptionalLong tokens,
-            OptionalLong nanoUsd,
-            OptionalLong requestsPerMinute,
-            OptionalLong tokensPerMinute) {
-        public Limit {
-            models = List.copyOf(models);
-        }
-    }
+    public record Limit(Scope scope, String name, Llm allowed) {}
 }

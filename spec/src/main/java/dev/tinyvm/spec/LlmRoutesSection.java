@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.Set;
 
 /** Reads what refers to providers and callers: routes, prices, limits. */
@@ -16,12 +15,9 @@ final class LlmRoutesSection {
     private static final Keys PRICE = Keys.of("model", "provider", "input", "cachedInput", "cacheWrite", "output");
     private static final Keys LIMIT =
             Keys.of("key", "agent", "models", "budget", "requestsPerMinute", "tokensPerMinute");
-    private static final Keys BUDGET = Keys.of("usd", "tokens", "requests");
     private static final int MAX_ENTRIES = 1_000;
     private static final int MAX_TARGETS = 16;
-    private static final long MAX_COUNT = 1_000_000_000_000L;
     private static final BigDecimal MAX_USD = BigDecimal.valueOf(1_000_000_000);
-    private static final int NANO_DIGITS = 9;
     /** Of a dollar for a million tokens: finer than any price that is asked. */
     private static final int PRICE_DIGITS = 6;
 
@@ -90,27 +86,10 @@ final class LlmRoutesSection {
                                 + "name whom it is for: `key: NAME` or `agent: NAME`; `*` is each of them");
             }
             String name = section.string(key ? "key" : "agent").orElse("*");
-            Optional<Section> budget = section.section("budget", BUDGET);
             limits.add(new LlmConfig.Limit(
-                    key ? LlmConfig.Scope.KEY : LlmConfig.Scope.AGENT,
-                    name,
-                    section.has("models") ? section.strings("models", MAX_ENTRIES) : List.of("*"),
-                    count(budget, "requests", 0),
-                    count(budget, "tokens", 0),
-                    budget.flatMap(b -> b.decimal("usd", MAX_USD, NANO_DIGITS, "dollars such as `1.50`"))
-                            .map(usd -> OptionalLong.of(
-                                    usd.movePointRight(NANO_DIGITS).longValueExact()))
-                            .orElse(OptionalLong.empty()),
-                    count(Optional.of(section), "requestsPerMinute", 1),
-                    count(Optional.of(section), "tokensPerMinute", 1)));
+                    key ? LlmConfig.Scope.KEY : LlmConfig.Scope.AGENT, name, LlmSection.read(section)));
         }
         return limits;
-    }
-
-    private static OptionalLong count(Optional<Section> section, String key, long min) {
-        return section.filter(s -> s.has(key))
-                .map(s -> OptionalLong.of(s.wholeNumber(key, min, MAX_COUNT, min)))
-                .orElse(OptionalLong.empty());
     }
 
     private static Optional<BigDecimal> dollars(Section section, String key, boolean needed) {

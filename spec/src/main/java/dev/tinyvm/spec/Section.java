@@ -111,46 +111,10 @@ final class Section {
     }
 
     /** A list of mappings; those that are wrong are left out. */
-    List<Section> sections(String key, Keys keys, int most) {
-        List<Section> sections = new ArrayList<>();
-        List<Value> items = items(key, most, "a list of mappings with the keys " + String.join(", ", keys.allowed()));
-        for (int i = 0; i < items.size(); i++) {
-            open(items.get(i), at(key) + "[" + i + "]", keys, problems).ifPresent(sections::add);
-        }
-        return sections;
-    }
-
-    /** A list of strings that are not empty; those that are wrong are left out. */
-    List<String> strings(String key, int most) {
-        List<String> strings = new ArrayList<>();
-        List<Value> items = items(key, most, "a list of strings");
-        for (int i = 0; i < items.size(); i++) {
-            if (items.get(i) instanceof Value.Scalar scalar
-                    && scalar.isString()
-                    && !scalar.text().isEmpty()) {
-                strings.add(scalar.text());
-            } else {
-                problems.add(
-                        at(key) + "[" + i + "]", items.get(i), "is " + shown(items.get(i)) + "; expected a string");
-            }
-        }
-        return strings;
-    }
-
-    private List<Value> items(String key, int most, String expected) {
-        Value value = values.get(key);
-        if (value == null) {
-            return List.of();
-        }
-        if (!(value instanceof Value.Listing list)) {
-            problem(key, "is " + shown(value) + "; expected " + expected);
-            return List.of();
-        }
-        if (list.items().size() > most) {
-            problem(key, "has " + list.items().size() + " entries; at most " + most + " are allowed");
-            return List.of();
-        }
-        return list.items();
+    List<Section> sections(String key, Keys keys, int maxEntries) {
+        return items(key, maxEntries, "mappings with the keys " + String.join(", ", keys.allowed())).stream()
+                .flatMap(item -> open(item.value(), item.path(), keys, problems).stream())
+                .toList();
     }
 
     /** Text that must be there and not be empty; empty, with a problem added, otherwise. */
@@ -205,10 +169,6 @@ final class Section {
     }
 
     int integer(String key, int min, int max, int otherwise) {
-        return (int) wholeNumber(key, min, max, otherwise);
-    }
-
-    long wholeNumber(String key, long min, long max, long otherwise) {
         Value value = values.get(key);
         if (value == null) {
             return otherwise;
@@ -230,7 +190,7 @@ final class Section {
             problem(key, "is " + Problems.quote(scalar.text()) + "; " + range);
             return otherwise;
         }
-        return number;
+        return (int) number;
     }
 
     /** A whole number from 0 up that may be absent. */

@@ -61,16 +61,7 @@ class LlmConfigTest {
         assertThat(config.prices())
                 .containsExactly(new LlmConfig.Price(
                         "*", "m", BigDecimal.ONE, BigDecimal.ONE, BigDecimal.ONE, BigDecimal.valueOf(2)));
-        assertThat(config.limits())
-                .containsExactly(new LlmConfig.Limit(
-                        LlmConfig.Scope.KEY,
-                        "ci",
-                        List.of("*"),
-                        OptionalLong.empty(),
-                        OptionalLong.empty(),
-                        OptionalLong.empty(),
-                        OptionalLong.empty(),
-                        OptionalLong.empty()));
+        assertThat(config.limits()).containsExactly(new LlmConfig.Limit(LlmConfig.Scope.KEY, "ci", Llm.DEFAULT));
     }
 
     @Test
@@ -139,12 +130,12 @@ class LlmConfigTest {
                 .isEqualTo(new LlmConfig.Limit(
                         LlmConfig.Scope.KEY,
                         "*",
-                        List.of("fast", "gpt-*"),
-                        OptionalLong.of(10),
-                        OptionalLong.of(1000),
-                        OptionalLong.of(1_500_000_000),
-                        OptionalLong.of(60),
-                        OptionalLong.of(5000)));
+                        new Llm(
+                                List.of("fast", "gpt-*"),
+                                new Llm.Budget(
+                                        OptionalLong.of(1_500_000_000), OptionalLong.of(1000), OptionalLong.of(10)),
+                                OptionalLong.of(60),
+                                OptionalLong.of(5000))));
         assertThat(config.limits().get(1).scope()).isEqualTo(LlmConfig.Scope.AGENT);
     }
 }

@@ -165,6 +165,11 @@ public final class HttpError extends RuntimeException {
         return text;
     }
 
+    /** What to do; empty when there is nothing to say. */
+    public String hint() {
+        return hint;
+    }
+
     public Map<String, String> headers() {
         return headers;
     }

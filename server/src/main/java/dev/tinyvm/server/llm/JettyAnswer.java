@@ -5,6 +5,8 @@ import dev.tinyvm.llm.http.Headers;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import org.eclipse.jetty.http.HttpFields;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.http.HttpStatus;
 import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
@@ -80,7 +82,14 @@ final class JettyAnswer implements Answer {
         if (!completed) {
             completed = true;
             watch.stop();
-            callback.failed(new IOException("the answer was broken off"));
+            if (response.isCommitted()) {
+                callback.failed(new IOException("the answer was broken off"));
+            } else {
+                // Nobody hears it but a client that is there while the manager stops.
+                response.setStatus(HttpStatus.SERVICE_UNAVAILABLE_503);
+                response.getHeaders().clear().put(HttpHeader.CONNECTION, "close");
+                response.write(true, BufferUtil.EMPTY_BUFFER, callback);
+            }
         }
     }
 
