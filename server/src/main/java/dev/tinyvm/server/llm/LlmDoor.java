@@ -91,7 +91,9 @@ public final class LlmDoor implements Door {
                     answer,
                     translated,
                     new LlmException(
-                            rate ? LlmException.Kind.RATE : LlmException.Kind.UNAUTHENTICATED, e.text(), rate ? 1 : 0));
+                            rate ? LlmException.Kind.RATE : LlmException.Kind.UNAUTHENTICATED,
+                            e.hint().isEmpty() ? e.text() : e.text() + "; " + e.hint(),
+                            rate ? 1 : 0));
             return;
         } catch (LlmException e) {
             refuse(answer, translated, e);
