@@ -20,6 +20,12 @@ __attribute__((import_module("tinyvm_1"), import_name("log"))) int tinyvm_log(in
 __attribute__((import_module("tinyvm_1"), import_name("version"))) int tinyvm_version(void);
 __attribute__((import_module("tinyvm_1"), import_name("clock"))) int tinyvm_clock(int id, uint64_t *nanos);
 __attribute__((import_module("tinyvm_1"), import_name("llm_call"))) int tinyvm_llm_call(const char *, int, char *, int, int *);
+__attribute__((import_module("tinyvm_1"), import_name("http_call"))) int tinyvm_http_call(const char *, int, char *, int, int *);
+__attribute__((import_module("tinyvm_1"), import_name("http_open"))) int tinyvm_http_open(const char *, int, int *, char *, int, int *);
+__attribute__((import_module("tinyvm_1"), import_name("http_read"))) int tinyvm_http_read(int, char *, int, int *);
+__attribute__((import_module("tinyvm_1"), import_name("http_close"))) int tinyvm_http_close(int);
+__attribute__((import_module("tinyvm_1"), import_name("message_send"))) int tinyvm_message_send(const char *, int, const char *, int);
+__attribute__((import_module("tinyvm_1"), import_name("message_receive"))) int tinyvm_message_receive(char *, int, int *, int);
 
 static int failed(const char *what) {
     printf("%s: %d %s\n", what, errno, strerror(errno));
@@ -199,6 +205,48 @@ static int host(void) {
     return 0;
 }
 
+// The request in the first word; when the answer does not fit into 32 bytes, once more with room for it.
+static int call(int (*function)(const char *, int, char *, int, int *), const char *request) {
+    char small[32];
+    int length = 0;
+    int e = function(request, (int)strlen(request), small, sizeof small, &length);
+    if (e != 61) return printf("%d %.*s\n", e, e == 0 ? length : 0, small) < 0;
+    char *large = malloc((size_t)length);
+    if (large == NULL) return failed("malloc");
+    e = function(NULL, 0, large, length, &length);
+    return printf("%d %.*s\n", e, length, large) < 0;
+}
+
+static int stream(const char *request) {
+    char part[4096];
+    int handle = 0, length = 0;
+    int e = tinyvm_http_open(request, (int)strlen(request), &handle, part, sizeof part, &length);
+    printf("%d %.*s\n", e, e == 0 ? length : 0, part);
+    while (handle != 0 && (e = tinyvm_http_read(handle, part, sizeof part, &length)) == 0 && length > 0) printf("<%.*s>\n", length, part);
+    printf("%d\n", e);
+    return tinyvm_http_close(handle);
+}
+
+// Calls of the host that no honest program makes.
+static int http_abuse(void) {
+    static char buffer[512];
+    int length = 0, handle = 0;
+    char *wild = (char *)0xfffffff0u;
+    printf("request: %d\n", tinyvm_http_call(wild, 64, buffer, 64, &length));
+    printf("length: %d\n", tinyvm_http_call(buffer, -1, buffer, 64, &length));
+    printf("too long: %d\n", tinyvm_http_call(buffer, 64 << 20, buffer, 64, &length));
+    printf("answer: %d\n", tinyvm_http_call("{}", 2, wild, 0x7fffffff, &length));
+    printf("answer length: %d\n", tinyvm_http_call("{}", 2, buffer, 64, (int *)wild));
+    printf("nothing kept: %d\n", tinyvm_http_call(NULL, 0, buffer, 64, &length));
+    printf("head: %d\n", tinyvm_http_open("{}", 2, (int *)wild, buffer, 64, &length));
+    printf("handle: %d\n", tinyvm_http_read(12345, buffer, 64, &length));
+    printf("negative: %d\n", tinyvm_http_read(-1, buffer, 64, &length));
+    printf("close: %d\n", tinyvm_http_close(-1));
+    printf("send: %d\n", tinyvm_message_send(wild, 64, wild, 64));
+    printf("receive: %d\n", tinyvm_message_receive(wild, 64, &handle, 0));
+    return 0;
+}
+
 static int tree(void) {
     char buffer[64];
     struct stat s;
@@ -290,6 +338,10 @@ int main(int argc, char **argv) {
     if (strcmp(name, "bad-pointers") == 0) return bad_pointers();
     if (strcmp(name, "host") == 0) return host();
     if (strcmp(name, "tree") == 0) return tree();
+    if (strcmp(name, "http") == 0) return call(tinyvm_http_call, first);
+    if (strcmp(name, "llm") == 0) return call(tinyvm_llm_call, first);
+    if (strcmp(name, "stream") == 0) return stream(first);
+    if (strcmp(name, "http-abuse") == 0) return http_abuse();
     fprintf(stderr, "unknown program %s\n", name);
     return 127;
 }

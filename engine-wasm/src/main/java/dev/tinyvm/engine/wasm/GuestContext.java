@@ -14,6 +14,8 @@ final class GuestContext implements AutoCloseable {
     private final DescriptorTable descriptors;
     private final java.util.ArrayList<GuestMemory> memories = new java.util.ArrayList<>();
     private final long startNanos = System.nanoTime();
+    private @Nullable GuestWeb web;
+    private byte @Nullable [] keptAnswer;
 
     GuestContext(
             WasmProcess process,
@@ -57,6 +59,38 @@ final class GuestContext implements AutoCloseable {
         return descriptors;
     }
 
+    /** Its way to the machine's loopback and, through the proxy there, beyond. */
+    GuestWeb web() {
+        GuestWeb known = web;
+        if (known == null) {
+            known = new GuestWeb(machine.ports()::connect, machine.tls(), environment);
+            web = known;
+            process.watch(known);
+        }
+        return known;
+    }
+
+    /** Keeps an answer for which the guest had no room, on its account. @return false without memory for it */
+    boolean keepAnswer(byte[] answer) {
+        dropAnswer();
+        if (!machine.memory().take(answer.length)) {
+            return false;
+        }
+        keptAnswer = answer;
+        return true;
+    }
+
+    byte @Nullable [] keptAnswer() {
+        return keptAnswer;
+    }
+
+    void dropAnswer() {
+        if (keptAnswer != null) {
+            machine.memory().giveBack(keptAnswer.length);
+            keptAnswer = null;
+        }
+    }
+
     long startNanos() {
         return startNanos;
     }
@@ -94,6 +128,10 @@ final class GuestContext implements AutoCloseable {
 
     @Override
     public void close() {
+        if (web != null) {
+            web.abort();
+        }
+        dropAnswer();
         descriptors.close();
         memories.forEach(GuestMemory::close);
         memories.clear();

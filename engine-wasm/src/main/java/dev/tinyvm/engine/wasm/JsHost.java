@@ -2,8 +2,11 @@ package dev.tinyvm.engine.wasm;
 
 import dev.tinyvm.engine.GuestFiles.Entry;
 import dev.tinyvm.engine.GuestFiles.GuestFileException;
+import dev.tinyvm.engine.wasm.web.WebException;
 import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 
@@ -26,14 +29,24 @@ final class JsHost {
             "random",
             "encode",
             "decode",
-            "log");
+            "log",
+            "fetch",
+            "fetchRead",
+            "fetchClose",
+            "randomBytes",
+            "btoa",
+            "atob");
+
+    private static final SecureRandom RANDOM = new SecureRandom();
 
     private final GuestContext guest;
     private final JsVm vm;
+    private final JsWeb web;
 
-    JsHost(GuestContext guest, JsVm vm) {
+    JsHost(GuestContext guest, JsVm vm, JsWeb web) {
         this.guest = guest;
         this.vm = vm;
+        this.web = web;
     }
 
     /** Answers one call. @return a value, or 0 after an exception was raised */
@@ -43,13 +56,16 @@ final class JsHost {
         } catch (GuestFileException e) {
             vm.raise(vm.error(e.getMessage() == null ? e.code() : e.code() + ": " + e.getMessage(), e.code()));
             return 0;
+        } catch (WebException e) {
+            vm.raise(vm.error(String.valueOf(e.getMessage()), e.code()));
+            return 0;
         } catch (IllegalArgumentException e) {
             vm.raise(vm.error(String.valueOf(e.getMessage()), "EINVAL"));
             return 0;
         }
     }
 
-    private int answer(String name, int[] a) {
+    private int answer(String name, int[] a) throws WebException {
         return switch (name) {
             case "write" -> {
                 WasiDescriptors.writeAll(guest, (int) vm.toNumber(argument(a, 0)) == 2, content(argument(a, 1)));
@@ -95,8 +111,36 @@ final class JsHost {
                 TinyvmInterface.log(guest, (int) Math.min(level, 3), vm.text(argument(a, 1)));
                 yield vm.undefined();
             }
+            case "fetch" ->
+                vm.number(web.fetch(
+                        vm.text(argument(a, 0)), vm.text(argument(a, 1)), vm.text(argument(a, 2)), content(argument(a, 3))));
+            case "fetchRead" -> {
+                web.read((int) vm.toNumber(argument(a, 0)));
+                yield vm.undefined();
+            }
+            case "fetchClose" -> {
+                web.close((int) vm.toNumber(argument(a, 0)));
+                yield vm.undefined();
+            }
+            case "randomBytes" -> {
+                byte[] bytes = new byte[Math.clamp((long) vm.toNumber(argument(a, 0)), 0, GuestBytes.PART_BYTES)];
+                RANDOM.nextBytes(bytes);
+                yield vm.bytes(bytes);
+            }
+            case "btoa" -> vm.string(Base64.getEncoder().encodeToString(latin1(vm.text(argument(a, 0)))));
+            case "atob" ->
+                vm.string(new String(
+                        Base64.getDecoder().decode(vm.text(argument(a, 0)).replaceAll("\\s", "")),
+                        StandardCharsets.ISO_8859_1));
             default -> throw new IllegalArgumentException("there is no host function " + name);
         };
+    }
+
+    private static byte[] latin1(String text) {
+        if (text.chars().anyMatch(c -> c > 0xff)) {
+            throw new IllegalArgumentException("btoa takes characters up to U+00FF");
+        }
+        return text.getBytes(StandardCharsets.ISO_8859_1);
     }
 
     private int read(int most) {

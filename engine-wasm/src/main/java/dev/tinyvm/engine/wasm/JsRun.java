@@ -17,10 +17,12 @@ final class JsRun {
     private static final int PENDING = 0;
     private static final int REJECTED = 2;
     private static final int NEVER_SETTLED = 13;
+    private static final double MAX_WAIT_MILLIS = 1e12;
 
     private final GuestContext guest;
     private final JsVm vm;
     private final JsHost host;
+    private final JsWeb web;
     private final int api;
     private final Map<Integer, String> unhandled = new LinkedHashMap<>();
 
@@ -28,7 +30,8 @@ final class JsRun {
         this.guest = guest;
         this.api = snapshot.api();
         this.vm = snapshot.restore(guest, functions());
-        this.host = new JsHost(guest, vm);
+        this.web = new JsWeb(guest);
+        this.host = new JsHost(guest, vm, web);
     }
 
     /** @return the exit code */
@@ -72,14 +75,16 @@ final class JsRun {
             }
             double millis = vm.toNumber(next);
             vm.free(next);
-            if (vm.call("qjs_is_job_pending") != 0) {
+            if (vm.call("qjs_is_job_pending") != 0 || deliver()) {
                 continue;
             }
-            if (millis < 0) {
+            // See wait() in bootstrap.js: below zero is the time of a timer for whose sake nobody waits.
+            if (millis < 0 && !web.pending()) {
                 break;
             }
-            if (millis > 0) {
-                guest.process().sleep((long) (millis * 1e6));
+            double left = millis < 0 ? -1 - millis : millis;
+            if (left > 0) {
+                web.await(left < MAX_WAIT_MILLIS ? (long) (left * 1e6) : Long.MAX_VALUE);
             }
         }
         if (vm.call("qjs_promise_state", promise) == PENDING) {
@@ -88,6 +93,27 @@ final class JsRun {
         }
         int code = vm.invoke(vm.get(api, "exitCode"));
         return (int) vm.toNumber(code);
+    }
+
+    /** Hands what has happened to the script. @return whether it was anything */
+    private boolean deliver() {
+        JsWeb.Event event = web.next();
+        if (event == null) {
+            return false;
+        }
+        byte[] bytes = event.bytes();
+        int[] values = {
+            vm.number(event.number()),
+            vm.string(event.kind()),
+            vm.number(event.status()),
+            vm.string(event.text()),
+            bytes == null ? vm.undefined() : vm.bytes(bytes)
+        };
+        vm.free(vm.invoke(vm.get(api, "event"), values));
+        for (int value : values) {
+            vm.free(value);
+        }
+        return true;
     }
 
     private void setUp(String path, List<String> arguments) {

@@ -24,6 +24,7 @@ import run.endive.wasm.types.MemoryLimits;
  */
 final class QuickJs {
     private static final String RESOURCE = "quickjs.wasm";
+    private static final List<String> SCRIPTS = List.of("bootstrap.js", "web.js", "llm.js");
     private static final int MAX_JS_STACK_BYTES = 400 << 10;
 
     private final ModuleCache cache;
@@ -59,21 +60,29 @@ final class QuickJs {
         vm.call("qjs_set_max_stack_size", MAX_JS_STACK_BYTES);
         vm.call("qjs_set_module_loader", 1);
         vm.call("qjs_set_promise_rejection_handler", 1);
-        int factory = vm.eval(new String(resource("bootstrap.js"), StandardCharsets.UTF_8), "tinyvm:bootstrap", 0);
+        int[] factories = new int[SCRIPTS.size()];
+        for (int i = 0; i < factories.length; i++) {
+            String script = SCRIPTS.get(i);
+            factories[i] = vm.eval(
+                    new String(resource(script), StandardCharsets.UTF_8), "tinyvm:" + script.replace(".js", ""), 0);
+            if (vm.isException(factories[i])) {
+                throw failed(vm, script);
+            }
+        }
         int host = vm.value("qjs_new_object");
         for (String name : JsHost.NAMES) {
             int function = vm.hostFunction(name);
             vm.set(host, name, function);
             vm.free(function);
         }
-        int api = vm.invoke(factory, host);
+        int api = vm.invoke(factories[0], host, factories[1], factories[2]);
         if (vm.isException(api)) {
-            throw new EngineException(
-                    Code.FAILED,
-                    "could not start QuickJS: bootstrap.js failed: " + vm.text(vm.value("qjs_get_exception")));
+            throw failed(vm, SCRIPTS.getFirst());
         }
         vm.free(host);
-        vm.free(factory);
+        for (int factory : factories) {
+            vm.free(factory);
+        }
         vm.call("qjs_run_gc");
         return Snapshot.of(
                 module,
@@ -82,6 +91,12 @@ final class QuickJs {
                 (int) vm.call("qjs_get_runtime_ptr"),
                 (int) vm.call("qjs_get_context_ptr"),
                 api);
+    }
+
+    private static EngineException failed(JsVm vm, String script) {
+        return new EngineException(
+                Code.FAILED,
+                "could not start QuickJS: " + script + " failed: " + vm.text(vm.value("qjs_get_exception")));
     }
 
     private static Memory plainMemory(MemoryLimits limits) {

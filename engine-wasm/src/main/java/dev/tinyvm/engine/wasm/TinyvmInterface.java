@@ -28,9 +28,14 @@ final class TinyvmInterface {
             g.memory().writeLong((int) a[1], nanos);
             return WasiErrno.SUCCESS;
         });
-        // The gateway that would answer these does not exist yet: refused, never faked.
-        HostFunctions.add(MODULE, "llm_call", "iiiii", (g, a) -> WasiErrno.NOSYS);
-        HostFunctions.add(MODULE, "http_call", "iiiii", (g, a) -> WasiErrno.NOSYS);
+        HostFunctions.add(MODULE, "llm_call", "iiiii", TinyvmWeb::llmCall);
+        HostFunctions.add(MODULE, "http_call", "iiiii", TinyvmWeb::httpCall);
+        HostFunctions.add(MODULE, "http_open", "iiiiii", TinyvmWeb::open);
+        HostFunctions.add(MODULE, "http_read", "iiii", TinyvmWeb::read);
+        HostFunctions.add(MODULE, "http_close", "i", TinyvmWeb::close);
+        // There is no message bus that could carry these yet: refused, never faked.
+        HostFunctions.add(MODULE, "message_send", "iiii", (g, a) -> WasiErrno.NOSYS);
+        HostFunctions.add(MODULE, "message_receive", "iiii", (g, a) -> WasiErrno.NOSYS);
     }
 
     /** One line on standard error, whatever the text contains. */

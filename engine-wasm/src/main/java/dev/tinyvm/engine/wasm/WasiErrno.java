@@ -11,6 +11,7 @@ final class WasiErrno {
     static final int IO = 29;
     static final int ISDIR = 31;
     static final int NAMETOOLONG = 37;
+    static final int NOMEM = 48;
     static final int NOSYS = 52;
     static final int NOTDIR = 54;
     static final int NOTSOCK = 57;
@@ -30,7 +31,7 @@ final class WasiErrno {
             case Errno.ESRCH -> 71;
             case Errno.E2BIG -> 1;
             case Errno.EAGAIN -> 6;
-            case Errno.ENOMEM -> 48;
+            case Errno.ENOMEM -> NOMEM;
             case Errno.EACCES -> 2;
             case Errno.EBUSY -> 10;
             case Errno.EEXIST -> 20;

@@ -34,6 +34,7 @@ final class WasmMachine implements Machine {
     private final Gate gate = new Gate();
     private final CpuShare share;
     private final GuestFiles files;
+    private final LoopbackPorts ports;
     private final Map<Integer, WasmProcess> processes = new LinkedHashMap<>();
     private final CompletableFuture<MachineEnd> ended = new CompletableFuture<>();
     private volatile Resources resources;
@@ -48,6 +49,7 @@ final class WasmMachine implements Machine {
         this.program = program;
         this.tree = tree;
         this.resources = spec.resources();
+        this.ports = new LoopbackPorts(spec.id(), engine.heap());
         this.memory = new MemoryAccount(engine.heap(), spec.resources().memoryBytes());
         this.share = new CpuShare(gate, spec.resources().cpuMillis(), System.nanoTime());
         this.files = new TreeFiles(
@@ -145,8 +147,7 @@ final class WasmMachine implements Machine {
     @Override
     public AutoCloseable listen(int port, Consumer<GuestConnection> handler) {
         requireAlive();
-        throw invalid("could not offer port " + port + " to " + id() + ": WASI preview 1 has no sockets; a module"
-                + " reaches the host through the interface " + TinyvmInterface.MODULE);
+        return ports.listen(port, handler);
     }
 
     @Override
@@ -246,6 +247,14 @@ final class WasmMachine implements Machine {
 
     Program program() {
         return program;
+    }
+
+    LoopbackPorts ports() {
+        return ports;
+    }
+
+    java.util.function.Supplier<javax.net.ssl.SSLContext> tls() {
+        return engine.settings().tls();
     }
 
     MachineSpec spec() {

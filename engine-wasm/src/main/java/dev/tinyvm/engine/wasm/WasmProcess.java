@@ -9,7 +9,9 @@ import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
 import java.time.Instant;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import run.endive.wasm.WasmEngineException;
@@ -36,6 +38,7 @@ final class WasmProcess {
     private final ProcessStreams streams;
     private final Instant startedAt = Instant.now();
     private final GuestThread thread;
+    private final Set<GuestWeb> webs = ConcurrentHashMap.newKeySet();
     private int signal;
     private boolean standing;
     private volatile boolean waiting;
@@ -125,6 +128,15 @@ final class WasmProcess {
             gate.notifyAll();
         }
         streams.abort();
+        webs.forEach(GuestWeb::abort);
+    }
+
+    /** From now on its end breaks off those exchanges. */
+    void watch(GuestWeb web) {
+        webs.add(web);
+        if (signal() != 0) {
+            web.abort();
+        }
     }
 
     /** On the guest's thread: returns when it may go on. @throws GuestStop.Killed when a signal ends it */
@@ -165,15 +177,31 @@ final class WasmProcess {
 
     /** On the guest's thread. */
     void sleep(long nanos) {
+        await(() -> false, nanos);
+    }
+
+    /** On the guest's thread: waits until something has happened, as {@link #wake} tells, or the time is over. @param nanos Long.MAX_VALUE: without end */
+    void await(BooleanSupplier happened, long nanos) {
         waiting(() -> {
-            long deadline = System.nanoTime() + nanos;
+            long start = System.nanoTime();
             synchronized (gate) {
-                for (long left = nanos; left > 0 && signal == 0; left = deadline - System.nanoTime()) {
+                while (signal == 0 && !happened.getAsBoolean()) {
+                    long left = nanos == Long.MAX_VALUE ? Long.MAX_VALUE : nanos - (System.nanoTime() - start);
+                    if (left <= 0) {
+                        break;
+                    }
                     TimeUnit.NANOSECONDS.timedWait(gate, left);
                 }
             }
             return 0;
         });
+    }
+
+    /** Something happened that its guest may be waiting for. */
+    void wake() {
+        synchronized (gate) {
+            gate.notifyAll();
+        }
     }
 
     /** On the guest's thread: the whole life of the process. */

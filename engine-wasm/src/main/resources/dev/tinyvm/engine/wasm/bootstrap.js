@@ -1,6 +1,6 @@
 // The JavaScript agent's surroundings. Runs once, before the snapshot is taken: what it keeps must not depend on one agent.
 // `host` has the engine's functions; the object returned here is what the engine calls back.
-(function (host) {
+(function (host, webFactory, tinyvmFactory) {
   'use strict';
   const NAMES = {};
 
@@ -80,9 +80,17 @@
   function add(callback, delay, args, every) {
     if (typeof callback !== 'function') throw new TypeError('the callback of a timer must be a function');
     const wait = Math.max(1, Number(delay) || 0);
-    const timer = { id: nextTimer++, due: host.monotonic() + wait, callback, args, every: every ? wait : 0 };
+    const timer = new Timeout(nextTimer++, host.monotonic() + wait, callback, args, every ? wait : 0);
     insert(timer);
-    return timer.id;
+    return timer;
+  }
+  // A timer as Node has it: it counts as a number, and unref() lets the script end before it is due.
+  class Timeout {
+    constructor(id, due, callback, args, every) { Object.assign(this, { id, due, callback, args, every, counts: true }); }
+    ref() { this.counts = true; return this; }
+    unref() { this.counts = false; return this; }
+    hasRef() { return this.counts; }
+    [Symbol.toPrimitive]() { return this.id; }
   }
   function insert(timer) {
     let at = timers.length;
@@ -90,7 +98,7 @@
     timers.splice(at, 0, timer);
   }
   function clear(id) {
-    const at = timers.findIndex((t) => t.id === id);
+    const at = timers.findIndex((t) => t.id === Number(id));
     if (at >= 0) timers.splice(at, 1);
   }
   globalThis.setTimeout = (callback, delay, ...args) => add(callback, delay, args, false);
@@ -104,9 +112,27 @@
     encode(value = '') { return host.encode(String(value)); }
   };
   globalThis.TextDecoder = class TextDecoder {
+    #rest = new Uint8Array(0);
+    constructor(label = 'utf-8') { if (!/^(utf-?8|unicode-1-1-utf-8)$/i.test(String(label).trim())) throw new RangeError('the encoding ' + label + ' is not known; utf-8 is'); }
     get encoding() { return 'utf-8'; }
-    decode(bytes) { return bytes === undefined ? '' : host.decode(view(bytes)); }
+    decode(bytes, options) {
+      let all = bytes === undefined ? new Uint8Array(0) : view(bytes);
+      if (this.#rest.length) { const both = new Uint8Array(this.#rest.length + all.length); both.set(this.#rest); both.set(all, this.#rest.length); all = both; }
+      const cut = options && options.stream ? whole(all) : all.length;
+      this.#rest = all.slice(cut);
+      return cut === 0 ? '' : host.decode(all.subarray(0, cut));
+    }
   };
+  // How many of the bytes end with a whole character.
+  function whole(bytes) {
+    for (let back = 1; back <= 3 && back <= bytes.length; back++) {
+      const b = bytes[bytes.length - back];
+      if ((b & 0xc0) === 0x80) continue;
+      const wanted = b >= 0xf0 ? 4 : b >= 0xe0 ? 3 : b >= 0xc0 ? 2 : 1;
+      return wanted > back ? bytes.length - back : bytes.length;
+    }
+    return bytes.length;
+  }
   function view(bytes) {
     if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
     return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -174,34 +200,31 @@
     if (name.endsWith('Sync')) fs.promises[name.slice(0, -4)] = async (...args) => fs[name](...args);
   }
 
-  function missing(what) {
-    const error = new Error(what + ' is not available to WebAssembly Tiny VMs yet: there is no gateway that would answer; use `engine: container`');
-    error.code = 'ENOSYS';
-    return error;
-  }
-  globalThis.fetch = async () => { throw missing('fetch'); };
-  const tinyvm = {
-    version: 1,
-    log: (level, message) => host.log(['error', 'warn', 'info', 'debug'].indexOf(level), String(message)),
-    now: () => host.now(),
-    llm: async () => { throw missing('llm'); },
-  };
+  const web = webFactory(host, (value) => (typeof value === 'string' ? host.encode(value) : view(value)));
+  const tinyvm = tinyvmFactory(host);
 
   const modules = { fs, 'fs/promises': fs.promises, process, tinyvm, timers: { setTimeout, setInterval, setImmediate, clearTimeout, clearInterval, clearImmediate } };
   Object.defineProperty(globalThis, Symbol.for('tinyvm.modules'), { value: modules });
 
+  // Milliseconds until the next timer; −1 − that when no timer is left for whose sake the script must not end.
+  function wait() {
+    if (timers.length === 0) return -1e15;
+    const left = Math.max(0, timers[0].due - host.monotonic());
+    return timers.some((t) => t.counts) ? left : -1 - left;
+  }
+
   return {
     setup(argv, env, cwd) { process.argv = argv; process.env = env; NAMES.cwd = cwd; },
-    // Runs one timer that is due. Returns milliseconds until the next, -1 when there is none.
+    // Runs one timer that is due. Returns what wait() says.
     turn() {
-      if (timers.length === 0) return -1;
       const now = host.monotonic();
-      if (timers[0].due > now) return timers[0].due - now;
+      if (timers.length === 0 || timers[0].due > now) return wait();
       const timer = timers.shift();
       if (timer.every > 0) { timer.due = now + timer.every; insert(timer); }
       timer.callback(...timer.args);
-      return timers.length === 0 ? -1 : Math.max(0, timers[0].due - host.monotonic());
+      return wait();
     },
+    event: web.event,
     describe: (error) => describe(error).slice(0, 100000),
     exitCode: () => Number(process.exitCode ?? 0) & 0xff,
     // The source of a built-in module.

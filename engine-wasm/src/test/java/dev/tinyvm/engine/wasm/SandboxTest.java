@@ -79,7 +79,7 @@ class SandboxTest extends WasmFixture {
     }
 
     @Test
-    void whatHasNoGatewayIsRefusedAndALogLineStaysALine() throws Exception {
+    void withoutAGatewayAnLlmIsRefusedAndALogLineStaysALine() throws Exception {
         Result result = run(machine(), "host");
         assertThat(result.stdout()).isEqualTo("version 1, clock 0, later than 2020: 1\nlog 0, bad level 28, llm 52\n");
         assertThat(result.stderr()).isEqualTo("info: a line of the log\n");
