@@ -238,7 +238,7 @@ static int http_abuse(void) {
     printf("answer: %d\n", tinyvm_http_call("{}", 2, wild, 0x7fffffff, &length));
     printf("answer length: %d\n", tinyvm_http_call("{}", 2, buffer, 64, (int *)wild));
     printf("nothing kept: %d\n", tinyvm_http_call(NULL, 0, buffer, 64, &length));
-    printf("head: %d\n", tinyvm_http_open("{}", 2, (int *)wild, buffer, 64, &length));
+    printf("head: %d\n", tinyvm_http_open("{}", 2, (int *)wild, buffer, sizeof buffer, &length));
     printf("handle: %d\n", tinyvm_http_read(12345, buffer, 64, &length));
     printf("negative: %d\n", tinyvm_http_read(-1, buffer, 64, &length));
     printf("close: %d\n", tinyvm_http_close(-1));

@@ -116,7 +116,9 @@ class WasmContractTest extends EngineContract {
         java.util.function.Consumer<GuestConnection> hello = connection -> {
             try (connection) {
                 connection.input().read();
-                connection.output().write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHELLO".getBytes(StandardCharsets.US_ASCII));
+                connection
+                        .output()
+                        .write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nHELLO".getBytes(StandardCharsets.US_ASCII));
             } catch (java.io.IOException e) {
                 throw new java.io.UncheckedIOException(e);
             }

@@ -85,7 +85,8 @@ final class BytePipe {
     private void await(long deadline) throws IOException {
         long left = deadline - System.nanoTime();
         if (left <= 0) {
-            throw new SocketTimeoutException("nothing moved for " + TimeUnit.NANOSECONDS.toMinutes(SILENCE_NANOS) + " minutes");
+            throw new SocketTimeoutException(
+                    "nothing moved for " + TimeUnit.NANOSECONDS.toMinutes(SILENCE_NANOS) + " minutes");
         }
         try {
             TimeUnit.NANOSECONDS.timedWait(this, left);

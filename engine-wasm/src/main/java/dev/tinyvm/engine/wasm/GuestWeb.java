@@ -113,7 +113,8 @@ final class GuestWeb {
             // Said below.
         }
         if (port.isEmpty()) {
-            throw new WebException("EINVAL", "the variable " + name + " names no proxy of the form http://127.0.0.1:PORT");
+            throw new WebException(
+                    "EINVAL", "the variable " + name + " names no proxy of the form http://127.0.0.1:PORT");
         }
         return port.getAsInt();
     }

@@ -113,7 +113,10 @@ final class JsHost {
             }
             case "fetch" ->
                 vm.number(web.fetch(
-                        vm.text(argument(a, 0)), vm.text(argument(a, 1)), vm.text(argument(a, 2)), content(argument(a, 3))));
+                        vm.text(argument(a, 0)),
+                        vm.text(argument(a, 1)),
+                        vm.text(argument(a, 2)),
+                        content(argument(a, 3))));
             case "fetchRead" -> {
                 web.read((int) vm.toNumber(argument(a, 0)));
                 yield vm.undefined();

@@ -33,7 +33,8 @@ final class JsWeb {
         // Until it is sent the body is on the heap that all guests share.
         if (!guest.machine().memory().take(body.length)) {
             web.close(number);
-            throw new WebException("ENOMEM", "the body's " + body.length + " bytes are more than the memory limit leaves");
+            throw new WebException(
+                    "ENOMEM", "the body's " + body.length + " bytes are more than the memory limit leaves");
         }
         start(number, () -> {
             WebExchange exchange;
@@ -44,7 +45,8 @@ final class JsWeb {
             }
             StringBuilder head = new StringBuilder(exchange.reason());
             exchange.headers()
-                    .forEach(h -> head.append('\n').append(h.name()).append('\n').append(h.value()));
+                    .forEach(
+                            h -> head.append('\n').append(h.name()).append('\n').append(h.value()));
             return new Event(number, "head", exchange.status(), head.toString(), null);
         });
         return number;

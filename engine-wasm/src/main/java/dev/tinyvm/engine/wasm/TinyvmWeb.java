@@ -146,14 +146,18 @@ final class TinyvmWeb {
     /** The last answer once more: the guest has made room for it. */
     private static int again(GuestContext guest, long[] a) {
         byte[] kept = guest.keptAnswer();
-        return kept == null ? WasiErrno.INVAL : give(guest, a, kept);
+        return kept == null ? WasiErrno.INVAL : give(guest, a, kept, true);
     }
 
     private static int give(GuestContext guest, long[] a, byte[] answer) {
+        return give(guest, a, answer, false);
+    }
+
+    private static int give(GuestContext guest, long[] a, byte[] answer, boolean kept) {
         Memory memory = guest.memory();
         memory.writeI32((int) a[4], answer.length);
         if (Integer.toUnsignedLong((int) a[3]) < answer.length) {
-            return answer == guest.keptAnswer() || guest.keepAnswer(answer) ? WasiErrno.OVERFLOW : WasiErrno.NOMEM;
+            return kept || guest.keepAnswer(answer) ? WasiErrno.OVERFLOW : WasiErrno.NOMEM;
         }
         memory.write((int) a[2], answer, 0, answer.length);
         guest.dropAnswer();
@@ -266,7 +270,8 @@ final class TinyvmWeb {
         } catch (IllegalArgumentException e) {
             throw new WebException("EINVAL", "bodyBase64 is not base64: " + e.getMessage(), e);
         }
-        return WebRequest.of(root.path("method").asString("GET"), root.path("url").asString(""), headers, body);
+        return WebRequest.of(
+                root.path("method").asString("GET"), root.path("url").asString(""), headers, body);
     }
 
     @FunctionalInterface

@@ -97,7 +97,10 @@ class FetchTest extends WasmFixture {
     @Test
     void redirectionsAreFollowedWithoutTheSecrets() throws Exception {
         Machine machine = machine("js", RESOURCES);
-        machine.listen(PORT, c -> answer(c, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:4001/next\r\nContent-Length: 0\r\n\r\n"));
+        machine.listen(
+                PORT,
+                c -> answer(
+                        c, "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:4001/next\r\nContent-Length: 0\r\n\r\n"));
         machine.listen(PORT + 1, c -> answer(c, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nend"));
         assertThat(run(machine, "js", "-e", """
                 const r = await fetch('http://127.0.0.1:4000/', { method: 'POST', body: 'x', headers: { authorization: 'secret' } });
@@ -156,7 +159,10 @@ class FetchTest extends WasmFixture {
         assertThat(result.stdout().lines())
                 .satisfiesExactly(
                         l -> assertThat(l).startsWith("ECONNREFUSED").contains("nothing listens on port 9"),
-                        l -> assertThat(l).startsWith("ENETUNREACH").contains("no network").contains("network.egress"),
+                        l -> assertThat(l)
+                                .startsWith("ENETUNREACH")
+                                .contains("no network")
+                                .contains("network.egress"),
                         l -> assertThat(l).startsWith("EPROTO"),
                         l -> assertThat(l).startsWith("ECONNRESET"),
                         l -> assertThat(l).startsWith("EINVAL").contains("no http: or https: URL"),
@@ -205,7 +211,8 @@ class FetchTest extends WasmFixture {
                 throw new IllegalStateException(e);
             }
         });
-        try (GuestProcess process = start(machine, "js", "-e", "console.log(await (await fetch('http://127.0.0.1:4000/slow')).text())")) {
+        try (GuestProcess process =
+                start(machine, "js", "-e", "console.log(await (await fetch('http://127.0.0.1:4000/slow')).text())")) {
             assertThat(seen.poll(60, TimeUnit.SECONDS)).isNotNull();
             machine.freeze();
             go.countDown();
@@ -228,10 +235,19 @@ class FetchTest extends WasmFixture {
         Machine machine = machine("js", RESOURCES);
         machine.listen(PORT, c -> {
             String body = "{\"choices\":[{\"message\":{\"role\":\"assistant\",\"content\":\"42\"}}]}";
-            answer(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + body.length() + "\r\n\r\n" + body);
+            answer(
+                    c,
+                    "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + body.length() + "\r\n\r\n"
+                            + body);
         });
-        machine.listen(PORT + 1, c -> answer(c, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-                + "data: {\"choices\":[{\"delta\":{\"content\":\"four\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"ty\"}}]}\n\ndata: [DONE]\n\n"));
+        machine.listen(PORT + 1, c -> answer(c, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + """
+                        data: {"choices":[{"delta":{"content":"four"}}]}
+
+                        data: {"choices":[{"delta":{"content":"ty"}}]}
+
+                        data: [DONE]
+
+                        """));
         machine.listen(PORT + 2, c -> {
             String body = "{\"error\":{\"message\":\"the budget is spent\",\"code\":\"budget_exceeded\"}}";
             answer(c, "HTTP/1.1 402 Payment Required\r\nContent-Length: " + body.length() + "\r\n\r\n" + body);
@@ -263,7 +279,8 @@ class FetchTest extends WasmFixture {
         Seen first = seen.poll(10, TimeUnit.SECONDS);
         assertThat(first.line()).isEqualTo("POST /v1/chat/completions HTTP/1.1");
         assertThat(first.headers()).contains("authorization: Bearer sk-x", "content-type: application/json");
-        assertThat(first.body()).isEqualTo("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"what?\"}]}");
+        assertThat(first.body())
+                .isEqualTo("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"what?\"}]}");
     }
 
     @Test
@@ -283,20 +300,24 @@ class FetchTest extends WasmFixture {
         machine.listen(PORT, c -> answer(c, "HTTP/1.1 201 Made\r\nContent-Length: 2\r\nX: y\r\n\r\nhi"));
         machine.listen(
                 PORT + 1,
-                c -> answer(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"));
+                c -> answer(
+                        c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"));
         machine.listen(PORT + 2, c -> answer(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"));
         assertThat(run(
                                 machine,
                                 "http",
                                 "{\"method\":\"PUT\",\"url\":\"http://127.0.0.1:4000/p\",\"headers\":{\"A\":\"b\"},\"body\":\"ü\"}")
                         .stdout())
-                .isEqualTo("0 {\"status\":201,\"reason\":\"Made\",\"headers\":[[\"Content-Length\",\"2\"],[\"X\",\"y\"]],\"body\":\"hi\"}\n");
+                .isEqualTo(
+                        "0 {\"status\":201,\"reason\":\"Made\",\"headers\":[[\"Content-Length\",\"2\"],[\"X\",\"y\"]],\"body\":\"hi\"}\n");
         Seen request = seen.poll(10, TimeUnit.SECONDS);
         assertThat(request.line()).isEqualTo("PUT /p HTTP/1.1");
         assertThat(request.headers()).contains("a: b");
         assertThat(request.body()).isEqualTo("ü");
-        assertThat(run(machine, "stream", "{\"url\":\"http://127.0.0.1:4001/\"}").stdout())
-                .isEqualTo("0 {\"status\":200,\"reason\":\"OK\",\"headers\":[[\"Transfer-Encoding\",\"chunked\"]]}\n<one>\n<two>\n0\n");
+        assertThat(run(machine, "stream", "{\"url\":\"http://127.0.0.1:4001/\"}")
+                        .stdout())
+                .isEqualTo(
+                        "0 {\"status\":200,\"reason\":\"OK\",\"headers\":[[\"Transfer-Encoding\",\"chunked\"]]}\n<one>\n<two>\n0\n");
         assertThat(run(machine, "http", "{\"url\":\"https://example.org/\"}").stdout())
                 .startsWith("0 {\"error\":{\"code\":\"ENETUNREACH\"");
         assertThat(run(machine, "http", "no json").stdout()).startsWith("0 {\"error\":{\"code\":\"EINVAL\"");
@@ -355,7 +376,9 @@ class FetchTest extends WasmFixture {
             done += in.read(body, done, length - done);
         }
         Seen request = new Seen(
-                line, headers, new String(new String(body).getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8));
+                line,
+                headers,
+                new String(new String(body).getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8));
         seen.add(request);
         return request;
     }

@@ -45,9 +45,23 @@ class HttpsTest extends WasmFixture {
     static void makeACertificate() throws Exception {
         Path file = keys.resolve("server.p12");
         Process keytool = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
-                        "-genkeypair", "-alias", "server", "-keyalg", "EC", "-dname", "CN=allowed.test", "-ext",
-                        "SAN=dns:allowed.test", "-storetype", "PKCS12", "-storepass", "changeit", "-keystore", file.toString())
+                        Path.of(System.getProperty("java.home"), "bin", "keytool")
+                                .toString(),
+                        "-genkeypair",
+                        "-alias",
+                        "server",
+                        "-keyalg",
+                        "EC",
+                        "-dname",
+                        "CN=allowed.test",
+                        "-ext",
+                        "SAN=dns:allowed.test",
+                        "-storetype",
+                        "PKCS12",
+                        "-storepass",
+                        "changeit",
+                        "-keystore",
+                        file.toString())
                 .redirectErrorStream(true)
                 .start();
         String said = new String(keytool.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
@@ -64,7 +78,8 @@ class HttpsTest extends WasmFixture {
         own.init(store, PASSWORD);
         SSLContext context = SSLContext.getInstance("TLS");
         context.init(own.getKeyManagers(), null, null);
-        server = (SSLServerSocket) context.getServerSocketFactory().createServerSocket(0, 10, InetAddress.getLoopbackAddress());
+        server = (SSLServerSocket)
+                context.getServerSocketFactory().createServerSocket(0, 10, InetAddress.getLoopbackAddress());
         Thread.ofVirtual().start(() -> {
             try {
                 while (true) {
@@ -100,7 +115,10 @@ class HttpsTest extends WasmFixture {
                             l -> assertThat(l).isEqualTo("over TLS: GET /a?b HTTP/1.1"),
                             // The proxy leads there, too, but the certificate is for another name.
                             l -> assertThat(l).startsWith("EPROTO").contains("TLS failed"),
-                            l -> assertThat(l).startsWith("EACCES").contains("403").contains("not on the list"),
+                            l -> assertThat(l)
+                                    .startsWith("EACCES")
+                                    .contains("403")
+                                    .contains("not on the list"),
                             l -> assertThat(l).isEqualTo("proxied GET http://allowed.test/plain HTTP/1.1"));
         }
         Files.delete(work.resolve("trusting"));
@@ -110,7 +128,8 @@ class HttpsTest extends WasmFixture {
     void aCertificateThatNobodySignedIsRefused() throws Exception {
         Machine machine = machine("js", RESOURCES);
         machine.listen(PROXY, this::proxy);
-        assertThat(js(machine, "await fetch('https://allowed.test/').catch((e) => console.log(e.code, e.message))").stdout())
+        assertThat(js(machine, "await fetch('https://allowed.test/').catch((e) => console.log(e.code, e.message))")
+                        .stdout())
                 .startsWith("EPROTO")
                 .contains("TLS failed");
     }
@@ -118,7 +137,8 @@ class HttpsTest extends WasmFixture {
     @Test
     void aProxyElsewhereIsRefused() throws Exception {
         Machine machine = machine("js", RESOURCES);
-        for (String wrong : List.of("http://10.0.0.1:3128", "127.0.0.1:3128", "https://127.0.0.1:3128", "http://127.0.0.1")) {
+        for (String wrong :
+                List.of("http://10.0.0.1:3128", "127.0.0.1:3128", "https://127.0.0.1:3128", "http://127.0.0.1")) {
             try (GuestProcess process = machine.exec(request(
                     Map.of("HTTPS_PROXY", wrong),
                     false,

@@ -123,10 +123,11 @@ public final class WebExchange implements AutoCloseable {
         if (request.isLoopback()) {
             plain = connect(request.port(), request.authority());
         } else {
-            int port = proxy.orElseThrow(() -> new WebException(
-                    "ENETUNREACH",
-                    "could not reach " + request.authority()
-                            + ": this Tiny VM has no network; allow the host under `network.egress` in its descriptor"));
+            int port = proxy.orElseThrow(
+                    () -> new WebException(
+                            "ENETUNREACH",
+                            "could not reach " + request.authority()
+                                    + ": this Tiny VM has no network; allow the host under `network.egress` in its descriptor"));
             plain = connect(port, "the egress proxy");
             if (secure) {
                 tunnel(plain, request);
@@ -170,6 +171,7 @@ public final class WebExchange implements AutoCloseable {
         DefaultBHttpClientConnection http = new DefaultBHttpClientConnection(LIMITS);
         http.bind(socket);
         BasicClassicHttpRequest connect = new BasicClassicHttpRequest("CONNECT", request.authority());
+        connect.setPath(request.authority());
         connect.setHeader("Host", request.authority());
         http.sendRequestHeader(connect);
         http.flush();

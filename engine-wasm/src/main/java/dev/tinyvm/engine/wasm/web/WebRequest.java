@@ -25,12 +25,23 @@ public record WebRequest(
     static final int MAX_HEADER_BYTES = 64 << 10;
     static final int MAX_URL_CHARS = 16 << 10;
     private static final Pattern TOKEN = Pattern.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}");
-    private static final Pattern AUTHORITY = Pattern.compile("([A-Za-z0-9._~-]{1,253}|\\[[0-9A-Fa-f:.]{2,45}])(?::([0-9]{1,5}))?");
+    private static final Pattern AUTHORITY =
+            Pattern.compile("([A-Za-z0-9._~-]{1,253}|\\[[0-9A-Fa-f:.]{2,45}])(?::([0-9]{1,5}))?");
     private static final Set<String> METHODS_REFUSED = Set.of("CONNECT", "TRACE", "TRACK");
     /** They frame the message or belong to the connection; the client writes them itself. */
     private static final Set<String> OWN = Set.of(
-            "host", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "te", "trailer", "expect",
-            "proxy-connection", "proxy-authorization", "proxy-authenticate");
+            "host",
+            "content-length",
+            "transfer-encoding",
+            "connection",
+            "keep-alive",
+            "upgrade",
+            "te",
+            "trailer",
+            "expect",
+            "proxy-connection",
+            "proxy-authorization",
+            "proxy-authenticate");
 
     /** A header field. */
     public record Header(String name, String value) {}
