@@ -106,6 +106,11 @@ static bool keeps(const struct output *output, uint64_t offset) {
     return offset >= output->kept.offset && offset <= output->kept.offset + output->kept.length;
 }
 
+/* What an offset of ATTACH means: the oldest byte that is kept has a name of its own. */
+static uint64_t wanted(const struct output *output, uint64_t offset) {
+    return offset == UINT64_MAX ? output->kept.offset : offset;
+}
+
 void process_attach(uint32_t id, struct wire_reader *payload) {
     uint32_t process_id = wire_read_u32(payload);
     uint64_t stdout_offset = wire_read_u64(payload);
@@ -113,6 +118,8 @@ void process_attach(uint32_t id, struct wire_reader *payload) {
     struct process *process = known(id, process_id);
     if (process == NULL)
         return;
+    stdout_offset = wanted(&process->output[0], stdout_offset);
+    stderr_offset = wanted(&process->output[1], stderr_offset);
     if (!keeps(&process->output[0], stdout_offset) || !keeps(&process->output[1], stderr_offset)) {
         struct text text;
         text_start(&text, "the output of process ");

@@ -112,6 +112,18 @@ class Reattach(GuestCase):
         host.expect(again, "EXITED")
         self.assertEqual(host.error(host.open("ATTACH", u32(process) + u64(0) + u64(0))).errno, errno.ERANGE)
 
+    def test_the_largest_offset_means_the_oldest_byte_that_is_kept(self):
+        stream = self.host.exec(["sh", "-c", "printf abc; printf de >&2; sleep 1000"])
+        process, _ = self.host.started(stream)
+        out = {"STDOUT": b"", "STDERR": b""}
+        while len(out["STDOUT"]) < 3 or len(out["STDERR"]) < 2:
+            name, payload = self.host.expect(stream, "STDOUT", "STDERR")
+            out[name] += payload[8:]
+        self.host.send("ACK", stream, u64(2) + u64(0))
+        again = self.attach(self.host, process, 2**64 - 1, 2**64 - 1)
+        seen = dict(self.host.expect(again, "STDOUT", "STDERR") for _ in range(2))
+        self.assertEqual(seen, {"STDOUT": u64(2) + b"c", "STDERR": u64(0) + b"de"})
+
     def test_attach_acknowledges_so_that_a_lost_ack_blocks_nobody(self):
         stream = self.host.exec(["seq", "1", "100000"])
         process, _ = self.host.started(stream)

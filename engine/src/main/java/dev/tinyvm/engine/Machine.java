@@ -25,9 +25,14 @@ public interface Machine {
     /** All processes that were started through {@link #exec} and are running, or ended and not forgotten. */
     List<ProcessInfo> processes();
 
+    /** An offset for {@link #attach}: the oldest byte that is still kept, for a caller who does not know how far the one before it got. */
+    long OLDEST_KEPT = -1;
+
     /**
      * Takes up the stream of a process again, for instance after the manager died. Output before the offsets is not sent again.
      *
+     * @param stdoutOffset of the first byte wanted, or {@link #OLDEST_KEPT}
+     * @param stderrOffset the same for standard error
      * @throws EngineException {@code NOT_FOUND} for an unknown process
      */
     GuestProcess attach(int processId, long stdoutOffset, long stderrOffset);

@@ -221,6 +221,27 @@ public abstract class EngineContract extends NetworkContract {
     }
 
     @Test
+    void whoDoesNotKnowHowFarTheLastReaderGotBeginsWithTheOldestByteKept() throws Exception {
+        Machine machine = machine();
+        int id;
+        try (GuestProcess process = machine.exec(request(commands().stubborn(), false))) {
+            assertThat(firstOutput(process)).isEqualTo("ready\n");
+            id = process.processId();
+            process.acknowledge(6, 0);
+        }
+        try (GuestProcess again = machine.attach(id, Machine.OLDEST_KEPT, Machine.OLDEST_KEPT)) {
+            again.signal(9, true);
+            Output next = again.next();
+            while (next instanceof Output.Stdout kept) {
+                // An acknowledgement may be worked off late; nothing before the start is made up.
+                assertThat(kept.offset()).isZero();
+                next = again.next();
+            }
+            assertThat(next).isInstanceOf(Output.Exited.class);
+        }
+    }
+
+    @Test
     void theNextManagerGetsEveryByteExactlyOnce() throws Exception {
         String id = newId();
         Machine machine = engine().create(spec(id, List.of()));

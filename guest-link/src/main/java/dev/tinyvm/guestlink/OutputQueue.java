@@ -1,6 +1,7 @@
 package dev.tinyvm.guestlink;
 
 import dev.tinyvm.engine.GuestProcess.Output;
+import dev.tinyvm.engine.Machine;
 import dev.tinyvm.guestlink.wire.WireException;
 import java.util.ArrayDeque;
 import java.util.Arrays;
@@ -19,6 +20,7 @@ final class OutputQueue {
     private long nextStdout;
     private long nextStderr;
 
+    /** An offset may be {@link Machine#OLDEST_KEPT}: then the first bytes say where they begin. */
     OutputQueue(long stdoutOffset, long stderrOffset) {
         nextStdout = stdoutOffset;
         nextStderr = stderrOffset;
@@ -26,13 +28,13 @@ final class OutputQueue {
 
     void add(boolean stderr, long offset, byte[] bytes) throws WireException {
         long expected = stderr ? nextStderr : nextStdout;
-        if (offset != expected) {
+        if (offset != expected && expected != Machine.OLDEST_KEPT) {
             throw new WireException("output at the offset " + offset + " where " + expected + " was due");
         }
         if (stderr) {
-            nextStderr += bytes.length;
+            nextStderr = offset + bytes.length;
         } else {
-            nextStdout += bytes.length;
+            nextStdout = offset + bytes.length;
         }
         Chunk last = chunks.peekLast();
         if (last != null && last.stderr == stderr && last.size + bytes.length <= CHUNK_BYTES) {

@@ -327,6 +327,12 @@ public final class HostManager implements Manager {
     }
 
     @Override
+    public GuestProcess attach(String vm, int processId) {
+        TinyVm found = book.get(vm);
+        return inside(found, "follow process " + processId, machine -> found.attach(machine, processId));
+    }
+
+    @Override
     public void signal(String vm, int processId, int signal) {
         TinyVm found = book.get(vm);
         boolean _ = inside(found, "signal process " + processId, machine -> {

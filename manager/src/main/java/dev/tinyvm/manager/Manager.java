@@ -109,6 +109,13 @@ public interface Manager extends AutoCloseable {
 
     List<ProcessInfo> processes(String vm);
 
+    /**
+     * Takes up a running command whose stream nobody here holds: one that an earlier manager started. What it said since then and is still kept comes first.
+     *
+     * @throws ManagerException {@code NOT_FOUND} for an unknown process, {@code CONFLICT} when somebody follows it already
+     */
+    GuestProcess attach(String vm, int processId);
+
     /** Signals a process by its guest number. */
     void signal(String vm, int processId, int signal);
 

@@ -348,6 +348,19 @@ final class TinyVm {
         return new OpenProcess(machine.exec(request), open, hold);
     }
 
+    /** Takes up a command whose stream nobody holds. For any thread: of two at once, one gets it. */
+    GuestProcess attach(Machine machine, int processId) {
+        synchronized (open) {
+            if (open.containsKey(processId) || run.isMain(processId)) {
+                throw new ManagerException(
+                        Code.CONFLICT,
+                        "could not follow process " + processId + " in " + record.name()
+                                + ": somebody follows it already");
+            }
+            return new OpenProcess(machine.attach(processId, Machine.OLDEST_KEPT, Machine.OLDEST_KEPT), open);
+        }
+    }
+
     /** False when nobody holds the stream of that process. For any thread. */
     boolean signalOpen(int processId, int signal) {
         GuestProcess process = open.get(processId);

@@ -73,6 +73,11 @@ final class VmRun {
     }
 
     /** For any thread: false when it is not the main process. */
+    boolean isMain(int processId) {
+        MainProcess running = main;
+        return running != null && running.run().processId() == processId;
+    }
+
     boolean signalMain(int processId, int signal) {
         MainProcess running = main;
         if (running == null || running.run().processId() != processId) {

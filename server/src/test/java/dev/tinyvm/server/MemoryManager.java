@@ -322,6 +322,11 @@ public final class MemoryManager implements Manager {
     }
 
     @Override
+    public GuestProcess attach(String vm, int processId) {
+        return machine(vm).attach(processId, Machine.OLDEST_KEPT, Machine.OLDEST_KEPT);
+    }
+
+    @Override
     public void signal(String vm, int processId, int signal) {
         // Attaching to it would take its stream away from whoever reads it.
         GuestProcess process = processes.get(find(vm).id + "/" + processId);

@@ -53,6 +53,7 @@ public final class E2bDoor implements Door, AutoCloseable {
         envd = new EnvdApi(sandboxes);
         code = new CodeApi(sandboxes);
         proxy = new PortProxy(sandboxes);
+        Thread.ofVirtual().name("e2b-adopt").start(envd::adopt);
     }
 
     /** Where a request goes to. */

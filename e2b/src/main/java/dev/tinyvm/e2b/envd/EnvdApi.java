@@ -5,12 +5,15 @@ import dev.tinyvm.e2b.Exchange;
 import dev.tinyvm.e2b.Sandbox;
 import dev.tinyvm.e2b.Sandboxes;
 import dev.tinyvm.e2b.TokenKey;
+import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.manager.Manager.VmStats;
+import dev.tinyvm.manager.ManagerException;
 import dev.tinyvm.server.http.HttpError;
 import dev.tinyvm.server.http.JsonBody;
 import dev.tinyvm.server.http.JsonRequest;
 import java.io.IOException;
 import java.io.InputStream;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -38,6 +41,7 @@ public final class EnvdApi implements AutoCloseable {
     private final Downloads downloads = new Downloads();
     private final Map<String, Session> sessions = new ConcurrentHashMap<>();
     private final AtomicInteger sinceSweep = new AtomicInteger();
+    private final Instant since = Instant.now();
 
     public EnvdApi(Sandboxes sandboxes) {
         this.sandboxes = sandboxes;
@@ -63,6 +67,21 @@ public final class EnvdApi implements AutoCloseable {
                 case "/envs" -> envs(exchange, sandbox);
                 case "/files/compose" -> uploads.compose(exchange, session(sandbox));
                 default -> call(exchange, sandbox, path);
+            }
+        }
+    }
+
+    /** Takes up the commands that an earlier manager left running, so that none of them stalls because nobody reads its output. */
+    public void adopt() {
+        for (Sandbox sandbox : sandboxes.all()) {
+            if (sandbox.paused()) {
+                continue;
+            }
+            try {
+                session(sandbox).processes().adopt();
+            } catch (ManagerException | EngineException e) {
+                // It is not up again or gone; the first who asks for its commands tries again.
+                log.debug("did not take up the commands of sandbox {}", sandbox.id(), e);
             }
         }
     }
@@ -247,7 +266,7 @@ public final class EnvdApi implements AutoCloseable {
         if (sinceSweep.incrementAndGet() % SWEEP_EVERY == 0) {
             sweep();
         }
-        return sessions.computeIfAbsent(sandbox.id(), id -> new Session(id, sandboxes.manager()));
+        return sessions.computeIfAbsent(sandbox.id(), id -> new Session(id, sandboxes.manager(), since));
     }
 
     /** Forgets the sandboxes that have ended meanwhile. */

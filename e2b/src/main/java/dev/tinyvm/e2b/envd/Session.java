@@ -4,6 +4,7 @@ import dev.tinyvm.engine.GuestFiles;
 import dev.tinyvm.manager.Manager;
 import dev.tinyvm.manager.ManagerException;
 import java.io.IOException;
+import java.time.Instant;
 
 /**
  * What envd would keep in its memory for one sandbox: who works there, which commands were started through it, who watches.
@@ -11,8 +12,9 @@ import java.io.IOException;
  * @param sandboxId the VM's id
  */
 record Session(String sandboxId, Manager manager, Users users, Processes processes, Watchers watchers) {
-    Session(String sandboxId, Manager manager) {
-        this(sandboxId, manager, new Users(), new Processes(manager, sandboxId), new Watchers());
+    /** @param before commands that were started earlier are those of an earlier manager */
+    Session(String sandboxId, Manager manager, Instant before) {
+        this(sandboxId, manager, new Users(), new Processes(manager, sandboxId, before), new Watchers());
     }
 
     GuestFiles files() {
