@@ -42,6 +42,7 @@ public final class Sandboxes {
     private final Manager manager;
     private final E2bSettings settings;
     private final Map<String, Template> templates = new LinkedHashMap<>();
+    private final Fittings fittings = new Fittings();
     private final Set<String> dying = ConcurrentHashMap.newKeySet();
     private final ReentrantLock[] locks = new ReentrantLock[64];
 
@@ -103,6 +104,7 @@ public final class Sandboxes {
                 template.descriptor("e2b-" + id, env), id, "", false, false, tags, Optional.of(deadline)));
         try {
             SandboxMarks.write(manager.files(id), env);
+            fittings.add(template.image(), manager.files(id));
         } catch (RuntimeException e) {
             discard(id, e);
             throw e;

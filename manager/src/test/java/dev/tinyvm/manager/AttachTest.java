@@ -43,8 +43,8 @@ class AttachTest {
             byte[] hello = "hello".getBytes(StandardCharsets.UTF_8);
             again.writeStdin(hello, 0, hello.length);
             assertThat(again.next())
-                    .isInstanceOfSatisfying(Output.Stdout.class, o -> assertThat(o.bytes())
-                            .isEqualTo(hello));
+                    .isInstanceOfSatisfying(
+                            Output.Stdout.class, o -> assertThat(o.bytes()).isEqualTo(hello));
             again.closeStdin();
             assertThat(again.next()).isInstanceOf(Output.Exited.class);
         }
