@@ -329,7 +329,8 @@ public final class HostManager implements Manager {
     @Override
     public GuestProcess attach(String vm, int processId) {
         TinyVm found = book.get(vm);
-        return inside(found, "follow process " + processId, machine -> found.attach(machine, processId));
+        return insideKept(
+                found, "follow process " + processId, (machine, hold) -> found.attach(machine, processId, hold));
     }
 
     @Override

@@ -348,8 +348,8 @@ final class TinyVm {
         return new OpenProcess(machine.exec(request), open, hold);
     }
 
-    /** Takes up a command whose stream nobody holds. For any thread: of two at once, one gets it. */
-    GuestProcess attach(Machine machine, int processId) {
+    /** Takes up a command whose stream nobody holds. For any thread: of two at once, one gets it. @param hold closed when the stream is over */
+    GuestProcess attach(Machine machine, int processId, VmActivity.Hold hold) {
         synchronized (open) {
             if (open.containsKey(processId) || run.isMain(processId)) {
                 throw new ManagerException(
@@ -357,7 +357,7 @@ final class TinyVm {
                         "could not follow process " + processId + " in " + record.name()
                                 + ": somebody follows it already");
             }
-            return new OpenProcess(machine.attach(processId, Machine.OLDEST_KEPT, Machine.OLDEST_KEPT), open);
+            return new OpenProcess(machine.attach(processId, Machine.OLDEST_KEPT, Machine.OLDEST_KEPT), open, hold);
         }
     }
 
