@@ -92,7 +92,8 @@ class DocumentationTest {
                 .filter(l -> l.matches("\\| [A-Z]-\\d+ .*"))
                 .toList()) {
             promises++;
-            boolean named = row.contains("*pending*") || row.contains("`./tinyvm bench ")
+            boolean named = row.contains("*pending*")
+                    || row.contains("`./tinyvm bench ")
                     || SDK_TESTS.matcher(row).find();
             Matcher java = TEST.matcher(row);
             while (java.find()) {
