@@ -20,7 +20,9 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "keeper.h"
 #include "seccomp.h"
+#include "stage.h"
 
 struct child {
     const struct child_plan *plan;
@@ -28,6 +30,7 @@ struct child {
     int layer_mount; /* tmpfs layers */
     int listener;
     int volumes[MAX_MOUNTS];
+    pid_t sandboxed; /* under a runtime: the process that the Tiny VM lives and dies with */
 };
 
 static int hand_over(struct child *child, struct fault *fault);
@@ -78,6 +81,8 @@ static int raise_loopback(struct child *child, struct fault *fault) {
 }
 
 static int make_mounts(struct child *child, struct fault *fault) {
+    if (child->plan->runtime != RUNTIME_NONE)
+        return stage_build(child->plan, &child->layer_mount, fault);
     return child_mount_all(child->plan, &child->layer_mount, fault);
 }
 
@@ -127,6 +132,8 @@ static int bound_layer(struct child *child, struct fault *fault) {
 
 static int name_host(struct child *child, struct fault *fault) {
     const char *name = child->request.hostname;
+    if (child->plan->runtime != RUNTIME_NONE)
+        return stage_name_host(name, fault);
     if (sethostname(name, strlen(name)) < 0)
         return fault_set(fault, errno, "set-hostname", "cannot set the hostname");
     char text[512];
@@ -144,6 +151,12 @@ static int name_host(struct child *child, struct fault *fault) {
 static int mount_volumes(struct child *child, struct fault *fault) {
     for (uint32_t i = 0; i < child->request.mount_count; i++) {
         const char *target = child->request.mounts[i].target;
+        if (child->plan->runtime != RUNTIME_NONE) {
+            if (stage_add_volume(child->volumes[i], i, fault) < 0)
+                return -fault->error;
+            fd_close(&child->volumes[i]);
+            continue;
+        }
         int result = child_mount_volume(child->volumes[i], target, child->plan->base);
         if (result < 0)
             return fault_set(fault, -result, "mount-volume", "cannot mount a volume at %s", target);
@@ -194,6 +207,11 @@ static const uint64_t kept_capabilities =
     1ULL << CAP_SETGID | 1ULL << CAP_SETUID | 1ULL << CAP_SETPCAP | 1ULL << CAP_SETFCAP |
     1ULL << CAP_NET_BIND_SERVICE | 1ULL << CAP_SYS_CHROOT | 1ULL << CAP_AUDIT_WRITE;
 
+uint64_t child_kept_capabilities(enum runtime runtime) {
+    /* gVisor: in the sentry's own user namespace, for the guest alone, which sets the hostname and then drops it for good. */
+    return kept_capabilities | (runtime == RUNTIME_RUNSC ? 1ULL << CAP_SYS_ADMIN : 0ULL);
+}
+
 static int drop_bounding_set(struct child *child, struct fault *fault) {
     (void)child;
     for (int capability = 0; capability < 64; capability++)
@@ -223,10 +241,74 @@ static int reduce_capabilities(struct child *child, struct fault *fault) {
     return 0;
 }
 
-static const struct {
+/* ---- the steps of a wall that a runtime makes ---- */
+
+/* A pooled sandbox is made before anybody asks for it; the guest gets its name and its default user from the host later. */
+static int assume_request(struct child *child, struct fault *fault) {
+    (void)fault;
+    child->request = (struct activation){.hostname = "tinyvm", .user = "root"};
+    return 0;
+}
+
+static int write_config(struct child *child, struct fault *fault) {
+    return stage_write_config(child->plan, &child->request, fault);
+}
+
+static int start_runtime(struct child *child, struct fault *fault) {
+    return keeper_start(child->plan, child->plan->pooled ? -1 : child->listener, &child->sandboxed, fault);
+}
+
+static int keep(struct child *child, struct fault *fault) {
+    struct report executing = {.kind = REPORT_EXEC};
+    bool relays = child->plan->runtime == RUNTIME_RUNSC;
+    if (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0 || send(child->plan->control, &executing, sizeof executing, MSG_NOSIGNAL) < 0)
+        return fault_set(fault, errno, "report-exec", "cannot reach the spawner");
+    int kept[] = {relays ? child->listener : -1};
+    if (close_all_but(kept, relays ? 1 : 0) < 0)
+        return fault_set(fault, errno, "close-descriptors", "cannot close descriptors");
+    keeper_run(child->sandboxed, kept[0]);
+}
+
+struct step {
     const char *name;
     int (*run)(struct child *child, struct fault *fault);
-} steps[] = {
+};
+
+static const struct step runtime_steps[] = {
+    {"close-descriptors", close_descriptors},
+    {"reset-signals", reset_signals},
+    {"join-cgroup", join_cgroup},
+    {"unshare", unshare_namespaces},
+    {"raise-loopback", raise_loopback},
+    {"stage", make_mounts},
+    {"open-null", open_standard_streams},
+    {"receive-request", receive_request},
+    {"bound-layer", bound_layer},
+    {"set-hostname", name_host},
+    {"mount-volume", mount_volumes},
+    {"write-config", write_config},
+    {"enter-user-namespace", enter_user_namespace},
+    {"start-runtime", start_runtime},
+    {"keep", keep},
+};
+
+static const struct step pooled_steps[] = {
+    {"close-descriptors", close_descriptors},
+    {"reset-signals", reset_signals},
+    {"join-cgroup", join_cgroup},
+    {"unshare", unshare_namespaces},
+    {"raise-loopback", raise_loopback},
+    {"stage", make_mounts},
+    {"open-null", open_standard_streams},
+    {"assume-request", assume_request},
+    {"write-config", write_config},
+    {"enter-user-namespace", enter_user_namespace},
+    {"start-runtime", start_runtime},
+    {"receive-request", receive_request},
+    {"keep", keep},
+};
+
+static const struct step steps[] = {
     {"close-descriptors", close_descriptors},
     {"reset-signals", reset_signals},
     {"join-cgroup", join_cgroup},
@@ -277,11 +359,15 @@ void child_run(const struct child_plan *plan) {
     child.layer_mount = -1;
     struct report report = {.kind = REPORT_FAILED};
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); /* until it is a Tiny VM it dies with the spawner */
+    const struct step *list = plan->runtime == RUNTIME_NONE ? steps : plan->pooled ? pooled_steps : runtime_steps;
+    size_t count = plan->runtime == RUNTIME_NONE ? sizeof steps / sizeof *steps
+                   : plan->pooled                ? sizeof pooled_steps / sizeof *pooled_steps
+                                                 : sizeof runtime_steps / sizeof *runtime_steps;
     int result = 0;
-    for (size_t i = 0; result == 0 && i < sizeof steps / sizeof *steps; i++) {
-        result = steps[i].run(&child, &report.fault);
-        if (result == 0 && test_fails(steps[i].name))
-            result = fault_set(&report.fault, EIO, steps[i].name, "made to fail by a test");
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        result = list[i].run(&child, &report.fault);
+        if (result == 0 && test_fails(list[i].name))
+            result = fault_set(&report.fault, EIO, list[i].name, "made to fail by a test");
     }
     send(plan->control, &report, sizeof report, MSG_NOSIGNAL);
     _exit(EXIT_FAILURE);

@@ -13,6 +13,8 @@
 struct child_plan {
     uint32_t slot;
     uid_t base;
+    enum runtime runtime; /* RUNTIME_NONE: the spawner makes the wall itself */
+    bool pooled;          /* the runtime starts before the request is known */
     bool host_image;
     char image[IMAGE_BYTES];
     bool btrfs;
@@ -33,6 +35,7 @@ struct activation {
     uint32_t mount_count;
     struct {
         char target[MOUNT_PATH_BYTES];
+        bool read_only;
     } mounts[MAX_MOUNTS];
 };
 
@@ -44,10 +47,14 @@ struct report {
     struct fault fault;
 };
 
+/* What root inside may do, as a set of bits. */
+uint64_t child_kept_capabilities(enum runtime runtime);
+
 /* Never returns. */
 _Noreturn void child_run(const struct child_plan *plan);
 
 /* In child_mounts.c: the steps that build the tree, in the child's own mount namespace, as the host's root. */
+int child_mount_root(const struct child_plan *plan, int *layer_mount, struct fault *fault);
 int child_mount_all(const struct child_plan *plan, int *layer_mount, struct fault *fault);
 int child_mount_volume(int mount_fd, const char *target, uid_t base);
 int child_make_read_only(const struct child_plan *plan);

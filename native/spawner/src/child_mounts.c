@@ -217,13 +217,17 @@ static int mount_kernel_trees(const struct child_plan *plan, struct fault *fault
     return result == 0 ? 0 : fault_set(fault, -result, "mount-dev", "cannot mount /dev");
 }
 
-int child_mount_all(const struct child_plan *plan, int *layer_mount, struct fault *fault) {
+/* The root file system, finished, at TREE_ROOT. */
+int child_mount_root(const struct child_plan *plan, int *layer_mount, struct fault *fault) {
     char layer[32];
     int result = mount_lower(plan, fault);
     if (result == 0)
         result = make_layer(plan, layer, layer_mount, fault);
-    if (result == 0)
-        result = mount_overlays(plan, layer, fault);
+    return result == 0 ? mount_overlays(plan, layer, fault) : result;
+}
+
+int child_mount_all(const struct child_plan *plan, int *layer_mount, struct fault *fault) {
+    int result = child_mount_root(plan, layer_mount, fault);
     if (result == 0)
         result = enter_root(fault);
     if (result == 0)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static int usage(const char *problem) {
     fprintf(stderr,
@@ -12,6 +13,7 @@ static int usage(const char *problem) {
             "usage: tinyvm-spawner serve --run DIR --images DIR --guest PATH --ready-fd N\n"
             "                            [--allow-volume PATH]... [--layers auto|btrfs|tmpfs] [--pool N]\n"
             "                            [--pool-file PATH] [--pool-bytes N]\n"
+            "                            [--runtime crun|runc|runsc=PATH]... [--sandboxes N]\n"
             "       tinyvm-spawner --version\n",
             problem);
     return EXIT_USAGE;
@@ -36,8 +38,28 @@ static int parse_layers(const char *text, enum layers_wanted *out) {
     return -1;
 }
 
+/* NAME=PATH, a program that only root can change: it will be started by root. */
+static const char *parse_runtime(char *text, struct config *config) {
+    char *path = strchr(text, '=');
+    struct stat info;
+    if (path == NULL)
+        return "--runtime needs NAME=PATH";
+    *path++ = 0;
+    enum runtime runtime = runtime_named(text);
+    if (runtime == RUNTIME_NONE)
+        return "--runtime is crun, runc or runsc, and a path";
+    if (path[0] != '/')
+        return "--runtime needs an absolute path";
+    if (stat(path, &info) < 0 || !S_ISREG(info.st_mode) || (info.st_mode & S_IXOTH) == 0)
+        return "--runtime needs a program that may be executed";
+    if (info.st_uid != 0 || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return "--runtime needs a program that belongs to root and that nobody else may write";
+    config->runtimes[runtime] = path;
+    return NULL;
+}
+
 int config_parse(int argc, char **argv, struct config *config) {
-    enum { RUN, IMAGES, GUEST, VOLUME, LAYERS, POOL, POOL_FILE, POOL_BYTES, READY };
+    enum { RUN, IMAGES, GUEST, VOLUME, LAYERS, POOL, POOL_FILE, POOL_BYTES, READY, RUNTIME, SANDBOXES_KEPT };
     static const struct option options[] = {
         {"run", required_argument, NULL, RUN},
         {"images", required_argument, NULL, IMAGES},
@@ -48,6 +70,8 @@ int config_parse(int argc, char **argv, struct config *config) {
         {"pool-file", required_argument, NULL, POOL_FILE},
         {"pool-bytes", required_argument, NULL, POOL_BYTES},
         {"ready-fd", required_argument, NULL, READY},
+        {"runtime", required_argument, NULL, RUNTIME},
+        {"sandboxes", required_argument, NULL, SANDBOXES_KEPT},
         {NULL, 0, NULL, 0},
     };
     *config = (struct config){.layers = LAYERS_AUTO, .ready_fd = -1, .blanks = 4};
@@ -73,6 +97,17 @@ int config_parse(int argc, char **argv, struct config *config) {
             if (parse_number(optarg, MAX_BLANKS, &number) < 0)
                 return usage("--pool is a number from 0 to 256");
             config->blanks = (uint32_t)number;
+            break;
+        case RUNTIME: {
+            const char *problem = parse_runtime(optarg, config);
+            if (problem != NULL)
+                return usage(problem);
+            break;
+        }
+        case SANDBOXES_KEPT:
+            if (parse_number(optarg, MAX_SANDBOXES, &number) < 0)
+                return usage("--sandboxes is a number from 0 to 128");
+            config->sandboxes = (uint32_t)number;
             break;
         case POOL_FILE: config->pool_file = optarg; break;
         case POOL_BYTES:

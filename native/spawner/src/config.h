@@ -4,10 +4,12 @@
 
 #include <stdint.h>
 
+#include "runtime.h"
+
 #define SPAWNER_VERSION "0.1.0"
 #define PROTOCOL_VERSION 1
 
-enum { MAX_VOLUMES = 64, MAX_BLANKS = 256 };
+enum { MAX_VOLUMES = 64, MAX_BLANKS = 256, MAX_SANDBOXES = 128 };
 
 enum layers_wanted { LAYERS_AUTO, LAYERS_BTRFS, LAYERS_TMPFS };
 
@@ -21,6 +23,8 @@ struct config {
     const char *pool_file;     /* NULL: in the run directory */
     uint64_t pool_bytes;       /* apparent size of the sparse pool file; 0: what the file system has free, at most 64 GiB */
     uint32_t blanks;           /* walls kept ready */
+    const char *runtimes[RUNTIMES]; /* absolute paths, NULL: not on offer */
+    uint32_t sandboxes;        /* gVisor sandboxes kept ready, frozen, of each image that was used last */
     int ready_fd;
 };
 
@@ -51,5 +55,8 @@ int config_parse(int argc, char **argv, struct config *config);
 #define TREE_LOWER_USR "/work/lowerusr"
 #define TREE_LAYER "/work/layer" /* tmpfs layers */
 #define TREE_ROOT "/work/root"
+#define TREE_STAGE "/work/stage"    /* what an OCI runtime gets to see (stage.c) */
+#define TREE_RUNTIMES "/runtimes"   /* the programs, one file per name */
+#define TREE_GUEST "/guest"         /* the guest's program */
 
 #endif

@@ -301,7 +301,7 @@ void layers_each_slot(void (*visit)(uint32_t slot, void *context), void *context
     closedir(dir);
 }
 
-int layer_used(uint32_t slot, pid_t pid, uint64_t *bytes) {
+int layer_used(uint32_t slot, pid_t pid, bool staged, uint64_t *bytes) {
     *bytes = 0;
     if (state.btrfs) {
         char path[64];
@@ -316,9 +316,9 @@ int layer_used(uint32_t slot, pid_t pid, uint64_t *bytes) {
     }
     if (pid <= 0)
         return 0;
-    char root[32];
+    char root[48];
     struct statfs space;
-    snprintf(root, sizeof root, "/proc/%d/root", pid);
+    snprintf(root, sizeof root, "/proc/%d/root%s", pid, staged ? "/rootfs" : "");
     if (statfs(root, &space) < 0)
         return -errno;
     *bytes = ((uint64_t)space.f_blocks - space.f_bfree) * (uint64_t)space.f_bsize;

@@ -25,7 +25,7 @@ int layer_limit(uint32_t slot, uint64_t bytes, struct fault *fault);
 int layer_remove(uint32_t slot);
 /* Calls `visit` for each slot that has a layer. */
 void layers_each_slot(void (*visit)(uint32_t slot, void *context), void *context);
-/* Bytes in use. pid is the wall's first process, 0 when it ended. */
-int layer_used(uint32_t slot, pid_t pid, uint64_t *bytes);
+/* Bytes in use. pid is the wall's first process, 0 when it ended; staged: it lives in a runtime's stage. */
+int layer_used(uint32_t slot, pid_t pid, bool staged, uint64_t *bytes);
 
 #endif

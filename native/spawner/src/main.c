@@ -156,6 +156,11 @@ static int prepare(struct fault *fault) {
         result = layers_open(&config, pool_point, fault);
     if (result == 0)
         result = tree_enter(&config, fault);
+    bool runtimes = false;
+    for (int i = RUNTIME_CRUN; i < RUNTIMES; i++)
+        runtimes |= config.runtimes[i] != NULL;
+    if (result == 0 && runtimes)
+        result = tree_add_guest(setup.host.guest, fault);
     if (result == 0)
         result = layers_enter(fault);
     if (result == 0 && (result = seccomp_build()) < 0)

@@ -158,6 +158,18 @@ static int parse_create(struct wire_reader *reader, struct request *request, str
     return limits != 0 ? limits : mounts;
 }
 
+static int parse_create_under(struct wire_reader *reader, struct request *request, struct fault *fault) {
+    char name[RUNTIME_NAME_BYTES];
+    struct wire_str runtime = wire_read_str(reader);
+    int result = parse_create(reader, request, fault);
+    if (result == -EBADMSG)
+        return result;
+    request->runtime = copy_str(name, sizeof name, runtime) ? runtime_named(name) : RUNTIME_NONE;
+    return request->runtime == RUNTIME_NONE
+               ? fault_set(fault, EINVAL, "validate-runtime", "the runtime must be crun, runc or runsc")
+               : result;
+}
+
 static int parse_resize(struct wire_reader *reader, struct request *request, struct fault *fault) {
     int id = parse_id(reader, request, fault);
     request->limits.cpu_millis = wire_read_u32(reader);
@@ -174,6 +186,7 @@ int request_parse(const struct wire_frame *frame, struct request *request, struc
     request->type = frame->type;
     request->id[0] = 0;
     request->mount_count = 0;
+    request->runtime = RUNTIME_NONE;
     if (frame->flags != 0)
         return -EBADMSG;
     switch (frame->type) {
@@ -184,6 +197,8 @@ int request_parse(const struct wire_frame *frame, struct request *request, struc
         return wire_reader_finish(&reader);
     case REQUEST_CREATE:
         return parse_create(&reader, request, fault);
+    case REQUEST_CREATE_UNDER:
+        return parse_create_under(&reader, request, fault);
     case REQUEST_RESIZE:
         return parse_resize(&reader, request, fault);
     case REQUEST_DESTROY:

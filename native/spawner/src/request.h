@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "../../wire/wire.h"
+#include "runtime.h"
 #include "sys.h"
 
 enum request_type {
@@ -23,6 +24,7 @@ enum request_type {
     REQUEST_LIST = 0x09,
     REQUEST_SUBSCRIBE = 0x0a,
     REQUEST_QUIT = 0x0b,
+    REQUEST_CREATE_UNDER = 0x20, /* CREATE by an OCI runtime */
 };
 
 enum answer_type { ANSWER_OK = 0x40, ANSWER_ERROR = 0x41, ANSWER_EVENT = 0x42 };
@@ -61,7 +63,8 @@ struct request {
     uint8_t type;
     char id[ID_BYTES];
     struct limits limits; /* CREATE, RESIZE */
-    /* CREATE only */
+    /* CREATE and CREATE_UNDER only */
+    enum runtime runtime;
     char image[IMAGE_BYTES];
     uint64_t disk_bytes;
     char hostname[HOSTNAME_BYTES];

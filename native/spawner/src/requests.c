@@ -64,6 +64,9 @@ void send_event(uint8_t kind, const char *id, int wait_status, uint64_t oom_kill
 
 static void answer_ping(const struct server_setup *setup, uint32_t client, uint32_t stream) {
     static const char *const always[] = {"userns", "seccomp", "idmap", "pool"};
+    uint32_t runtimes = 0;
+    for (int i = RUNTIME_CRUN; i < RUNTIMES; i++)
+        runtimes += setup->host->config->runtimes[i] != NULL;
     struct wire_writer writer;
     bool io = cgroups_count_io();
     begin(&writer, ANSWER_OK, stream);
@@ -71,11 +74,17 @@ static void answer_ping(const struct server_setup *setup, uint32_t client, uint3
     wire_write_u8(&writer, (uint8_t)cgroups_mode());
     wire_write_cstr(&writer, layers_name());
     wire_write_u32(&writer, claim_uid(setup->host->block, 0));
-    wire_write_u32(&writer, 4 + io);
+    wire_write_u32(&writer, 4 + io + runtimes);
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
         wire_write_cstr(&writer, always[i]);
     if (io)
         wire_write_cstr(&writer, "io-statistics");
+    for (int i = RUNTIME_CRUN; i < RUNTIMES; i++)
+        if (setup->host->config->runtimes[i] != NULL) {
+            char name[32];
+            snprintf(name, sizeof name, "runtime-%s", runtime_name((enum runtime)i));
+            wire_write_cstr(&writer, name);
+        }
     finish(&writer, client);
 }
 
@@ -184,13 +193,13 @@ static void answer_stats(uint32_t client, uint32_t stream, uint32_t slot, struct
         answer_error(client, stream, fault);
         return;
     }
-    layer_used(slot, wall->pid, &disk); /* an ended wall on tmpfs has no disk any more: 0 */
+    layer_used(slot, wall->pid, wall->runtime != RUNTIME_NONE, &disk); /* an ended wall on tmpfs has no disk any more: 0 */
     begin(&writer, ANSWER_OK, stream);
     wire_write_u64(&writer, stats.cpu_micros);
     wire_write_u64(&writer, stats.throttled_micros);
     wire_write_u64(&writer, stats.memory_bytes);
     wire_write_u64(&writer, stats.memory_peak_bytes);
-    wire_write_u64(&writer, stats.memory_limit_bytes);
+    wire_write_u64(&writer, stats.memory_limit_bytes - runtime_memory_bytes(wall->runtime));
     wire_write_u32(&writer, stats.pids);
     wire_write_u64(&writer, stats.io_read_bytes);
     wire_write_u64(&writer, stats.io_write_bytes);
@@ -224,6 +233,7 @@ static uint32_t answer_list_part(const struct server_setup *setup, uint32_t clie
         wire_write_u32(&writer, (uint32_t)wall->pid);
         wire_write_u8(&writer, wall->state == WALL_ENDED ? 3 : cgroup_frozen(slot) ? 2 : 1);
         wire_write_cstr(&writer, path);
+        wire_write_cstr(&writer, runtime_name(wall->runtime));
         count++;
     }
     *more_at = next != 0;
@@ -257,7 +267,11 @@ static void handle_wall_request(uint32_t client, uint32_t stream, const struct r
         answer_ok(client, stream);
         break;
     case REQUEST_THAW: thaw(client, stream, slot, fault); break;
-    case REQUEST_RESIZE: answer_result(client, stream, cgroup_resize(slot, &request->limits, fault), fault); break;
+    case REQUEST_RESIZE: {
+        struct limits limits = wall_limits(wall_at(slot), &request->limits);
+        answer_result(client, stream, cgroup_resize(slot, &limits, fault), fault);
+        break;
+    }
     default: answer_stats(client, stream, slot, fault); break;
     }
 }
@@ -268,7 +282,7 @@ int handle_request(const struct server_setup *setup, uint32_t client, const stru
     int result = request_parse(frame, &request, &fault);
     if (result == -EBADMSG)
         return result;
-    if (result == 0 && setup->shared->quitting != 0 && request.type == REQUEST_CREATE)
+    if (result == 0 && setup->shared->quitting != 0 && (request.type == REQUEST_CREATE || request.type == REQUEST_CREATE_UNDER))
         result = fault_set(&fault, ESHUTDOWN, "quit", "the spawner is being shut down");
     if (result < 0) {
         answer_error(client, frame->stream, &fault);
@@ -276,7 +290,8 @@ int handle_request(const struct server_setup *setup, uint32_t client, const stru
     }
     switch (request.type) {
     case REQUEST_PING: answer_ping(setup, client, frame->stream); break;
-    case REQUEST_CREATE: create(client, frame->stream, &request, &fault); break;
+    case REQUEST_CREATE:
+    case REQUEST_CREATE_UNDER: create(client, frame->stream, &request, &fault); break;
     case REQUEST_DESTROY: destroy(client, frame->stream, &request, &fault); break;
     case REQUEST_LIST:
         for (uint32_t slot = answer_list_part(setup, client, frame->stream, 1); slot != 0;)

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -159,7 +160,7 @@ static int make_sys(int root) {
 static int make_inside(int root, const struct config *config, const struct host_dirs *dirs) {
     static const char *const names[] = {
         "run", "fast", "skeleton", "usr", "images", "volumes", "pool", "proc", "work", "work/lower", "work/lowerusr", "work/layer",
-        "work/root", "hostdirs", "template", "template/empty", "template/dev", "template/dev/pts", "template/dev/shm",
+        "work/root", "work/stage", "runtimes", "hostdirs", "template", "template/empty", "template/dev", "template/dev/pts", "template/dev/shm",
         "template/sys", "template/sys/block", "template/sys/bus", "template/sys/class", "template/sys/class/net",
         "template/sys/dev", "template/sys/devices", "template/sys/devices/system", "template/sys/devices/system/cpu",
         "template/sys/firmware", "template/sys/fs", "template/sys/fs/cgroup", "template/sys/kernel", "template/sys/module"};
@@ -175,6 +176,11 @@ static int make_inside(int root, const struct config *config, const struct host_
         snprintf(path, sizeof path, "hostdirs/%s", dirs->names[i]);
         result = make_dir_at(root, path, 0755);
     }
+    for (int i = RUNTIME_CRUN; result == 0 && i < RUNTIMES; i++)
+        if (config->runtimes[i] != NULL) {
+            snprintf(path, sizeof path, "runtimes/%s", runtime_name((enum runtime)i));
+            result = create_file_at(root, path, 0555, "", 0);
+        }
     if (result == 0)
         result = make_dev(root);
     return result == 0 ? make_sys(root) : result;
@@ -216,6 +222,11 @@ int tree_build(const struct config *config, const struct host_dirs *dirs, const 
         result = bind(config->images, root, "images", 0, fault);
     if (result == 0)
         result = bind("/proc", root, "proc", 0, fault);
+    for (int i = RUNTIME_CRUN; result == 0 && i < RUNTIMES; i++)
+        if (config->runtimes[i] != NULL) {
+            snprintf(path, sizeof path, "runtimes/%s", runtime_name((enum runtime)i));
+            result = bind(config->runtimes[i], root, path, 0, fault);
+        }
     for (uint32_t i = 0; result == 0 && i < config->volume_count; i++) {
         snprintf(path, sizeof path, "volumes/%u", i);
         result = bind(config->volumes[i], root, path, MS_REC, fault);
@@ -226,6 +237,17 @@ int tree_build(const struct config *config, const struct host_dirs *dirs, const 
         result = bind(from, root, path, 0, fault);
     }
     return result;
+}
+
+int tree_add_guest(int guest, struct fault *fault) {
+    struct stat info;
+    int result = fstat(guest, &info) < 0 ? -errno : 0;
+    void *bytes = result < 0 ? MAP_FAILED : mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, guest, 0);
+    if (result == 0)
+        result = bytes == MAP_FAILED ? -errno : create_file_at(AT_FDCWD, TREE_GUEST, 0555, bytes, (size_t)info.st_size);
+    if (bytes != MAP_FAILED)
+        munmap(bytes, (size_t)info.st_size);
+    return result == 0 ? 0 : fault_set(fault, -result, "add-guest", "cannot copy the guest into the spawner's mount tree");
 }
 
 int tree_enter(const struct config *config, struct fault *fault) {

@@ -40,6 +40,7 @@ int tree_make_fast_place(const struct config *config, uint32_t block, struct fas
 int tree_build(const struct config *config, const struct host_dirs *dirs, const struct fast_place *place,
                const char *skeleton, char *pool_point, struct fault *fault);
 /* Makes the tree the root and lets go of the host's. */
+int tree_add_guest(int guest, struct fault *fault); /* for OCI runtimes, after tree_enter */
 int tree_enter(const struct config *config, struct fault *fault);
 /* The last act: everything below the run directory and the fast place. */
 void tree_remove_files(struct fast_place *place);

@@ -131,8 +131,11 @@ void wall_read_reports(uint32_t slot) {
             control_closed(slot);
             return;
         }
-        if (report.kind == REPORT_READY && wall->state == WALL_BUILDING)
+        if (report.kind == REPORT_READY && wall->state == WALL_BUILDING) {
             wall->state = WALL_BLANK;
+            if (wall->runtime != RUNTIME_NONE)
+                cgroup_freeze(slot); /* an idle sentry would use the processor; the kernel finishes it by itself */
+        }
         if (report.kind == REPORT_EXEC)
             wall->exec_seen = true;
         if (report.kind == REPORT_FAILED) {
@@ -169,6 +172,12 @@ static void oom_ready(uint32_t slot) {
     report_oom(slot);
 }
 
+/* A keeper (keeper.c) says by its exit code which signal ended the Tiny VM. */
+static int told_by_keeper(const struct wall *wall, int status) {
+    int code = status >> 8 & 0xff;
+    return wall->runtime != RUNTIME_NONE && status >= 0 && (status & 0x7f) == 0 && code > 128 && code <= 128 + 64 ? code - 128 : status;
+}
+
 static int exit_status(const struct wall *wall) {
     /* PIDFD_GET_INFO (Linux 6.13, exit status 6.15) tells it even when an earlier spawner was the parent. */
     struct { uint64_t mask, cgroup; uint32_t ids[11]; int32_t exit_code; uint32_t more[8]; } info = {.mask = 1U << 3};
@@ -195,7 +204,7 @@ static void process_ended(uint32_t slot) {
     struct pollfd exited = {.fd = wall->pidfd, .events = POLLIN};
     if (poll(&exited, 1, 0) != 1)
         return;
-    int status = exit_status(wall);
+    int status = told_by_keeper(wall, exit_status(wall));
     server_unwatch(&wall->pidfd);
     wall->pid = 0;
     switch (wall->state) {

@@ -27,6 +27,9 @@ struct wall {
     int oom;
     int userns; /* kept for the next user of the slot */
     uint32_t oom_events;
+    enum runtime runtime;
+    char image[IMAGE_BYTES]; /* of a pooled sandbox */
+    uint64_t image_inode;
     uint64_t disk_bytes;
     uint64_t oom_reported;
     int64_t oom_deadline; /* milliseconds: until then the count may still follow the notice; 0 when none is awaited */
@@ -75,9 +78,16 @@ uint32_t walls_count(void);
 int walls_adopt(struct fault *fault);
 /* Starts a wall; server_started or server_cleaned follows. Returns its slot or a negative errno with nothing left. */
 int wall_create(const struct request *request, struct fault *fault);
+/* What the cgroup of a wall is given: a runtime's own needs come on top. */
+struct limits wall_limits(const struct wall *wall, const struct limits *asked);
 /* Kills and removes; server_cleaned follows, perhaps at once. */
 void wall_clean(uint32_t slot);
 void wall_kill(uint32_t slot);
+/* Sandboxes kept ready (wall_pool.c): a frozen one for this request, 0 when there is none or it cannot be one of those. */
+uint32_t pool_take(const struct request *request);
+/* What is to be made next for the pool; false: nothing. */
+bool pool_wants(enum runtime *runtime, char image[IMAGE_BYTES]);
+uint64_t pool_image_inode(const char *image);
 /* Starts one blank wall when fewer than wanted exist; true when one was started. */
 bool walls_refill(void);
 /* Something happened on a watched descriptor. */

@@ -57,8 +57,8 @@ enum { STATE_BYTES = 128 };
 int wall_write_state(uint32_t slot, const struct wall *wall, bool running) {
     char path[128], line[STATE_BYTES + 1];
     snprintf(path, sizeof path, TREE_STATE "/%s", wall->id);
-    int used = snprintf(line, sizeof line, "1 %u %d %" PRIu64 " %" PRIu64 " %d", slot, wall->pid, wall->start_time,
-                        wall->disk_bytes, running ? 1 : 0);
+    int used = snprintf(line, sizeof line, "1 %u %d %" PRIu64 " %" PRIu64 " %d %d", slot, wall->pid, wall->start_time,
+                        wall->disk_bytes, running ? 1 : 0, (int)wall->runtime);
     memset(line + used, ' ', (size_t)(STATE_BYTES - used));
     line[STATE_BYTES - 1] = '\n';
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -73,16 +73,18 @@ int wall_write_state(uint32_t slot, const struct wall *wall, bool running) {
 
 int wall_read_state(const char *id, uint32_t *slot, struct wall *wall, bool *running) {
     char path[128], line[STATE_BYTES + 1];
-    int flag = 0;
+    int flag = 0, runtime = 0;
     if (strlen(id) >= sizeof wall->id)
         return -EINVAL;
     snprintf(path, sizeof path, TREE_STATE "/%s", id);
     ssize_t n = read_file_at(AT_FDCWD, path, line, sizeof line);
     if (n < 0)
         return (int)n;
-    if (sscanf(line, "1 %u %d %" SCNu64 " %" SCNu64 " %d", slot, &wall->pid, &wall->start_time, &wall->disk_bytes, &flag) != 5 ||
-        *slot == 0 || *slot >= SLOTS)
+    if (sscanf(line, "1 %u %d %" SCNu64 " %" SCNu64 " %d %d", slot, &wall->pid, &wall->start_time, &wall->disk_bytes, &flag,
+               &runtime) < 5 ||
+        *slot == 0 || *slot >= SLOTS || runtime < 0 || runtime >= RUNTIMES)
         return -EINVAL;
+    wall->runtime = (enum runtime)runtime;
     snprintf(wall->id, sizeof wall->id, "%s", id);
     *running = flag == 1;
     return 0;

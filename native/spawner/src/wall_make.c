@@ -43,14 +43,14 @@ static int make_parts(uint32_t slot, struct fault *fault) {
     return result == 0 ? step("make-layer", layer_make(slot, fault), fault) : result;
 }
 
-static int clone_child(uint32_t slot, const char *image, struct fault *fault) {
+static int clone_child(uint32_t slot, const char *image, bool pooled, struct fault *fault) {
     struct wall *wall = wall_at(slot);
     int pair[2], pidfd = -1;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return fault_set(fault, errno, "make-control", "cannot make a socket pair");
     static struct child_plan plan;
     plan = (struct child_plan){.slot = slot, .base = wall_base(slot), .host_image = strcmp(image, "host") == 0,
-                               .btrfs = layers_are_btrfs(), .userns = wall->userns, .control = pair[1],
+                               .btrfs = layers_are_btrfs(), .runtime = wall->runtime, .pooled = pooled, .userns = wall->userns, .control = pair[1],
                                .guest = walls_host()->guest, .host_dirs = &walls_host()->host_dirs, .masks = &walls_host()->masks};
     snprintf(plan.image, sizeof plan.image, "%s", image);
     int cgroup = cgroup_clone_fd(slot);
@@ -82,18 +82,20 @@ static int clone_child(uint32_t slot, const char *image, struct fault *fault) {
 }
 
 /* A wall in BUILDING for this image, or a negative errno; the slot is then being cleaned. */
-static int build(const char *image, const char *id, uint32_t *out, struct fault *fault) {
+static int build(const char *image, const char *id, enum runtime runtime, uint32_t *out, struct fault *fault) {
     test_read_failing_step();
     uint32_t slot = walls_free_slot();
     if (slot == 0)
         return fault_set(fault, EUSERS, "pick-uids", "all %d uid ranges are in use", SLOTS - 1);
     struct wall *wall = wall_at(slot);
     int userns = wall->userns;
-    *wall = (struct wall){.state = WALL_BUILDING, .since = now_millis(), .pidfd = -1, .control = -1, .oom = -1, .userns = userns};
+    *wall = (struct wall){.state = WALL_BUILDING, .since = now_millis(), .pidfd = -1, .control = -1, .oom = -1, .userns = userns,
+                          .runtime = runtime, .image_inode = pool_image_inode(image)};
+    snprintf(wall->image, sizeof wall->image, "%s", image);
     snprintf(wall->id, sizeof wall->id, "%s", id);
     *out = slot;
     int result = make_parts(slot, fault);
-    return result == 0 ? step("clone", clone_child(slot, image, fault), fault) : result;
+    return result == 0 ? step("clone", clone_child(slot, image, runtime != RUNTIME_NONE && id[0] == 0, fault), fault) : result;
 }
 
 static int send_request(uint32_t slot, const struct request *request, const int *fds, struct fault *fault) {
@@ -102,8 +104,10 @@ static int send_request(uint32_t slot, const struct request *request, const int 
                                   .mount_count = request->mount_count};
     memcpy(message.hostname, request->hostname, sizeof message.hostname);
     memcpy(message.user, request->user, sizeof message.user);
-    for (uint32_t i = 0; i < request->mount_count; i++)
+    for (uint32_t i = 0; i < request->mount_count; i++) {
         memcpy(message.mounts[i].target, request->mounts[i].target, sizeof message.mounts[i].target);
+        message.mounts[i].read_only = request->mounts[i].read_only;
+    }
     union {
         struct cmsghdr header;
         char bytes[CMSG_SPACE(sizeof(int) * (MAX_MOUNTS + 1))];
@@ -122,6 +126,13 @@ static int send_request(uint32_t slot, const struct request *request, const int 
     return 0;
 }
 
+struct limits wall_limits(const struct wall *wall, const struct limits *asked) {
+    struct limits limits = *asked;
+    limits.memory_bytes += runtime_memory_bytes(wall->runtime);
+    limits.pids = runtime_pids(wall->runtime, asked->pids);
+    return limits;
+}
+
 /* Everything between a built wall and its activation. */
 static int configure(uint32_t slot, const struct request *request, struct fault *fault) {
     struct wall *wall = wall_at(slot);
@@ -131,7 +142,8 @@ static int configure(uint32_t slot, const struct request *request, struct fault 
     int result = wall_write_state(slot, wall, false);
     if (result < 0)
         return fault_set(fault, -result, "write-state", "cannot write the wall's state file");
-    result = step("limit-cgroup", cgroup_limit(slot, &request->limits, fault), fault);
+    struct limits limits = wall_limits(wall, &request->limits);
+    result = step("limit-cgroup", cgroup_limit(slot, &limits, fault), fault);
     if (result == 0)
         result = step("limit-layer", layer_limit(slot, request->disk_bytes, fault), fault);
     if (result < 0)
@@ -156,7 +168,7 @@ static int configure(uint32_t slot, const struct request *request, struct fault 
 
 static uint32_t find_blank(enum wall_state state) {
     for (uint32_t slot = 1; slot < walls_end(); slot++)
-        if (wall_at(slot)->state == state && wall_at(slot)->id[0] == 0)
+        if (wall_at(slot)->state == state && wall_at(slot)->id[0] == 0 && wall_at(slot)->runtime == RUNTIME_NONE)
             return slot;
     return 0;
 }
@@ -164,14 +176,18 @@ static uint32_t find_blank(enum wall_state state) {
 int wall_create(const struct request *request, struct fault *fault) {
     uint32_t slot = 0;
     int result = 0;
-    if (strcmp(request->image, "host") == 0) {
+    if (request->runtime != RUNTIME_NONE && walls_host()->config->runtimes[request->runtime] == NULL)
+        return fault_set(fault, ENOSYS, "find-runtime", "the spawner was started without --runtime %s=PATH", runtime_name(request->runtime));
+    if (request->runtime != RUNTIME_NONE)
+        slot = pool_take(request);
+    else if (strcmp(request->image, "host") == 0) {
         slot = find_blank(WALL_BLANK);
         slot = slot == 0 ? find_blank(WALL_BUILDING) : slot; /* it takes the request when it is ready */
     }
     if (slot != 0)
         snprintf(wall_at(slot)->id, sizeof wall_at(slot)->id, "%s", request->id);
     else
-        result = build(request->image, request->id, &slot, fault);
+        result = build(request->image, request->id, request->runtime, &slot, fault);
     if (slot == 0)
         return result;
     wall_at(slot)->state = WALL_STARTING;
@@ -190,15 +206,17 @@ int wall_create(const struct request *request, struct fault *fault) {
 
 bool walls_refill(void) {
     uint32_t blanks = 0;
-    if (walls_host()->config->blanks == 0 || blank_failures >= BLANK_FAILURES_MAX)
+    enum runtime runtime = RUNTIME_NONE;
+    char image[IMAGE_BYTES] = "host";
+    if (blank_failures >= BLANK_FAILURES_MAX)
         return false;
     for (uint32_t slot = 1; slot < walls_end(); slot++)
-        blanks += wall_at(slot)->id[0] == 0 && (wall_at(slot)->state == WALL_BLANK || wall_at(slot)->state == WALL_BUILDING);
-    if (blanks >= walls_host()->config->blanks)
+        blanks += wall_at(slot)->id[0] == 0 && wall_at(slot)->runtime == RUNTIME_NONE && (wall_at(slot)->state == WALL_BLANK || wall_at(slot)->state == WALL_BUILDING);
+    if (blanks >= walls_host()->config->blanks && !pool_wants(&runtime, image))
         return false;
     struct fault fault = {0};
     uint32_t slot = 0;
-    if (build("host", "", &slot, &fault) == 0)
+    if (build(image, "", runtime, &slot, &fault) == 0)
         return true;
     blank_failures++;
     if (slot != 0)

@@ -17,6 +17,7 @@ DEADLINE = 30
 MIB = 1 << 20
 
 PING, CREATE, DESTROY, KILL, FREEZE, THAW, RESIZE, STATS, LIST, SUBSCRIBE, QUIT = range(1, 12)
+CREATE_UNDER = 0x20
 OK, ERROR, EVENT = 0x40, 0x41, 0x42
 
 
@@ -99,8 +100,11 @@ class Client(Connection):
         values = (reader.u16(), reader.u8(), reader.str(), reader.u32())
         return dict(zip(keys, values), features=[reader.str() for _ in range(reader.u32())])
 
-    def create(self, id, **options):
-        reader = self.call(CREATE, create_payload(id, **options))
+    def create(self, id, runtime=None, **options):
+        if runtime is None:
+            reader = self.call(CREATE, create_payload(id, **options))
+        else:
+            reader = self.call(CREATE_UNDER, string(runtime) + create_payload(id, **options))
         return reader.u32(), reader.str()
 
     def destroy(self, id):
@@ -129,13 +133,16 @@ class Client(Connection):
         return stats
 
     def list(self):
+        """{id: (pid, state, path)}; self.runtimes gets {id: runtime}."""
         stream, walls, more = self.ask(LIST), {}, 1
+        self.runtimes = {}
         while more:
             reader = self.answer(stream)
             more = reader.u8()
             for _ in range(reader.u32()):
                 id, pid, state, path = reader.str(), reader.u32(), reader.u8(), reader.str()
                 walls[id] = (pid, state, path)
+                self.runtimes[id] = reader.str()
         return walls
 
     def subscribe(self):
