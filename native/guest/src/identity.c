@@ -8,20 +8,34 @@
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static bool entered;
+static bool by_effective_id; /* instead of the file system ids */
 static uid_t own_uid;
 static gid_t own_gid;
 
 void identity_init(void) {
     own_uid = geteuid();
     own_gid = getegid();
+    errno = 0;
+    by_effective_id = syscall(SYS_setfsuid, (uid_t)-1) < 0 && errno == ENOSYS;
     if (own_uid == 0)
         (void)setgroups(0, NULL); /* refused where setgroups is denied: then identity_enter reports it for other users */
 }
 
+/* gVisor has no ids for the file system alone. The group goes first on the way out of root, the user on the way back, since
+ * only uid 0 may change groups. Signals and ptrace go by the real and the saved ids, which stay root's. */
+static bool become_effectively(uid_t uid, gid_t gid) {
+    if (uid == own_uid)
+        return setresuid((uid_t)-1, uid, (uid_t)-1) == 0 && setresgid((gid_t)-1, gid, (gid_t)-1) == 0;
+    return setresgid((gid_t)-1, gid, (gid_t)-1) == 0 && setresuid((uid_t)-1, uid, (uid_t)-1) == 0;
+}
+
 static bool become(uid_t uid, gid_t gid) {
+    if (by_effective_id)
+        return become_effectively(uid, gid);
     /* setfsuid(2) reports no error; asking with an impossible id tells what it is now. */
     setfsgid(gid);
     setfsuid(uid);

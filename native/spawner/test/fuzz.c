@@ -37,8 +37,9 @@ static void require(bool truth, const char *what) {
 static void check(const struct request *request) {
     require(memchr(request->id, 0, sizeof request->id) != NULL, "the id ends");
     require(strchr(request->id, '/') == NULL && strstr(request->id, "..") == NULL, "the id names no path");
-    if (request->type != REQUEST_CREATE)
+    if (request->type != REQUEST_CREATE && request->type != REQUEST_CREATE_UNDER)
         return;
+    require((request->type == REQUEST_CREATE) == (request->runtime == RUNTIME_NONE), "a runtime is named where it has to be");
     require(request->mount_count <= MAX_MOUNTS, "mounts are bounded");
     require(strchr(request->image, '/') == NULL && request->image[0] != '.', "the image names no path");
     require(request->user[0] != '-', "the user is no option");

@@ -5,7 +5,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from spawner import CREATE, DESTROY, FREEZE, KILL, LIST, PING, QUIT, RESIZE, STATS, SUBSCRIBE, THAW, create_payload  # noqa: E402
+from spawner import CREATE, CREATE_UNDER, DESTROY, FREEZE, KILL, LIST, PING, QUIT, RESIZE, STATS, SUBSCRIBE, THAW, create_payload  # noqa: E402
 from wire import frame, string  # noqa: E402
 
 MOUNTS = [("/srv/data", "/data", 1), ("/srv/data/a", "/a/b", 0)]
@@ -17,6 +17,8 @@ FILES = {
     "create-bad-mounts": frame(CREATE, 5, create_payload("vm-3", mounts=[("/a/../b", "/proc/x", 2)])),
     "create-bad-values": b"".join(frame(CREATE, 6, create_payload("vm", **bad)) for bad in (
         {"cpu": 1}, {"memory": 1}, {"disk": 1}, {"pids": 0}, {"image": "../x"}, {"user": "--x"}, {"hostname": ""})),
+    "create-under": b"".join(frame(CREATE_UNDER, 11, string(name) + create_payload("vm-4", mounts=MOUNTS))
+                             for name in ("crun", "runc", "runsc", "", "sh", "runscc")),
     "resize": frame(RESIZE, 7, string("vm-1") + struct.pack(">IQI", 500, 64 << 20, 32)),
     "bad-id": frame(DESTROY, 8, string("../x")),
     "short": frame(RESIZE, 9, string("vm-1")),

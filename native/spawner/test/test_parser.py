@@ -13,3 +13,9 @@ class Parser(unittest.TestCase):
         done = subprocess.run([program, os.path.join(HERE, "corpus"), iterations], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertRegex(done.stdout, r"fuzz: [1-9]\d* accepted, [1-9]\d* refused, [1-9]\d* malformed")
+
+    def test_no_target_breaks_the_runtimes_configuration(self):
+        program = os.path.join(HERE, "..", "build", "config-fuzz")
+        done = subprocess.run([program], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"config_fuzz: [1-9]\d* written, [1-9]\d* refused")

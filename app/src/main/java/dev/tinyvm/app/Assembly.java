@@ -6,6 +6,8 @@ import dev.tinyvm.e2b.door.E2bDoor;
 import dev.tinyvm.engine.Engine;
 import dev.tinyvm.engine.EngineKind;
 import dev.tinyvm.engine.container.ContainerEngine;
+import dev.tinyvm.engine.oci.OciEngine;
+import dev.tinyvm.engine.oci.OciRuntime;
 import dev.tinyvm.engine.wasm.WasmEngine;
 import dev.tinyvm.engine.wasm.WasmSettings;
 import dev.tinyvm.images.Image;
@@ -59,7 +61,12 @@ final class Assembly {
     static Assembly of(
             LocalManager.Plan plan, Optional<Path> spawnerSocket, String localKey, Consumer<Boolean> onShutdown) {
         Map<EngineKind, Engine> engines = new EnumMap<>(EngineKind.class);
-        spawnerSocket.ifPresent(socket -> engines.put(EngineKind.CONTAINER, new ContainerEngine(socket)));
+        spawnerSocket.ifPresent(socket -> {
+            engines.put(EngineKind.CONTAINER, new ContainerEngine(socket));
+            for (OciRuntime runtime : OciRuntime.values()) {
+                engines.put(runtime.kind(), new OciEngine(runtime, socket));
+            }
+        });
         engines.put(
                 EngineKind.WASM, new WasmEngine(WasmSettings.under(plan.data().managerState())));
         ImageCatalog images = catalog(new ImageStore(plan.images()), plan.programs());

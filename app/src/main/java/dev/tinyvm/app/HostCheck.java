@@ -1,5 +1,6 @@
 package dev.tinyvm.app;
 
+import dev.tinyvm.engine.oci.OciRuntime;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -100,7 +101,9 @@ final class HostCheck {
                 kvm ? "yes" : "not usable",
                 kvm ? "" : "a machine with virtualization, and membership of group kvm"));
         found.add(tool("qemu-system-x86_64", "microvm", "qemu-system-x86"));
-        found.add(tool("runsc", "gvisor", "runsc"));
+        for (OciRuntime runtime : OciRuntime.values()) {
+            found.add(runtime(runtime));
+        }
         return found;
     }
 
@@ -111,14 +114,24 @@ final class HostCheck {
                 .map(Finding::name)
                 .toList();
         String later = "not in this version";
-        return List.of(
-                new EngineFinding(
-                        "container",
-                        missing.isEmpty(),
-                        missing.isEmpty() ? "ready" : "missing: " + String.join(", ", missing)),
-                new EngineFinding("wasm", true, "ready; needs neither root nor Linux"),
-                new EngineFinding("gvisor", false, later),
-                new EngineFinding("microvm", false, later));
+        List<EngineFinding> engines = new ArrayList<>();
+        engines.add(new EngineFinding(
+                "container",
+                missing.isEmpty(),
+                missing.isEmpty() ? "ready" : "missing: " + String.join(", ", missing)));
+        engines.add(new EngineFinding("wasm", true, "ready; needs neither root nor Linux"));
+        for (OciRuntime runtime : OciRuntime.values()) {
+            List<String> lacking = new ArrayList<>(missing);
+            findings.stream()
+                    .filter(f -> f.name().equals(runtime.program()) && !f.ok())
+                    .forEach(f -> lacking.add(f.name()));
+            engines.add(new EngineFinding(
+                    runtime.kind().word(),
+                    lacking.isEmpty(),
+                    lacking.isEmpty() ? "ready" : "missing: " + String.join(", ", lacking)));
+        }
+        engines.add(new EngineFinding("microvm", false, later));
+        return List.copyOf(engines);
     }
 
     private static Finding kernel() {
@@ -173,6 +186,24 @@ final class HostCheck {
                         ? "all, at most " + limit + " user namespaces"
                         : there ? "user namespaces are switched off" : "not in this kernel",
                 ok ? "" : "sudo sysctl user.max_user_namespaces=15000");
+    }
+
+    private static Finding runtime(OciRuntime runtime) {
+        String need = runtime.kind().word();
+        Path path = runtime.find().orElse(null);
+        if (path == null) {
+            return new Finding(runtime.program(), need, false, true, "not installed", runtime.remedy());
+        }
+        String version = runtime.version(path).orElse("of unknown version");
+        String problem = runtime.problem(version).orElse("");
+        String platform = runtime == OciRuntime.RUNSC ? ", platform " + OciRuntime.GVISOR_PLATFORM : "";
+        return new Finding(
+                runtime.program(),
+                need,
+                problem.isEmpty(),
+                true,
+                problem.isEmpty() ? path + ", version " + version + platform : problem,
+                problem.isEmpty() ? "" : runtime.remedy());
     }
 
     private static Finding tool(String program, String need, String debianPackage) {

@@ -2,6 +2,7 @@ package dev.tinyvm.app;
 
 import dev.tinyvm.cli.CliException;
 import dev.tinyvm.cli.ExitCode;
+import dev.tinyvm.engine.oci.OciRuntime;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -78,6 +79,9 @@ record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
                 pool.toString(),
                 "--ready-fd",
                 "1"));
+        for (OciRuntime runtime : OciRuntime.values()) {
+            runtime.find().ifPresent(path -> command.addAll(List.of("--runtime", runtime.program() + "=" + path)));
+        }
         volumes.forEach(v -> command.addAll(List.of("--allow-volume", v)));
         Process process = new ProcessBuilder(command)
                 .directory(Path.of("/").toFile())

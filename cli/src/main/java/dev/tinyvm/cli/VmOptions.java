@@ -29,7 +29,7 @@ final class VmOptions {
     @Nullable
     String name;
 
-    @Option(names = "--engine", paramLabel = "E", description = "auto, container, wasm, gvisor or microvm.")
+    @Option(names = "--engine", paramLabel = "E", description = "auto, container, wasm, gvisor, crun, runc or microvm.")
     @Nullable
     String engine;
 
@@ -139,7 +139,7 @@ final class VmOptions {
             }
         }
         throw new CliException(
-                ExitCode.USAGE, "--engine " + word + ": there is auto, container, wasm, gvisor, microvm");
+                ExitCode.USAGE, "--engine " + word + ": there is auto, container, wasm, gvisor, crun, runc, microvm");
     }
 
     private static Volume volume(String text) {

@@ -5,6 +5,8 @@ public enum EngineKind {
     WASM,
     CONTAINER,
     GVISOR,
+    CRUN,
+    RUNC,
     MICROVM;
 
     /** The word in a descriptor, such as {@code container}. */

@@ -10,6 +10,10 @@ public enum EngineChoice {
     CONTAINER,
     /** gVisor's own kernel. */
     GVISOR,
+    /** A container made by crun, where a host's policy asks for it. */
+    CRUN,
+    /** A container made by runc, where a host's policy asks for it. */
+    RUNC,
     /** A virtual machine. */
     MICROVM;
 

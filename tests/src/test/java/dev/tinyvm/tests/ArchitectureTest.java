@@ -28,6 +28,7 @@ class ArchitectureTest {
             Map.entry("engine", Set.of("spec")),
             Map.entry("guestlink", Set.of("spec", "engine")),
             Map.entry("engine.container", Set.of("spec", "engine", "guestlink")),
+            Map.entry("engine.oci", Set.of("spec", "engine", "engine.container")),
             Map.entry("engine.wasm", Set.of("spec", "engine")),
             Map.entry("images", Set.of("spec")),
             Map.entry("ledger", Set.of("spec")),
@@ -44,6 +45,7 @@ class ArchitectureTest {
                             "spec",
                             "engine",
                             "engine.container",
+                            "engine.oci",
                             "engine.wasm",
                             "guestlink",
                             "images",
@@ -183,7 +185,7 @@ class ArchitectureTest {
             return "";
         }
         String rest = name.substring("dev.tinyvm.".length());
-        for (String wall : List.of("engine.container", "engine.wasm")) {
+        for (String wall : List.of("engine.container", "engine.oci", "engine.wasm")) {
             if (rest.equals(wall) || rest.startsWith(wall + ".")) {
                 return wall;
             }

@@ -27,8 +27,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Machines behind namespaces, cgroups and seccomp: the spawner makes the wall, a guest link does everything inside. The spawner's list is the
- * truth about what exists; this object only knows the machines it has a link to.
+ * Machines behind walls that the spawner makes, by itself (namespaces, cgroups and seccomp) or by an OCI runtime; a guest link does everything
+ * inside. The spawner's list is the truth about what exists; this object only knows the machines it has a link to.
  */
 public final class ContainerEngine implements Engine {
     private static final Logger LOG = LoggerFactory.getLogger(ContainerEngine.class);
@@ -36,6 +36,8 @@ public final class ContainerEngine implements Engine {
     /** The spawner lets 1,024 requests wait. */
     private static final int ADOPTED_AT_ONCE = 64;
 
+    private final EngineKind kind;
+    private final String runtime;
     private final Path spawnerSocket;
     private final SpawnerClient spawner;
     private final LinkLoop loop = new LinkLoop();
@@ -44,13 +46,20 @@ public final class ContainerEngine implements Engine {
 
     /** @param spawnerSocket the spawner's socket, {@code <run>/spawner.sock}; need not exist yet */
     public ContainerEngine(Path spawnerSocket) {
+        this(spawnerSocket, EngineKind.CONTAINER, "");
+    }
+
+    /** The same, with walls that the spawner has an OCI runtime make. @param runtime its name in the spawner's protocol, such as {@code crun} */
+    public ContainerEngine(Path spawnerSocket, EngineKind kind, String runtime) {
+        this.kind = kind;
+        this.runtime = runtime;
         this.spawnerSocket = spawnerSocket;
         this.spawner = new SpawnerClient(spawnerSocket, new Events());
     }
 
     @Override
     public EngineKind kind() {
-        return EngineKind.CONTAINER;
+        return kind;
     }
 
     @Override
@@ -69,6 +78,11 @@ public final class ContainerEngine implements Engine {
             return new Availability.Missing(
                     "the spawner speaks protocol version " + can.version() + ", this manager " + PROTOCOL_VERSION,
                     "build both from the same source: ./tinyvm does");
+        }
+        if (!runtime.isEmpty() && !can.features().contains("runtime-" + runtime)) {
+            return new Availability.Missing(
+                    "the spawner has no " + runtime,
+                    "install " + runtime + " in /usr and start TinyVM again (tinyvm down, tinyvm up)");
         }
         String cgroups = switch (can.cgroupMode()) {
             case 1 -> "cgroup v1";
@@ -109,7 +123,7 @@ public final class ContainerEngine implements Engine {
         try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
             Map<Wall, Future<Machine>> links = new java.util.LinkedHashMap<>();
             Map<Wall, Future<?>> removals = new java.util.LinkedHashMap<>();
-            for (Wall wall : spawner.list()) {
+            for (Wall wall : walls()) {
                 if (kept.contains(wall.id()) && wall.state() != WallState.ENDED) {
                     links.put(wall, threads.submit(() -> within(atOnce, () -> adopt(wall))));
                 } else {
@@ -139,7 +153,7 @@ public final class ContainerEngine implements Engine {
     @Override
     public List<String> machines() {
         requireOpen();
-        return spawner.list().stream().map(Wall::id).toList();
+        return walls().stream().map(Wall::id).toList();
     }
 
     @Override
@@ -181,16 +195,21 @@ public final class ContainerEngine implements Engine {
         machines.remove(machine.id(), machine);
     }
 
+    /** Those of this engine: several share one spawner. */
+    private List<Wall> walls() {
+        return spawner.list().stream().filter(w -> w.runtime().equals(runtime)).toList();
+    }
+
     /** CREATE; once more after cleaning up when the spawner died over it. */
     private Wall wall(MachineSpec spec) {
         try {
-            return spawner.create(spec);
+            return spawner.create(spec, runtime);
         } catch (SpawnerLostException e) {
             LOG.info("the spawner was lost while it made {}, trying again", spec.id());
             spawner.destroy(spec.id());
         }
         try {
-            return spawner.create(spec);
+            return spawner.create(spec, runtime);
         } catch (SpawnerLostException e) {
             spawner.destroy(spec.id());
             throw new EngineException(
@@ -258,7 +277,7 @@ public final class ContainerEngine implements Engine {
         // Machines first: one that is made between the two is in the list.
         List<ContainerMachine> known = List.copyOf(machines.values());
         try {
-            spawner.list().forEach(wall -> states.put(wall.id(), wall.state()));
+            walls().forEach(wall -> states.put(wall.id(), wall.state()));
         } catch (EngineException | SpawnerException e) {
             LOG.warn("could not see what ended while the spawner was away: {}", e.getMessage());
             return;

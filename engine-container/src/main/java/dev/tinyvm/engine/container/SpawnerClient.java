@@ -63,12 +63,13 @@ final class SpawnerClient implements AutoCloseable {
         });
     }
 
-    /** Makes a wall. @throws SpawnerLostException it may or may not have been made */
-    Wall create(MachineSpec spec) {
+    /** Makes a wall. @param runtime OCI runtime that makes it; empty: the spawner itself @throws SpawnerLostException it may or may not have been made */
+    Wall create(MachineSpec spec, String runtime) {
         Resources size = spec.resources();
-        FrameWriter frame = SpawnerRequest.CREATE
-                .frame()
-                .str(spec.id())
+        FrameWriter start = runtime.isEmpty()
+                ? SpawnerRequest.CREATE.frame()
+                : SpawnerRequest.CREATE_UNDER.frame().str(runtime);
+        FrameWriter frame = start.str(spec.id())
                 .str(spec.image())
                 .u32(size.cpuMillis())
                 .u64(size.memoryBytes())
@@ -85,7 +86,7 @@ final class SpawnerClient implements AutoCloseable {
         return answer(
                 attempt,
                 current(attempt)
-                        .send(frame, payload -> new Wall(spec.id(), payload.u32(), WallState.RUNNING, payload.str())));
+                        .send(frame, payload -> new Wall(spec.id(), payload.u32(), WallState.RUNNING, payload.str(), runtime)));
     }
 
     void destroy(String id) {
@@ -305,7 +306,7 @@ final class SpawnerClient implements AutoCloseable {
 
     /** Collects the parts of a LIST. One request's answers come one after another on one thread; a repeated request starts anew. */
     private static final class WallListParser implements SpawnerConnection.Parser<List<Wall>> {
-        private static final int MIN_ITEM_BYTES = 4 + 4 + 1 + 4;
+        private static final int MIN_ITEM_BYTES = 4 + 4 + 1 + 4 + 4;
         private final List<Wall> walls = new ArrayList<>();
 
         private void reset() {
@@ -325,7 +326,7 @@ final class SpawnerClient implements AutoCloseable {
                     case 3 -> WallState.ENDED;
                     default -> throw new dev.tinyvm.guestlink.wire.WireException("a wall in an unknown state");
                 };
-                walls.add(new Wall(id, pid, state, payload.str()));
+                walls.add(new Wall(id, pid, state, payload.str(), payload.str()));
             }
             return more ? null : List.copyOf(walls);
         }
@@ -334,8 +335,8 @@ final class SpawnerClient implements AutoCloseable {
     /** What PING says. @param cgroupMode 1 v1, 2 v2, 3 hybrid */
     record Capabilities(int version, int cgroupMode, String layers, List<String> features) {}
 
-    /** One wall. @param pid of its first process on the host, 0 when ended @param socket of its guest */
-    record Wall(String id, long pid, WallState state, String socket) {}
+    /** One wall. @param pid of its first process on the host, 0 when ended @param socket of its guest @param runtime that made it; empty: the spawner itself */
+    record Wall(String id, long pid, WallState state, String socket, String runtime) {}
 
     /** How a wall is. */
     enum WallState {

@@ -14,7 +14,8 @@ enum SpawnerRequest {
     STATS(0x08),
     LIST(0x09),
     SUBSCRIBE(0x0a),
-    QUIT(0x0b);
+    QUIT(0x0b),
+    CREATE_UNDER(0x20);
 
     static final int OK = 0x40;
     static final int ERROR = 0x41;

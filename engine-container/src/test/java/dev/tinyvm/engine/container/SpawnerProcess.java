@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -13,7 +14,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** A spawner of the test's own in a directory of its own; gone without a trace after {@link #close}. */
-final class SpawnerProcess implements AutoCloseable {
+public final class SpawnerProcess implements AutoCloseable {
     private static final Path ROOT = root();
     private static final Path SPAWNER = ROOT.resolve("native/spawner/build/tinyvm-spawner");
     private static final Path GUEST = ROOT.resolve("native/guest/build/tinyvm-guest");
@@ -31,11 +32,20 @@ final class SpawnerProcess implements AutoCloseable {
     }
 
     /** Starts one with the real guest; the test is skipped where that is impossible. */
-    static SpawnerProcess start() {
+    public static SpawnerProcess start() {
         return start(GUEST);
     }
 
     static SpawnerProcess start(Path guest) {
+        return start(guest, List.of());
+    }
+
+    /** One with more of the spawner's options. */
+    public static SpawnerProcess start(List<String> options) {
+        return start(GUEST, options);
+    }
+
+    private static SpawnerProcess start(Path guest, List<String> options) {
         assumeTrue("root".equals(System.getProperty("user.name")), "walls need root");
         assumeTrue(Files.isExecutable(SPAWNER), SPAWNER + " is missing: run make -C native/spawner");
         assumeTrue(Files.isExecutable(guest), guest + " is missing: run make -C native/guest");
@@ -44,7 +54,7 @@ final class SpawnerProcess implements AutoCloseable {
             Path volume = Files.createDirectory(directory.resolve("volume"));
             Files.setAttribute(volume, "unix:uid", ORDINARY_UID);
             Files.setAttribute(directory, "unix:mode", 0755);
-            Process process = new ProcessBuilder(List.of(
+            List<String> command = new ArrayList<>(List.of(
                             SPAWNER.toString(),
                             "serve",
                             "--run",
@@ -56,7 +66,9 @@ final class SpawnerProcess implements AutoCloseable {
                             "--allow-volume",
                             volume.toString(),
                             "--ready-fd",
-                            "1"))
+                            "1"));
+            command.addAll(options);
+            Process process = new ProcessBuilder(command)
                     .redirectError(directory.resolve("spawner.log").toFile())
                     .start();
             SpawnerProcess spawner = new SpawnerProcess(directory, volume, process);
@@ -72,21 +84,21 @@ final class SpawnerProcess implements AutoCloseable {
         }
     }
 
-    Path socket() {
+    public Path socket() {
         return directory.resolve("run/spawner.sock");
     }
 
     /** An allowed host directory. */
-    Path volume() {
+    public Path volume() {
         return volume;
     }
 
-    Path run() {
+    public Path run() {
         return directory.resolve("run");
     }
 
     /** The server process, child of the supervisor that was started. */
-    ProcessHandle server() {
+    public ProcessHandle server() {
         return process.children().findFirst().orElseThrow(() -> new AssertionError("the supervisor has no child"));
     }
 

@@ -1,0 +1,16 @@
+package dev.tinyvm.engine.oci;
+
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+
+class GvisorEngineTest extends OciContract {
+    @BeforeAll
+    static void startSpawner() {
+        start(OciRuntime.RUNSC, List.of());
+    }
+
+    @Override
+    OciRuntime runtime() {
+        return OciRuntime.RUNSC;
+    }
+}
