@@ -86,7 +86,10 @@ final class SpawnerClient implements AutoCloseable {
         return answer(
                 attempt,
                 current(attempt)
-                        .send(frame, payload -> new Wall(spec.id(), payload.u32(), WallState.RUNNING, payload.str(), runtime)));
+                        .send(
+                                frame,
+                                payload ->
+                                        new Wall(spec.id(), payload.u32(), WallState.RUNNING, payload.str(), runtime)));
     }
 
     void destroy(String id) {

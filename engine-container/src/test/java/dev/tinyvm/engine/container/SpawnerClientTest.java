@@ -55,14 +55,16 @@ class SpawnerClientTest {
                 .str("a")
                 .u32(7)
                 .u8(1)
-                .str("/a"));
+                .str("/a")
+                .str(""));
         request.ok(new FrameWriter(SpawnerRequest.OK, 0)
                 .bool(false)
                 .u32(1)
                 .str("b")
                 .u32(0)
                 .u8(3)
-                .str("/b"));
+                .str("/b")
+                .str("crun"));
         assertThat(list.get(60, TimeUnit.SECONDS))
                 .extracting(SpawnerClient.Wall::id, SpawnerClient.Wall::state)
                 .containsExactly(

@@ -55,18 +55,18 @@ public final class SpawnerProcess implements AutoCloseable {
             Files.setAttribute(volume, "unix:uid", ORDINARY_UID);
             Files.setAttribute(directory, "unix:mode", 0755);
             List<String> command = new ArrayList<>(List.of(
-                            SPAWNER.toString(),
-                            "serve",
-                            "--run",
-                            directory.resolve("run").toString(),
-                            "--images",
-                            directory.resolve("images").toString(),
-                            "--guest",
-                            guest.toString(),
-                            "--allow-volume",
-                            volume.toString(),
-                            "--ready-fd",
-                            "1"));
+                    SPAWNER.toString(),
+                    "serve",
+                    "--run",
+                    directory.resolve("run").toString(),
+                    "--images",
+                    directory.resolve("images").toString(),
+                    "--guest",
+                    guest.toString(),
+                    "--allow-volume",
+                    volume.toString(),
+                    "--ready-fd",
+                    "1"));
             command.addAll(options);
             Process process = new ProcessBuilder(command)
                     .redirectError(directory.resolve("spawner.log").toFile())

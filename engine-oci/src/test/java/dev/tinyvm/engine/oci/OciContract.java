@@ -35,8 +35,7 @@ abstract class OciContract extends EngineContract {
         assumeTrue(path != null, runtime.program() + " is not installed: " + runtime.remedy());
         String problem = runtime.problem(runtime.version(path).orElse("?")).orElse("");
         assumeTrue(problem.isEmpty(), problem + ": " + runtime.remedy());
-        List<String> all = Stream.concat(
-                        Stream.of("--runtime", runtime.program() + "=" + path), options.stream())
+        List<String> all = Stream.concat(Stream.of("--runtime", runtime.program() + "=" + path), options.stream())
                 .toList();
         spawner = SpawnerProcess.start(all);
         engine = new OciEngine(runtime, spawner.socket());
@@ -103,7 +102,8 @@ abstract class OciContract extends EngineContract {
     @Test
     void anotherEngineOfTheSameSpawnerSeesAndSweepsOnlyItsOwn() throws Exception {
         Machine machine = machine();
-        try (Engine other = new dev.tinyvm.engine.container.ContainerEngine(spawner().socket())) {
+        try (Engine other =
+                new dev.tinyvm.engine.container.ContainerEngine(spawner().socket())) {
             assertThat(other.machines()).isEmpty();
             assertThat(other.adopt(List.of()).removed()).isEmpty();
         }
@@ -140,7 +140,8 @@ abstract class OciContract extends EngineContract {
         String odd = "/da\"ta ü";
         Machine machine = machine(List.of(new Volume(spawner().volume().toString(), odd, false)));
         assertThat(run(machine, "cat", odd + "/hello").stdout()).isEqualTo("from outside");
-        assertThat(run(machine, "sh", "-c", "echo inside > '" + odd + "/made'").status()).isZero();
+        assertThat(run(machine, "sh", "-c", "echo inside > '" + odd + "/made'").status())
+                .isZero();
         assertThat(Files.readString(spawner().volume().resolve("made"))).isEqualTo("inside\n");
         assertThat(Files.getAttribute(spawner().volume().resolve("made"), "unix:uid"))
                 .isEqualTo(1000);
@@ -162,7 +163,11 @@ abstract class OciContract extends EngineContract {
     @Test
     void killedFromOutsideItIsLostWithAllItsProcesses() throws Exception {
         Machine machine = machine();
-        List<Long> family = ProcessHandle.of(machine.hostPid()).orElseThrow().descendants().map(ProcessHandle::pid).toList();
+        List<Long> family = ProcessHandle.of(machine.hostPid())
+                .orElseThrow()
+                .descendants()
+                .map(ProcessHandle::pid)
+                .toList();
         assertThat(family).isNotEmpty();
         ProcessHandle.of(machine.hostPid()).orElseThrow().destroyForcibly();
         assertThat(end(machine).cause()).isEqualTo(MachineEnd.Cause.GUEST_LOST);
@@ -176,7 +181,10 @@ abstract class OciContract extends EngineContract {
         assertThat(run(machine, "true").status()).isZero();
         Stream.concat(
                         Stream.of(machine.hostPid()),
-                        ProcessHandle.of(machine.hostPid()).orElseThrow().descendants().map(ProcessHandle::pid))
+                        ProcessHandle.of(machine.hostPid())
+                                .orElseThrow()
+                                .descendants()
+                                .map(ProcessHandle::pid))
                 .forEach(pid -> assertThat(uid(pid)).as("uid of %d", pid).isGreaterThan(1 << 28));
     }
 

@@ -10,8 +10,8 @@ import org.junit.jupiter.api.io.TempDir;
 class OciRuntimeTest {
     @Test
     void anOldGvisorIsRefusedWithTheRemedy() {
-        assertThat(OciRuntime.RUNSC.problem("0.0~20221219.0")).hasValueSatisfying(p -> assertThat(p)
-                .contains("20221219", "systrap"));
+        assertThat(OciRuntime.RUNSC.problem("0.0~20221219.0"))
+                .hasValueSatisfying(p -> assertThat(p).contains("20221219", "systrap"));
         assertThat(OciRuntime.RUNSC.problem("?")).isPresent();
         assertThat(OciRuntime.RUNSC.problem("0.0~20240729.0")).isEmpty();
         assertThat(OciRuntime.RUNSC.problem("release-20260101.0")).isEmpty();
