@@ -19,6 +19,8 @@ import dev.tinyvm.llm.GatewayPlan;
 import dev.tinyvm.llm.Spending;
 import dev.tinyvm.llm.TapeSource;
 import dev.tinyvm.llm.WaitListener;
+import dev.tinyvm.ledger.Ledger;
+import dev.tinyvm.ledger.LedgerTime;
 import dev.tinyvm.manager.HostManager;
 import dev.tinyvm.manager.ImageCatalog;
 import dev.tinyvm.manager.Manager;
@@ -26,6 +28,7 @@ import dev.tinyvm.manager.VmMeter;
 import dev.tinyvm.server.TinyVmServer;
 import dev.tinyvm.server.http.Authenticator;
 import dev.tinyvm.server.llm.LlmDoor;
+import dev.tinyvm.spec.ManagerConfig;
 import dev.tinyvm.spec.ProgramImages;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -43,14 +46,16 @@ import java.util.stream.Stream;
 /** The one place where the rooms are put together: images and engine below, manager in the middle, server on top. Each is closed by who made it, in the reverse order. */
 final class Assembly {
     private final List<Engine> engines;
+    private final Ledger ledger;
     private final Manager manager;
     private final E2bDoor e2b;
     private final Optional<Gateway> gateway;
     private final TinyVmServer server;
 
     private Assembly(
-            List<Engine> engines, Manager manager, Optional<Gateway> gateway, E2bDoor e2b, TinyVmServer server) {
+            List<Engine> engines, Ledger ledger, Manager manager, Optional<Gateway> gateway, E2bDoor e2b, TinyVmServer server) {
         this.engines = engines;
+        this.ledger = ledger;
         this.manager = manager;
         this.gateway = gateway;
         this.e2b = e2b;
@@ -70,14 +75,15 @@ final class Assembly {
         engines.put(
                 EngineKind.WASM, new WasmEngine(WasmSettings.under(plan.data().managerState())));
         ImageCatalog images = catalog(new ImageStore(plan.images()), plan.programs());
-        Manager manager = HostManager.open(
-                plan.settings(),
-                plan.data().managerState(),
-                engines,
-                images,
-                List.of(),
-                VmMeter.NONE,
-                Clock.systemUTC());
+        Ledger ledger = ledger(plan);
+        Manager manager;
+        try {
+            manager = HostManager.open(
+                    plan.settings(), plan.data().managerState(), engines, images, List.of(), VmMeter.NONE, ledger, Clock.systemUTC());
+        } catch (RuntimeException e) {
+            ledger.close();
+            throw e;
+        }
         Authenticator keys =
                 new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), localKey);
         E2bSettings settings = E2bSettings.of(tokenKey(plan.data()));
@@ -86,7 +92,7 @@ final class Assembly {
         Optional<Gateway> gateway = gateway(plan.llm());
         TinyVmServer server =
                 new TinyVmServer(plan.http(), manager, keys, List.of(e2b, new LlmDoor(gateway, keys)), onShutdown);
-        return new Assembly(List.copyOf(engines.values()), manager, gateway, e2b, server);
+        return new Assembly(List.copyOf(engines.values()), ledger, manager, gateway, e2b, server);
     }
 
     /** @throws IOException the port is in use */
@@ -119,6 +125,7 @@ final class Assembly {
         server.close();
         e2b.close();
         manager.close();
+        ledger.close();
         engines.forEach(Engine::close);
     }
 
@@ -133,6 +140,12 @@ final class Assembly {
         } catch (IOException e) {
             throw new UncheckedIOException("could not open the LLM gateway", e);
         }
+    }
+
+    private static Ledger ledger(LocalManager.Plan plan) {
+        ManagerConfig.Ledger config = plan.settings().ledger();
+        Path file = plan.data().managerState().resolve("ledger.db");
+        return Ledger.open(file, config.prices(), config.linesKept(), LedgerTime.SYSTEM);
     }
 
     private static TokenKey tokenKey(DataDirectory data) {

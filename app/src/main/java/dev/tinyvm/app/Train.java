@@ -6,6 +6,8 @@ import dev.tinyvm.cli.Shell;
 import dev.tinyvm.engine.Engine;
 import dev.tinyvm.engine.EngineKind;
 import dev.tinyvm.images.ImageStore;
+import dev.tinyvm.ledger.Ledger;
+import dev.tinyvm.ledger.LedgerTime;
 import dev.tinyvm.manager.HostManager;
 import dev.tinyvm.manager.Manager;
 import dev.tinyvm.manager.ManagerSettings;
@@ -42,15 +44,22 @@ public final class Train {
             Files.writeString(
                     descriptor,
                     "apiVersion: tinyvm.dev/v1\nkind: Agent\nmetadata: {name: train}\nspec: {image: host, command: [sleep, '1']}\n");
-            try (Manager manager = HostManager.open(
-                    ManagerSettings.of(ManagerConfig.DEFAULT, Cli.VERSION),
-                    directory.resolve("manager"),
-                    Map.of(EngineKind.CONTAINER, new NoEngine()),
-                    Assembly.catalog(
-                            new ImageStore(directory.resolve("images")), ProgramFiles.under(List.of(directory))),
-                    List.of(),
-                    VmMeter.NONE,
-                    Clock.systemUTC())) {
+            try (Ledger ledger = Ledger.open(
+                            directory.resolve("ledger.db"),
+                            ManagerConfig.Ledger.DEFAULT.prices(),
+                            ManagerConfig.Ledger.DEFAULT.linesKept(),
+                            LedgerTime.SYSTEM);
+                    Manager manager = HostManager.open(
+                            ManagerSettings.of(ManagerConfig.DEFAULT, Cli.VERSION),
+                            directory.resolve("manager"),
+                            Map.of(EngineKind.CONTAINER, new NoEngine()),
+                            Assembly.catalog(
+                                    new ImageStore(directory.resolve("images")),
+                                    ProgramFiles.under(List.of(directory))),
+                            List.of(),
+                            VmMeter.NONE,
+                            ledger,
+                            Clock.systemUTC())) {
                 Authenticator keys =
                         new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), KEY);
                 try (TinyVmServer server =

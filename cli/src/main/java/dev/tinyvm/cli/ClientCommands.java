@@ -31,6 +31,7 @@ public final class ClientCommands implements CommandSource {
                 new Entry("inspect", WATCHING, "Print all that is known of one, as JSON"),
                 new Entry("logs", WATCHING, "Print what main processes said"),
                 new Entry("stats", WATCHING, "Print what Tiny VMs use now"),
+                new Entry("bill", WATCHING, "Print what was used and what it costs"),
                 new Entry("monit", WATCHING, "Watch all Tiny VMs live on the full screen"),
                 new Entry("events", WATCHING, "Print what happened"),
                 new Entry("key", HOST, "Make, list, revoke API keys"),
@@ -57,6 +58,7 @@ public final class ClientCommands implements CommandSource {
             case "inspect" -> new InspectCommand(shell);
             case "logs" -> new LogsCommand(shell);
             case "stats" -> new StatsCommand(shell);
+            case "bill" -> new BillCommand(shell);
             case "monit" -> new MonitCommand(shell);
             case "events" -> new EventsCommand(shell);
             case "version" -> new VersionCommand(shell);

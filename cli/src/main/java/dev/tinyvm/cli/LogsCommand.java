@@ -168,10 +168,15 @@ final class LogsCommand extends ClientCommand {
 
     /** {@code 10m} before now, or a time. */
     static Instant instant(String text) {
+        return instant("--since", text);
+    }
+
+    /** {@code 10m} before now, or a time. @param option for the message when it is neither */
+    static Instant instant(String option, String text) {
         try {
             return OffsetDateTime.parse(text).toInstant();
         } catch (DateTimeException notATime) {
-            return Instant.now().minus(ResizeCommand.quantity("--since", text, Quantities::parseDuration));
+            return Instant.now().minus(ResizeCommand.quantity(option, text, Quantities::parseDuration));
         }
     }
 

@@ -4,6 +4,8 @@ import dev.tinyvm.e2b.door.E2bDoor;
 import dev.tinyvm.engine.EngineKind;
 import dev.tinyvm.engine.FakeEngine;
 import dev.tinyvm.engine.FakeHost;
+import dev.tinyvm.ledger.Ledger;
+import dev.tinyvm.ledger.LedgerTime;
 import dev.tinyvm.manager.HostManager;
 import dev.tinyvm.manager.ImageCatalog;
 import dev.tinyvm.manager.ManagerSettings;
@@ -40,6 +42,7 @@ public final class DoorFixture implements AutoCloseable {
 
     public final FakeHost host = new FakeHost();
     public final HostManager manager;
+    private final Ledger ledger;
     public final HttpClient client =
             HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
     private final FakeEngine engine = new FakeEngine(host);
@@ -48,6 +51,11 @@ public final class DoorFixture implements AutoCloseable {
     private final ServerConnector connector;
 
     public DoorFixture(Path directory, Clock clock, String domain) {
+        ledger = Ledger.open(
+                directory.resolve("ledger.db"),
+                ManagerConfig.Ledger.DEFAULT.prices(),
+                ManagerConfig.Ledger.DEFAULT.linesKept(),
+                LedgerTime.SYSTEM);
         manager = HostManager.open(
                 ManagerSettings.of(ManagerConfig.DEFAULT, "test"),
                 directory,
@@ -55,6 +63,7 @@ public final class DoorFixture implements AutoCloseable {
                 new HostImage(),
                 List.of(),
                 VmMeter.NONE,
+                ledger,
                 clock);
         E2bSettings settings = E2bSettings.of(TokenKey.random());
         door = new E2bDoor(
@@ -189,6 +198,7 @@ public final class DoorFixture implements AutoCloseable {
             door.close();
             client.close();
             manager.close();
+            ledger.close();
             engine.close();
         }
     }

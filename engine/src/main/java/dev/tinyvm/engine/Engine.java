@@ -1,6 +1,7 @@
 package dev.tinyvm.engine;
 
 import java.util.List;
+import java.util.Map;
 
 /**
  * One kind of wall. Threading: every method may be called from any (virtual) thread and blocks; none is called under a lock of the caller.
@@ -43,8 +44,14 @@ public interface Engine extends AutoCloseable {
      * @param machines live machines that are wanted
      * @param ended ids that are wanted and ended meanwhile; their remains have been removed
      * @param removed ids that nobody wants, removed
+     * @param lastCpuMicros the last CPU counters of those that were removed, by id, as far as they could be read
      */
-    record Adoption(List<Machine> machines, List<String> ended, List<String> removed) {}
+    record Adoption(List<Machine> machines, List<String> ended, List<String> removed, Map<String, Long> lastCpuMicros) {
+        /** When nothing is known of what was removed. */
+        public Adoption(List<Machine> machines, List<String> ended, List<String> removed) {
+            this(machines, ended, removed, Map.of());
+        }
+    }
 
     /** Whether the host offers what an engine needs. */
     sealed interface Availability {

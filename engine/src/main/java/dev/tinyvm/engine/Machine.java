@@ -80,6 +80,15 @@ public interface Machine {
                 "could not look at the threads of " + id() + ": this wall does not show them");
     }
 
+    /**
+     * CPU time and memory alone, for a meter that reads every machine again and again. Unlike the other methods it also answers between the machine's end and {@link #destroy},
+     * so that nothing it used is lost.
+     */
+    default Usage usage() {
+        MachineStats stats = stats();
+        return new Usage(stats.cpuMicros(), stats.memoryBytes());
+    }
+
     /** SIGTERM to all, SIGKILL after the grace period, then the machine ends. Thaws first. */
     void shutdown(Duration gracePeriod);
 
@@ -91,6 +100,14 @@ public interface Machine {
 
     /** Completes, never exceptionally, when the machine has ended for whatever reason. */
     CompletableFuture<MachineEnd> ended();
+
+    /**
+     * What a machine used and uses.
+     *
+     * @param cpuMicros CPU time since its creation
+     * @param memoryBytes held now
+     */
+    record Usage(long cpuMicros, long memoryBytes) {}
 
     /**
      * How a machine ended.

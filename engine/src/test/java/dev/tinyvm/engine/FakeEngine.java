@@ -1,7 +1,9 @@
 package dev.tinyvm.engine;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -56,7 +58,9 @@ public final class FakeEngine implements Engine {
         List<Machine> adopted = new ArrayList<>();
         List<String> ended = new ArrayList<>();
         List<String> removed = new ArrayList<>();
+        Map<String, Long> counters = new HashMap<>();
         for (FakeVm vm : host.all()) {
+            counters.put(vm.id(), vm.stats().cpuMicros());
             if (!wanted.contains(vm.id())) {
                 vm.destroy();
                 removed.add(vm.id());
@@ -67,7 +71,8 @@ public final class FakeEngine implements Engine {
                 adopted.add(view(vm));
             }
         }
-        return new Adoption(adopted, ended, removed);
+        adopted.forEach(machine -> counters.remove(machine.id()));
+        return new Adoption(adopted, ended, removed, counters);
     }
 
     @Override

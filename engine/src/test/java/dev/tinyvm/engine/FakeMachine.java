@@ -107,6 +107,12 @@ public final class FakeMachine implements Machine {
     }
 
     @Override
+    public Usage usage() {
+        MachineStats stats = vm.stats();
+        return new Usage(stats.cpuMicros(), stats.memoryBytes());
+    }
+
+    @Override
     public void shutdown(Duration gracePeriod) {
         requireLive();
         vm.shutdown(gracePeriod);

@@ -19,7 +19,7 @@ final class Entry {
     private final List<Standing> standings;
     private final List<UsageRow> closed = new ArrayList<>();
     private final Map<String, Open> open = new HashMap<>(2);
-    private final long[] kibMillisLeft = new long[VmMeter.Mode.values().length];
+    private final long[] kibMillisLeft = new long[MachineMeter.Mode.values().length];
     private @Nullable Position position;
     private BigDecimal computeLeft = BigDecimal.ZERO;
     private BigDecimal egressLeft = BigDecimal.ZERO;
@@ -127,7 +127,7 @@ final class Entry {
     }
 
     /** Whole KiB-seconds of so many KiB-milliseconds; the rest is kept for the next time. */
-    long kibSeconds(VmMeter.Mode mode, long kibMillis) {
+    long kibSeconds(MachineMeter.Mode mode, long kibMillis) {
         long all = kibMillisLeft[mode.index()] + kibMillis;
         kibMillisLeft[mode.index()] = all % MILLIS_PER_SECOND;
         return all / MILLIS_PER_SECOND;

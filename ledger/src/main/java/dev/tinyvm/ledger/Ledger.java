@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -34,7 +35,7 @@ public final class Ledger implements AutoCloseable {
     private final Map<String, Entry> byVm = new HashMap<>();
     private final Map<String, Entry> byKey = new HashMap<>();
     private final Map<String, Standing> standings = new HashMap<>();
-    private final Map<String, VmMeter> meters = new HashMap<>();
+    private final Map<String, MachineMeter> meters = new HashMap<>();
     private final List<Exceeded> exceeded = new ArrayList<>();
     private final List<LedgerDatabase.Epoch> epochs = new ArrayList<>();
     private final long lastHeartbeatMillis;
@@ -58,7 +59,7 @@ public final class Ledger implements AutoCloseable {
     }
 
     /**
-     * Opens or makes the ledger.
+     * Opens or makes the ledger, with its directory.
      *
      * @param linesKept how long single lines are kept before those of an account and an hour are merged
      * @throws LedgerException when the file is damaged or of a newer version
@@ -101,12 +102,12 @@ public final class Ledger implements AutoCloseable {
      * @param generation which machine of the Tiny VM it is; the counters of each begin at 0
      * @param sinceMillis when the machine was made, for one that no meter has seen; −1: now
      */
-    public VmMeter meter(Account account, int generation, long sinceMillis) {
+    public MachineMeter meter(Account account, int generation, long sinceMillis) {
         return locked(() -> {
             Entry entry = entry(account);
-            VmMeter before = meters.remove(account.vm());
+            MachineMeter before = meters.remove(account.vm());
             if (before != null) {
-                before.close(OptionalLong.empty());
+                before.close();
             }
             Position position = entry.position();
             if (position != null && position.generation() != generation) {
@@ -116,9 +117,9 @@ public final class Ledger implements AutoCloseable {
             long now = time.wallMillis();
             long from = position != null ? position.atMillis() : sinceMillis < 0 ? now : Math.min(sinceMillis, now);
             if (position == null) {
-                entry.position(new Position(generation, VmMeter.Mode.ACTIVE, from, 0, -1));
+                entry.position(new Position(generation, MachineMeter.Mode.ACTIVE, from, 0, -1));
             }
-            VmMeter meter = new VmMeter(this, entry, time.nanos());
+            MachineMeter meter = new MachineMeter(this, entry, time.nanos());
             meter.catchUp(from, now);
             meters.put(account.vm(), meter);
             return meter;
@@ -127,16 +128,17 @@ public final class Ledger implements AutoCloseable {
 
     /**
      * Ends the accounts of machines that did not outlive the manager before: what it saw is billed up to its last sign of life, CPU up to the machine's last counter when that
-     * is known. Call it once all that live have their meters.
+     * is known.
      *
+     * @param alive ids of Tiny VMs whose machine lives
      * @param lastCpuMicros by id of the Tiny VM
      */
-    public void settleLost(Map<String, Long> lastCpuMicros) {
+    public void settleLost(Set<String> alive, Map<String, Long> lastCpuMicros) {
         locked(() -> {
             for (Entry entry : byVm.values()) {
                 Position position = entry.position();
                 String vm = entry.account().vm();
-                if (position != null && !meters.containsKey(vm)) {
+                if (position != null && !alive.contains(vm) && !meters.containsKey(vm)) {
                     Long cpu = lastCpuMicros.get(vm);
                     settle(entry, position, cpu == null ? OptionalLong.empty() : OptionalLong.of(cpu));
                 }
@@ -151,7 +153,7 @@ public final class Ledger implements AutoCloseable {
         long cpu = Math.max(0, cpuMicros.orElse(position.cpuMicros()) - position.cpuMicros());
         if (millis > 0 || cpu > 0) {
             Amounts amounts =
-                    VmMeter.amounts(prices, entry, position.mode(), millis, cpu, Math.max(0, position.memoryBytes()));
+                    MachineMeter.amounts(prices, entry, position.mode(), millis, cpu, Math.max(0, position.memoryBytes()));
             add(entry, "", to - Math.max(1, millis), to, amounts);
         }
         entry.position(null);
@@ -280,7 +282,7 @@ public final class Ledger implements AutoCloseable {
     /** Returns when all that was used until now is on disk. */
     public void sync() {
         locked(() -> {
-            meters.values().forEach(VmMeter::touch);
+            meters.values().forEach(MachineMeter::touch);
             return true;
         });
         tell();
@@ -296,7 +298,7 @@ public final class Ledger implements AutoCloseable {
     @Override
     public void close() {
         locked(() -> {
-            meters.values().forEach(VmMeter::touch);
+            meters.values().forEach(MachineMeter::touch);
             return true;
         });
         writer.close();
@@ -325,7 +327,7 @@ public final class Ledger implements AutoCloseable {
         }
     }
 
-    void meterClosed(VmMeter meter) {
+    void meterClosed(MachineMeter meter) {
         meters.remove(meter.entry().account().vm(), meter);
     }
 

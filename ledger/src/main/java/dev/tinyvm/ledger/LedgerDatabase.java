@@ -1,5 +1,7 @@
 package dev.tinyvm.ledger;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -20,7 +22,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * The ledger on disk. Two connections: one for the writer's thread alone, and one for readers, which {@link #reading} guards. Readers see what is committed and hold nobody up.
  */
 final class LedgerDatabase implements AutoCloseable {
-    private static final VmMeter.Mode[] MODES = VmMeter.Mode.values();
+    private static final MachineMeter.Mode[] MODES = MachineMeter.Mode.values();
     private static final String ACCOUNT =
             "id, vm, vm_name, agent, labels, key, created_ms, generation, mode, at_ms, cpu_micros, memory_bytes, requests, tokens, llm_nano, total_nano";
 
@@ -54,13 +56,14 @@ final class LedgerDatabase implements AutoCloseable {
         Connection writing = null;
         Connection reading = null;
         try {
+            Files.createDirectories(file.toAbsolutePath().getParent());
             writing = DriverManager.getConnection(url);
             prepare(writing, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL");
             LedgerSchema.migrate(writing);
             reading = DriverManager.getConnection(url);
             prepare(reading, "PRAGMA query_only = true");
             return new LedgerDatabase(writing, reading);
-        } catch (SQLException | LedgerException e) {
+        } catch (SQLException | IOException | LedgerException e) {
             quietly(writing);
             quietly(reading);
             throw new LedgerException(

@@ -8,4 +8,4 @@ package dev.tinyvm.ledger;
  * @param cpuMicros the machine's counter then
  * @param memoryBytes then; −1: not known yet
  */
-record Position(int generation, VmMeter.Mode mode, long atMillis, long cpuMicros, long memoryBytes) {}
+record Position(int generation, MachineMeter.Mode mode, long atMillis, long cpuMicros, long memoryBytes) {}

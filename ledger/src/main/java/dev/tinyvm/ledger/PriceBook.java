@@ -40,7 +40,7 @@ final class PriceBook {
     }
 
     /** In billionths of a dollar, not rounded. @param mode in which the time was spent */
-    BigDecimal compute(VmMeter.Mode mode, long cpuMicros, long millis, long kibMillis) {
+    BigDecimal compute(MachineMeter.Mode mode, long cpuMicros, long millis, long kibMillis) {
         if (freeCompute) {
             return BigDecimal.ZERO;
         }

@@ -45,7 +45,7 @@ class CrashTest {
         assertThat(kept).isPositive();
         long cpu = truth.getLong(CrashingWriter.CPU);
         try (Ledger ledger = open(file)) {
-            VmMeter meter = ledger.meter(new Account("vm-1", "crashing", "crashing", Map.of(), ""), 1, -1);
+            MachineMeter meter = ledger.meter(new Account("vm-1", "crashing", "crashing", Map.of(), ""), 1, -1);
             meter.sample(cpu, 1 << 20);
         }
         assertThat(cpuMicros(file))

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * A process that meters one machine and counts calls until somebody kills it. What happened in truth it tells through a file in memory, which a kill does not harm: {@link #CALLS}
@@ -31,8 +32,8 @@ final class CrashingWriter {
         MappedByteBuffer truth = map(Path.of(arguments[1]));
         try (Ledger ledger =
                 Ledger.open(Path.of(arguments[0]), LedgerPrices.FREE, Duration.ofDays(2), LedgerTime.SYSTEM)) {
-            VmMeter meter = ledger.meter(account, 1, -1);
-            ledger.settleLost(Map.of());
+            MachineMeter meter = ledger.meter(account, 1, -1);
+            ledger.settleLost(Set.of(), Map.of());
             long calls = truth.getLong(CALLS);
             System.out.println("ready");
             for (long round = 0; ; round++) {

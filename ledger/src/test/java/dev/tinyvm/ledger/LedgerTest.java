@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -59,18 +60,18 @@ class LedgerTest {
 
     @Test
     void aMachineIsBilledByItsCounterAndItsTimeByItsState() {
-        VmMeter meter = ledger.meter(account("a"), 1, -1);
+        MachineMeter meter = ledger.meter(account("a"), 1, -1);
         meter.sample(0, 64 * MIB);
         time.seconds(1);
         meter.sample(400_000, 64 * MIB);
         time.seconds(2);
-        meter.mode(VmMeter.Mode.WAITING);
+        meter.mode(MachineMeter.Mode.WAITING);
         time.seconds(60);
-        meter.mode(VmMeter.Mode.ACTIVE);
+        meter.mode(MachineMeter.Mode.ACTIVE);
         time.seconds(1);
-        meter.mode(VmMeter.Mode.PAUSED);
+        meter.mode(MachineMeter.Mode.PAUSED);
         time.seconds(5);
-        meter.close(OptionalLong.of(500_000));
+        meter.close(500_000, MIB);
         Amounts amounts = total();
         assertThat(amounts.get(CPU_MICROS)).isEqualTo(500_000);
         assertThat(amounts.get(ACTIVE_MILLIS)).isEqualTo(4_000);
@@ -84,12 +85,12 @@ class LedgerTest {
 
     @Test
     void theNextLedgerGoesOnWhereTheLastOneWasWithoutCountingTwice() {
-        VmMeter meter = ledger.meter(account("a"), 1, -1);
+        MachineMeter meter = ledger.meter(account("a"), 1, -1);
         time.seconds(1);
         meter.sample(1_000_000, MIB);
         reopen();
         time.seconds(10); // no manager is there, the machine runs on
-        VmMeter adopted = ledger.meter(account("a"), 1, -1);
+        MachineMeter adopted = ledger.meter(account("a"), 1, -1);
         adopted.sample(7_000_000, MIB);
         assertThat(total().get(CPU_MICROS)).isEqualTo(7_000_000);
         assertThat(total().get(ACTIVE_MILLIS)).isEqualTo(11_000);
@@ -101,11 +102,11 @@ class LedgerTest {
 
     @Test
     void anotherMachineOfTheSameTinyVmBeginsAtZero() {
-        VmMeter first = ledger.meter(account("a"), 1, -1);
+        MachineMeter first = ledger.meter(account("a"), 1, -1);
         time.seconds(1);
         first.sample(3_000_000, MIB);
-        first.close(OptionalLong.of(3_500_000));
-        VmMeter second = ledger.meter(account("a"), 2, -1);
+        first.close(3_500_000, MIB);
+        MachineMeter second = ledger.meter(account("a"), 2, -1);
         time.seconds(1);
         second.sample(200_000, MIB);
         assertThat(total().get(CPU_MICROS)).isEqualTo(3_700_000);
@@ -114,18 +115,18 @@ class LedgerTest {
 
     @Test
     void aMachineThatEndedBetweenTwoLedgersIsBilledToItsLastCounter() {
-        VmMeter meter = ledger.meter(account("a"), 1, -1);
-        VmMeter other = ledger.meter(account("b"), 1, -1);
+        MachineMeter meter = ledger.meter(account("a"), 1, -1);
+        MachineMeter other = ledger.meter(account("b"), 1, -1);
         time.seconds(1);
         meter.sample(1_000_000, MIB);
         other.sample(1_000_000, MIB);
         reopen();
         time.seconds(100);
-        ledger.settleLost(Map.of("a", 1_900_000L));
+        ledger.settleLost(Set.of(), Map.of("a", 1_900_000L));
         assertThat(line(BillQuery.By.VM, "a").get(CPU_MICROS)).isEqualTo(1_900_000);
         assertThat(line(BillQuery.By.VM, "b").get(CPU_MICROS)).isEqualTo(1_000_000);
         assertThat(total().get(ACTIVE_MILLIS)).as("to the last sign of life").isEqualTo(2_000);
-        ledger.settleLost(Map.of("a", 1_900_000L));
+        ledger.settleLost(Set.of(), Map.of("a", 1_900_000L));
         assertThat(total().get(CPU_MICROS)).isEqualTo(2_900_000);
     }
 
@@ -135,13 +136,13 @@ class LedgerTest {
         time.seconds(30); // nobody reads it, but the manager lives
         ledger.sync();
         reopen();
-        ledger.settleLost(Map.of());
+        ledger.settleLost(Set.of(), Map.of());
         assertThat(total().get(ACTIVE_MILLIS)).isEqualTo(30_000);
     }
 
     @Test
     void aStepOfTheHostsClockIsNotBilled() {
-        VmMeter meter = ledger.meter(account("a"), 1, -1);
+        MachineMeter meter = ledger.meter(account("a"), 1, -1);
         time.seconds(1);
         time.step(Duration.ofHours(5));
         meter.sample(1, MIB);
@@ -153,7 +154,7 @@ class LedgerTest {
 
     @Test
     void aCounterThatGoesBackIsNeverBilledTwice() {
-        VmMeter meter = ledger.meter(account("a"), 1, -1);
+        MachineMeter meter = ledger.meter(account("a"), 1, -1);
         time.seconds(1);
         meter.sample(5_000, MIB);
         assertThat(meter.sample(1_000, MIB)).isZero();
@@ -163,8 +164,8 @@ class LedgerTest {
 
     @Test
     void manySmallUsesCostWhatOneLargeOneCosts() {
-        VmMeter small = ledger.meter(account("small"), 1, -1);
-        VmMeter large = ledger.meter(account("large"), 1, -1);
+        MachineMeter small = ledger.meter(account("small"), 1, -1);
+        MachineMeter large = ledger.meter(account("large"), 1, -1);
         small.sample(0, 3_333_333);
         large.sample(0, 3_333_333);
         for (int i = 1; i <= 10_007; i++) {
@@ -217,9 +218,9 @@ class LedgerTest {
 
     @Test
     void aCallThatEndsAfterItsTinyVmWasForgottenIsStillItsOwn() {
-        VmMeter meter = ledger.meter(account("a"), 1, -1);
+        MachineMeter meter = ledger.meter(account("a"), 1, -1);
         time.seconds(1);
-        meter.close(OptionalLong.of(1));
+        meter.close(1, MIB);
         ledger.forgetVm("a");
         ledger.sync();
         ledger.sync();
@@ -232,7 +233,7 @@ class LedgerTest {
 
     @Test
     void billsOfAdjacentTimesAddUpToTheBillOfBoth() {
-        VmMeter meter = ledger.meter(account("a"), 1, -1);
+        MachineMeter meter = ledger.meter(account("a"), 1, -1);
         Instant start = Instant.ofEpochMilli(time.wallMillis());
         meter.sample(0, 7 * MIB);
         time.advance(Duration.ofMinutes(150).plusMillis(777));
@@ -259,7 +260,7 @@ class LedgerTest {
 
     @Test
     void oldLinesAreMergedToOneForEachAccountAndHourAndTheBillStays() {
-        VmMeter meter = ledger.meter(account("a"), 1, -1);
+        MachineMeter meter = ledger.meter(account("a"), 1, -1);
         for (int i = 0; i < 200; i++) {
             time.seconds(30);
             meter.sample(i * 1_000L, MIB);
@@ -286,7 +287,7 @@ class LedgerTest {
     void aBudgetThatIsUsedUpIsToldOnce() {
         List<String> told = new ArrayList<>();
         ledger.onExceeded((scope, spent, budget) -> told.add(scope + " " + spent + " of " + budget));
-        VmMeter meter = ledger.meter(account("a"), 1, -1);
+        MachineMeter meter = ledger.meter(account("a"), 1, -1);
         ledger.meter(account("b"), 1, -1);
         ledger.budget("agent:researcher", OptionalLong.of(100_000));
         ledger.llm(account("a"), "m", new LlmUse(1, 0, 1, 90_000));

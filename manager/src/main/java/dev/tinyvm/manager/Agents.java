@@ -147,6 +147,7 @@ final class Agents {
                 throw e;
             }
             each(book.replicas(name), vm -> vm.remove("vm.removed", "its agent was removed"));
+            shared.metering().ledger().forgetAgent(name);
             return true;
         });
     }

@@ -9,6 +9,12 @@ import dev.tinyvm.engine.GuestFiles;
 import dev.tinyvm.engine.GuestProcess;
 import dev.tinyvm.engine.Machine;
 import dev.tinyvm.engine.ProcessInfo;
+import dev.tinyvm.ledger.Bill;
+import dev.tinyvm.ledger.BillQuery;
+import dev.tinyvm.ledger.Ledger;
+import dev.tinyvm.ledger.LedgerException;
+import dev.tinyvm.ledger.RecordQuery;
+import dev.tinyvm.ledger.UsageRecord;
 import dev.tinyvm.manager.ManagerException.Code;
 import dev.tinyvm.manager.VmActivity.Hold;
 import dev.tinyvm.spec.Agent;
@@ -55,6 +61,7 @@ public final class HostManager implements Manager {
             ImageCatalog images,
             List<LoopbackService> loopback,
             VmMeter meter,
+            Ledger ledger,
             Timing timing,
             AutoCloseable time,
             Store.Gate gate) {
@@ -82,6 +89,7 @@ public final class HostManager implements Manager {
                 new Cleanup(timing, store, events),
                 new Offers(loopback),
                 meter,
+                new Metering(ledger),
                 new Waits(),
                 new VmListener());
         this.creation = new Creation(shared, book, new IdempotencyTable(store));
@@ -99,6 +107,7 @@ public final class HostManager implements Manager {
      * @param engines the walls; each must outlive the manager
      * @param loopback what Tiny VMs are offered on their own loopback
      * @param meter hears of every change of their states
+     * @param ledger where what they use is written; it must outlive the manager
      * @throws ManagerException {@code FAILED} when the stored state is damaged or of a newer version
      */
     public static HostManager open(
@@ -108,9 +117,10 @@ public final class HostManager implements Manager {
             ImageCatalog images,
             List<LoopbackService> loopback,
             VmMeter meter,
+            Ledger ledger,
             Clock clock) {
         SystemTiming timing = new SystemTiming(clock);
-        return open(settings, dataDirectory, engines, images, loopback, meter, timing, timing, Store.Gate.OPEN);
+        return open(settings, dataDirectory, engines, images, loopback, meter, ledger, timing, timing, Store.Gate.OPEN);
     }
 
     /** With a time and a gate of a test's own. */
@@ -121,11 +131,12 @@ public final class HostManager implements Manager {
             ImageCatalog images,
             List<LoopbackService> loopback,
             VmMeter meter,
+            Ledger ledger,
             Timing timing,
             AutoCloseable time,
             Store.Gate gate) {
         HostManager manager =
-                new HostManager(settings, dataDirectory, engines, images, loopback, meter, timing, time, gate);
+                new HostManager(settings, dataDirectory, engines, images, loopback, meter, ledger, timing, time, gate);
         try {
             manager.recover();
         } catch (RuntimeException e) {
@@ -140,6 +151,7 @@ public final class HostManager implements Manager {
         agents.load(AgentTable.readAll(shared.store()));
         shared.store().start();
         new Recovery(shared, book).run(stored);
+        shared.metering().start();
         book.all().stream()
                 .filter(vm -> !vm.record().agent().isEmpty()
                         && !agents.known(vm.record().agent()))
@@ -318,6 +330,7 @@ public final class HostManager implements Manager {
                 request.terminal(),
                 request.stdin(),
                 request.tag());
+        shared.metering().used(found.id());
         return insideKept(found, "start a command", (machine, hold) -> found.exec(machine, full, hold));
     }
 
@@ -366,6 +379,27 @@ public final class HostManager implements Manager {
     @Override
     public EventStream events(long afterSequence, boolean follow) {
         return shared.events().stream(afterSequence, follow);
+    }
+
+    // Bill
+
+    @Override
+    public Bill bill(BillQuery query) {
+        shared.metering().readAll();
+        try {
+            return shared.metering().ledger().bill(query);
+        } catch (LedgerException e) {
+            throw new ManagerException(Code.FAILED, String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    @Override
+    public List<UsageRecord> usage(RecordQuery query) {
+        try {
+            return shared.metering().ledger().records(query);
+        } catch (LedgerException e) {
+            throw new ManagerException(Code.FAILED, String.valueOf(e.getMessage()), e);
+        }
     }
 
     // Keys
@@ -468,6 +502,7 @@ public final class HostManager implements Manager {
         shared.admission().close();
         agents.close();
         shared.cleanup().close();
+        shared.metering().close();
         book.all().forEach(TinyVm::close);
         shared.events().close();
         shared.store().close();

@@ -6,6 +6,10 @@ import dev.tinyvm.engine.GuestFiles;
 import dev.tinyvm.engine.GuestProcess;
 import dev.tinyvm.engine.MachineStats;
 import dev.tinyvm.engine.ProcessInfo;
+import dev.tinyvm.ledger.Bill;
+import dev.tinyvm.ledger.BillQuery;
+import dev.tinyvm.ledger.RecordQuery;
+import dev.tinyvm.ledger.UsageRecord;
 import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.Resources;
 import java.time.Duration;
@@ -130,6 +134,14 @@ public interface Manager extends AutoCloseable {
 
     /** Events after {@code afterSequence} (0: all that are kept), then new ones as they happen until closed when {@code follow}. */
     EventStream events(long afterSequence, boolean follow);
+
+    // Bill
+
+    /** Adds up what was used, until now, and what it costs. */
+    Bill bill(BillQuery query);
+
+    /** Lines of the record that bills are made from. */
+    List<UsageRecord> usage(RecordQuery query);
 
     // Keys
 

@@ -15,6 +15,7 @@ import java.util.OptionalLong;
  * @param memoryOvercommit how many times memory is promised when no capacity is given, at least 1
  * @param volumeHostPaths absolute host directories under which descriptors may mount
  * @param logs how much of each Tiny VM's output is kept
+ * @param ledger prices, and how long single lines of the record are kept
  * @param endedVmsKept ended Tiny VMs made by themselves that stay listed; older ones are forgotten with their logs
  * @param eventsKept events that stay readable
  */
@@ -26,6 +27,7 @@ public record ManagerSettings(
         double memoryOvercommit,
         List<String> volumeHostPaths,
         ManagerConfig.Logs logs,
+        ManagerConfig.Ledger ledger,
         int endedVmsKept,
         int eventsKept) {
     public static final double DEFAULT_CPU_OVERCOMMIT = 16;
@@ -54,6 +56,7 @@ public record ManagerSettings(
                 DEFAULT_MEMORY_OVERCOMMIT,
                 config.volumeHostPaths(),
                 config.logs(),
+                config.ledger(),
                 DEFAULT_ENDED_VMS_KEPT,
                 DEFAULT_EVENTS_KEPT);
     }
@@ -68,6 +71,7 @@ public record ManagerSettings(
                 memoryOvercommit,
                 volumeHostPaths,
                 logs,
+                ledger,
                 endedVmsKept,
                 eventsKept);
     }

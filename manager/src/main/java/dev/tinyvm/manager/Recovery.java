@@ -46,9 +46,11 @@ final class Recovery {
         Set<String> known = new HashSet<>();
         stored.forEach(r -> known.add(r.id()));
         Map<String, Machine> adopted = new HashMap<>();
+        Map<String, Long> lastCpuMicros = new HashMap<>();
         for (Engine engine : shared.engines().all()) {
-            adopt(engine, kept, known, adopted, changes);
+            adopt(engine, kept, known, adopted, lastCpuMicros, changes);
         }
+        shared.metering().settleLost(adopted.keySet(), lastCpuMicros);
         removeStrayLogs(kept, changes);
         shared.store().write(changes);
         List<TinyVm> vms = new ArrayList<>();
@@ -61,7 +63,12 @@ final class Recovery {
     }
 
     private void adopt(
-            Engine engine, List<VmRecord> kept, Set<String> known, Map<String, Machine> adopted, List<Change> changes) {
+            Engine engine,
+            List<VmRecord> kept,
+            Set<String> known,
+            Map<String, Machine> adopted,
+            Map<String, Long> lastCpuMicros,
+            List<Change> changes) {
         if (engine.availability() instanceof Availability.Missing missing) {
             LOG.warn(
                     "the engine {} does not run here: {}; {}",
@@ -78,6 +85,7 @@ final class Recovery {
         try {
             Adoption adoption = engine.adopt(wanted);
             adoption.machines().forEach(machine -> adopted.put(machine.id(), machine));
+            lastCpuMicros.putAll(adoption.lastCpuMicros());
             for (String id : adoption.removed()) {
                 if (!known.contains(id)) {
                     LOG.info("removed machine {} which nobody owns", id);

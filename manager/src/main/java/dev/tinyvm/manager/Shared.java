@@ -16,6 +16,7 @@ record Shared(
         Cleanup cleanup,
         Offers offers,
         VmMeter meter,
+        Metering metering,
         Waits waits,
         Listener listener) {
     /** The wall for a Tiny VM of that kind. @throws ManagerException when the image is missing, or no wall for it runs here */

@@ -478,6 +478,7 @@ final class TinyVm {
         VmRecord now = record;
         java.time.Instant at = shared.timing().now();
         clock.changed(now.state(), at);
+        shared.metering().changed(now);
         shared.meter()
                 .changed(new VmMeter.Change(
                         now.id(),
@@ -554,6 +555,7 @@ final class TinyVm {
         } catch (IOException e) {
             LOG.warn("could not remove the log of {}; the next start does: {}", record.name(), e.getMessage());
         }
+        shared.metering().removed(id());
         shared.listener().removed(this);
         stopFinished();
         synchronized (changed) {

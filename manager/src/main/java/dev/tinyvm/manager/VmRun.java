@@ -154,6 +154,7 @@ final class VmRun {
     /** The machine found by the next manager; its main process is attached to when it has one. */
     void adopt(Machine adopted) {
         machine = adopted;
+        shared.metering().adopted(vm.record(), adopted);
         watch(adopted);
     }
 
@@ -302,6 +303,7 @@ final class VmRun {
         if (in == null) {
             then.run();
         } else {
+            shared.metering().ended(vm.record(), in);
             shared.cleanup().destroy(vm.record(), in, then);
         }
     }
@@ -330,6 +332,7 @@ final class VmRun {
                 .create(new MachineSpec(
                         record.id(), image, spec.resources(), spec.volumes(), record.name(), spec.user()));
         machine = made;
+        shared.metering().made(record, made);
         oomKillsBefore = 0;
         watch(made);
         openOffers(made);

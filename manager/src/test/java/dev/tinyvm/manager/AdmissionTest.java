@@ -25,7 +25,16 @@ class AdmissionTest {
                 .isEqualTo(new Capacity(4_000, 46 * GIB));
         assertThat(Capacity.of(settings).cpuMillis()).isPositive();
         assertThatThrownBy(() -> new ManagerSettings(
-                        "", OptionalInt.empty(), OptionalLong.empty(), 0.5, 2, List.of(), settings.logs(), 1, 1))
+                        "",
+                        OptionalInt.empty(),
+                        OptionalLong.empty(),
+                        0.5,
+                        2,
+                        List.of(),
+                        settings.logs(),
+                        settings.ledger(),
+                        1,
+                        1))
                 .hasMessageContaining("at least 1");
     }
 

@@ -7,6 +7,8 @@ import dev.tinyvm.engine.FakeEngine;
 import dev.tinyvm.engine.FakeHost;
 import dev.tinyvm.engine.GuestProcess;
 import dev.tinyvm.engine.GuestProcess.Output;
+import dev.tinyvm.ledger.Ledger;
+import dev.tinyvm.ledger.LedgerTime;
 import dev.tinyvm.manager.ImageCatalog.ImageInfo;
 import dev.tinyvm.manager.Manager.CreateRequest;
 import dev.tinyvm.manager.Manager.Event;
@@ -53,6 +55,7 @@ final class Fixture implements AutoCloseable {
     ManagerSettings settings;
     FakeEngine engine;
     HostManager manager;
+    Ledger ledger;
 
     Fixture(Path data) {
         this(
@@ -79,10 +82,16 @@ final class Fixture implements AutoCloseable {
                 }
             }
         });
-        this.manager = open(engine, Store.Gate.OPEN);
+        this.ledger = openLedger();
+        this.manager = open(ledger, engine, Store.Gate.OPEN);
     }
 
     HostManager open(Engine wall, Store.Gate gate) {
+        ledger = openLedger();
+        return open(ledger, wall, gate);
+    }
+
+    private HostManager open(Ledger ledger, Engine wall, Store.Gate gate) {
         return HostManager.open(
                 settings,
                 data,
@@ -90,9 +99,28 @@ final class Fixture implements AutoCloseable {
                 images,
                 loopback,
                 changes::add,
+                ledger,
                 timing,
                 () -> {},
                 gate);
+    }
+
+    private Ledger openLedger() {
+        return Ledger.open(
+                data.resolve("ledger.db"),
+                settings.ledger().prices(),
+                settings.ledger().linesKept(),
+                new LedgerTime() {
+                    @Override
+                    public long wallMillis() {
+                        return timing.now().toEpochMilli();
+                    }
+
+                    @Override
+                    public long nanos() {
+                        return Math.multiplyExact(timing.now().toEpochMilli(), 1_000_000L);
+                    }
+                });
     }
 
     /** The manager goes, its Tiny VMs go on, the next manager comes. */
@@ -104,6 +132,7 @@ final class Fixture implements AutoCloseable {
     void closeManager() {
         engine.close();
         manager.close();
+        ledger.close();
     }
 
     void openAgain() {

@@ -397,6 +397,7 @@ class LifeCycleTest {
                         2,
                         List.of(),
                         s.logs(),
+                        s.ledger(),
                         2,
                         100));
         for (int i = 0; i < 5; i++) {

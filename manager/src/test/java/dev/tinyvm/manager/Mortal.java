@@ -131,7 +131,8 @@ final class Mortal implements Store.Gate {
                                 .map(m -> proxy(Machine.class, m))
                                 .toList(),
                         adoption.ended(),
-                        adoption.removed());
+                        adoption.removed(),
+                        adoption.lastCpuMicros());
             case CompletableFuture<?> future ->
                 future.thenApply(value -> {
                     stopIfDead();

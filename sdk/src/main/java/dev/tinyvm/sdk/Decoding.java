@@ -72,6 +72,38 @@ final class Decoding {
                 node.path("pids").asInt(0));
     }
 
+    static BillInfo bill(JsonNode node) {
+        return new BillInfo(
+                text(node, "by"),
+                text(node, "currency"),
+                list(
+                        node.path("lines"),
+                        line -> new BillInfo.Line(
+                                text(line, "name"), text(line, "detail"), amounts(line.path("amounts")))),
+                amounts(node.path("total")));
+    }
+
+    private static UsageAmounts amounts(JsonNode node) {
+        return new UsageAmounts(
+                text(node, "usd"),
+                node.path("nanoUsd").asLong(0),
+                node.path("cpuMicros").asLong(0),
+                node.path("activeMillis").asLong(0),
+                node.path("waitingMillis").asLong(0),
+                node.path("pausedMillis").asLong(0),
+                node.path("activeKibSeconds").asLong(0),
+                node.path("waitingKibSeconds").asLong(0),
+                node.path("pausedKibSeconds").asLong(0),
+                node.path("egressBytes").asLong(0),
+                node.path("requests").asLong(0),
+                node.path("inputTokens").asLong(0),
+                node.path("cachedInputTokens").asLong(0),
+                node.path("outputTokens").asLong(0),
+                node.path("computeNanoUsd").asLong(0),
+                node.path("egressNanoUsd").asLong(0),
+                node.path("llmNanoUsd").asLong(0));
+    }
+
     static VmStats stats(JsonNode node) {
         return new VmStats(
                 text(node, "id"),

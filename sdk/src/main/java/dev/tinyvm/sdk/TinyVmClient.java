@@ -216,6 +216,16 @@ public final class TinyVmClient implements AutoCloseable {
         return Decoding.list(transport.get("/stats").path("stats"), Decoding::stats);
     }
 
+    /** What was used until now, and what it costs. */
+    public BillInfo bill(BillRequest request) {
+        StringBuilder path = new StringBuilder("/bill?").append(query("by", request.by()));
+        request.since().ifPresent(at -> path.append('&').append(query("since", at.toString())));
+        request.until().ifPresent(at -> path.append('&').append(query("until", at.toString())));
+        request.agent().ifPresent(name -> path.append('&').append(query("agent", name)));
+        request.vm().ifPresent(name -> path.append('&').append(query("vm", name)));
+        return Decoding.bill(transport.get(path.toString()));
+    }
+
     // Inside a VM
 
     /** Runs a command to its end. */

@@ -9,6 +9,13 @@ import dev.tinyvm.engine.GuestProcess;
 import dev.tinyvm.engine.Machine;
 import dev.tinyvm.engine.MachineSpec;
 import dev.tinyvm.engine.ProcessInfo;
+import dev.tinyvm.ledger.Account;
+import dev.tinyvm.ledger.Amounts;
+import dev.tinyvm.ledger.Bill;
+import dev.tinyvm.ledger.BillQuery;
+import dev.tinyvm.ledger.Measure;
+import dev.tinyvm.ledger.RecordQuery;
+import dev.tinyvm.ledger.UsageRecord;
 import dev.tinyvm.manager.Manager;
 import dev.tinyvm.manager.ManagerException;
 import dev.tinyvm.manager.ManagerException.Code;
@@ -354,6 +361,23 @@ public final class MemoryManager implements Manager {
     @Override
     public EventStream events(long afterSequence, boolean follow) {
         return events.events(afterSequence, follow);
+    }
+
+    @Override
+    public Bill bill(BillQuery query) {
+        Amounts amounts = Amounts.NONE.with(Measure.CPU_MICROS, 1_500_000).with(Measure.LLM_NANO_USD, 2_000_000_001);
+        return new Bill(query, List.of(new Bill.Line("researcher", "", amounts)), amounts);
+    }
+
+    @Override
+    public List<UsageRecord> usage(RecordQuery query) {
+        return List.of(new UsageRecord(
+                query.after() + 1,
+                new Account("vm1", "researcher-0", "researcher", Map.of("team", "search"), ""),
+                "gpt-x",
+                Instant.EPOCH,
+                Instant.EPOCH.plusSeconds(1),
+                Amounts.NONE.with(Measure.REQUESTS, 1)));
     }
 
     @Override

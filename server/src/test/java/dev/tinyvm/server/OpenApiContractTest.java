@@ -127,6 +127,9 @@ class OpenApiContractTest {
         check("POST", "/api/v1/keys", fixture.post("/api/v1/keys", "{\"name\":\"contract\"}"));
         check("GET", "/api/v1/keys", fixture.get("/api/v1/keys"));
         check("DELETE", "/api/v1/keys/{key}", fixture.send("DELETE", "/api/v1/keys/contract", "", ""));
+        check("GET", "/api/v1/bill", fixture.get("/api/v1/bill?by=label=team&since=2026-01-31T12:00:00Z&vm=x"));
+        check("GET", "/api/v1/bill", fixture.get("/api/v1/bill?by=nonsense"));
+        check("GET", "/api/v1/usage", fixture.get("/api/v1/usage?after=7&limit=2&agent=researcher"));
         check("GET", "/api/v1/host", fixture.get("/api/v1/host"));
         check("POST", "/api/v1/save", fixture.post("/api/v1/save", ""));
         check("POST", "/api/v1/resurrect", fixture.post("/api/v1/resurrect", ""));

@@ -36,7 +36,4 @@ public record LedgerPrices(
 
     /** The highest price of one unit, in dollars. */
     public static final BigDecimal MAX = BigDecimal.valueOf(1_000_000);
-
-    /** Digits behind the point that a price may have. */
-    public static final int MAX_SCALE = 12;
 }

@@ -43,4 +43,9 @@ final class Limits {
     static int bytes(String text) {
         return text.getBytes(StandardCharsets.UTF_8).length;
     }
+
+    /** Shortest time for which single lines of the ledger are kept: the present hour is never merged. */
+    public static final Duration MIN_LINES_KEPT = Duration.ofHours(1);
+
+    public static final Duration MAX_LINES_KEPT = Duration.ofDays(366);
 }

@@ -1,5 +1,6 @@
 package dev.tinyvm.spec;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -15,6 +16,7 @@ import java.util.OptionalLong;
  * @param tls the TLS port; empty: none
  * @param e2bDomain under which E2B's hosts are served, {@code name} or {@code name:port}, lower case; empty: that of the certificate, when there is TLS
  * @param llm the LLM gateway
+ * @param ledger prices, and how long single lines of the record are kept
  */
 public record ManagerConfig(
         OptionalInt capacityCpuMillis,
@@ -23,7 +25,8 @@ public record ManagerConfig(
         Logs logs,
         Optional<Tls> tls,
         Optional<String> e2bDomain,
-        LlmConfig llm) {
+        LlmConfig llm,
+        Ledger ledger) {
     public ManagerConfig {
         volumeHostPaths = List.copyOf(volumeHostPaths);
     }
@@ -56,6 +59,16 @@ public record ManagerConfig(
      */
     public record TlsFiles(String certificate, String privateKey) {}
 
+    /**
+     * The ledger.
+     *
+     * @param prices of what Tiny VMs use
+     * @param linesKept age from which lines of one account and hour are merged into one
+     */
+    public record Ledger(LedgerPrices prices, Duration linesKept) {
+        public static final Ledger DEFAULT = new Ledger(LedgerPrices.FREE, Duration.ofDays(2));
+    }
+
     /** What holds without a file. */
     public static final ManagerConfig DEFAULT = new ManagerConfig(
             OptionalInt.empty(),
@@ -64,5 +77,6 @@ public record ManagerConfig(
             Logs.DEFAULT,
             Optional.empty(),
             Optional.empty(),
-            LlmConfig.NONE);
+            LlmConfig.NONE,
+            Ledger.DEFAULT);
 }

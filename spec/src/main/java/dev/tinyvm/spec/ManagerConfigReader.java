@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * {@link DescriptorReader}. Stateless; for any thread.
  */
 public final class ManagerConfigReader {
-    private static final Keys ROOT = Keys.of("capacity", "volumes", "logs", "tls", "e2b", "llm");
+    private static final Keys ROOT = Keys.of("capacity", "volumes", "logs", "tls", "e2b", "llm", "ledger");
     private static final Keys CAPACITY = Keys.of("cpu", "memory");
     private static final Keys VOLUMES = Keys.of("hostPaths");
     private static final Keys LOGS = Keys.of("maxFileSize", "maxFiles");
@@ -73,7 +73,10 @@ public final class ManagerConfigReader {
                 root.section("e2b", E2B).flatMap(ManagerConfigReader::domain),
                 root.section("llm", LlmConfigSection.KEYS)
                         .map(section -> LlmConfigSection.read(section, directory))
-                        .orElse(LlmConfig.NONE));
+                        .orElse(LlmConfig.NONE),
+                root.section("ledger", LedgerSection.KEYS)
+                        .map(LedgerSection::read)
+                        .orElse(ManagerConfig.Ledger.DEFAULT));
     }
 
     private static ManagerConfig.Logs logs(Section section) {

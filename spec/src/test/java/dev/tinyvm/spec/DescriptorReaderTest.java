@@ -9,6 +9,7 @@ import com.networknt.schema.Schema;
 import com.networknt.schema.SchemaRegistry;
 import com.networknt.schema.SpecificationVersion;
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -243,6 +244,9 @@ class DescriptorReaderTest {
                 logs: {maxFileSize: 1Mi, maxFiles: 2}
                 tls: {port: 8443, certificate: server.crt, privateKey: /keys/server.key}
                 e2b: {domain: 'e2b.example.org:8443'}
+                ledger:
+                  linesKept: 12h
+                  prices: {cpuSecond: 0.000014, memoryGibSecond: "0.0000045", activeSecond: 1, waitingSecond: 2, waitingMemoryGibSecond: 3, pausedSecond: 4, pausedMemoryGibSecond: 5, egressGb: 0.09}
                 """;
         Path file = Files.writeString(directory.resolve("tinyvm.yaml"), text);
         assertThat(ManagerConfigReader.readFile(file))
@@ -256,7 +260,18 @@ class DescriptorReaderTest {
                                 Optional.of(new ManagerConfig.TlsFiles(
                                         directory.resolve("server.crt").toString(), "/keys/server.key")))),
                         Optional.of("e2b.example.org:8443"),
-                        LlmConfig.NONE));
+                        LlmConfig.NONE,
+                        new ManagerConfig.Ledger(
+                                new LedgerPrices(
+                                        new BigDecimal("0.000014"),
+                                        new BigDecimal("0.0000045"),
+                                        new BigDecimal("1"),
+                                        new BigDecimal("2"),
+                                        new BigDecimal("3"),
+                                        new BigDecimal("4"),
+                                        new BigDecimal("5"),
+                                        new BigDecimal("0.09")),
+                                Duration.ofHours(12))));
         assertThat(ManagerConfigReader.read("tls: {}", "x", null).tls())
                 .contains(new ManagerConfig.Tls(ManagerConfig.Tls.DEFAULT_PORT, Optional.empty()));
         assertThat(ManagerConfigReader.readFile(directory.resolve("none.yaml"))).isEqualTo(ManagerConfig.DEFAULT);

@@ -120,6 +120,7 @@ public final class ContainerEngine implements Engine {
         List<Machine> live = new ArrayList<>();
         List<String> ended = new ArrayList<>();
         List<String> removed = new ArrayList<>();
+        Map<String, Long> counters = new ConcurrentHashMap<>();
         try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
             Map<Wall, Future<Machine>> links = new java.util.LinkedHashMap<>();
             Map<Wall, Future<?>> removals = new java.util.LinkedHashMap<>();
@@ -131,6 +132,7 @@ public final class ContainerEngine implements Engine {
                     removals.put(
                             wall,
                             threads.submit(() -> within(atOnce, () -> {
+                                lastCounter(wall.id(), counters);
                                 destroy(wall.id());
                                 return true;
                             })));
@@ -141,13 +143,14 @@ public final class ContainerEngine implements Engine {
                     live.add(result(link));
                 } catch (EngineException e) {
                     LOG.warn("{} is wanted but cannot be adopted and is removed: {}", wall.id(), e.getMessage());
+                    lastCounter(wall.id(), counters);
                     destroy(wall.id());
                     ended.add(wall.id());
                 }
             });
             removals.values().forEach(ContainerEngine::result);
         }
-        return new Adoption(live, ended, removed);
+        return new Adoption(live, ended, removed, counters);
     }
 
     @Override
@@ -214,6 +217,15 @@ public final class ContainerEngine implements Engine {
             spawner.destroy(spec.id());
             throw new EngineException(
                     Code.UNAVAILABLE, "could not make the machine " + spec.id() + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** Of a wall that is to be removed: what it used is billed. */
+    private void lastCounter(String id, Map<String, Long> counters) {
+        try {
+            counters.put(id, spawner.stats(id).cpuMicros());
+        } catch (SpawnerException e) {
+            LOG.info("the last counter of {} cannot be read: {}", id, e.getMessage());
         }
     }
 

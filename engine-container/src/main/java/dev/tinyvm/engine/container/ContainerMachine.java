@@ -194,6 +194,12 @@ final class ContainerMachine implements Machine {
     }
 
     @Override
+    public Usage usage() {
+        MachineStats stats = asked("read the counters of " + id(), () -> spawner.stats(id()));
+        return new Usage(stats.cpuMicros(), stats.memoryBytes());
+    }
+
+    @Override
     public void shutdown(Duration gracePeriod) {
         requireLive();
         thaw();

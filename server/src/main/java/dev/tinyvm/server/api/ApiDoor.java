@@ -27,6 +27,7 @@ public final class ApiDoor implements Door {
         new ExecRoutes(manager).mount(router, BASE);
         new FileRoutes(manager).mount(router, BASE);
         new StreamRoutes(manager).mount(router, BASE);
+        new BillRoutes(manager).mount(router, BASE);
         new HostRoutes(manager, onShutdown).mount(router, BASE);
         new SystemRoutes(manager, metrics).mount(router, BASE);
     }

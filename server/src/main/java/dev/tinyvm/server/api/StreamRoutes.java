@@ -175,10 +175,15 @@ final class StreamRoutes {
     }
 
     private static Instant instant(String text) {
+        return instant("since", text);
+    }
+
+    static Instant instant(String parameter, String text) {
         try {
             return Instant.parse(text);
         } catch (DateTimeParseException e) {
-            throw HttpError.invalid("the query parameter 'since' must be a time such as 2026-01-31T12:00:00Z");
+            throw HttpError.invalid(
+                    "the query parameter '" + parameter + "' must be a time such as 2026-01-31T12:00:00Z");
         }
     }
 }

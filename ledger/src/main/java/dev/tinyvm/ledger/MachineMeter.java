@@ -1,6 +1,5 @@
 package dev.tinyvm.ledger;
 
-import java.util.OptionalLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -8,8 +7,8 @@ import org.slf4j.LoggerFactory;
  * The meter of one machine. Time is counted by its mode; CPU by the machine's own counter, from where it was left, whoever left it. Thread-safe and quick: nothing here waits
  * for the disk.
  */
-public final class VmMeter {
-    private static final Logger LOG = LoggerFactory.getLogger(VmMeter.class);
+public final class MachineMeter {
+    private static final Logger LOG = LoggerFactory.getLogger(MachineMeter.class);
     private static final long NANOS_PER_MILLI = 1_000_000;
     private static final long KIB = 1_024;
 
@@ -41,7 +40,7 @@ public final class VmMeter {
 
     private boolean closed;
 
-    VmMeter(Ledger ledger, Entry entry, long atNanos) {
+    MachineMeter(Ledger ledger, Entry entry, long atNanos) {
         this.ledger = ledger;
         this.entry = entry;
         this.atNanos = atNanos;
@@ -82,11 +81,21 @@ public final class VmMeter {
         return ledger.locked(() -> position().mode());
     }
 
-    /** The machine is gone. @param cpuMicros its last counter, when that could be read */
-    public void close(OptionalLong cpuMicros) {
+    /** The machine is gone and its counters could not be read. */
+    public void close() {
+        close(-1, -1);
+    }
+
+    /**
+     * The machine is gone.
+     *
+     * @param cpuMicros its last counter
+     * @param memoryBytes of the last reading; used when it lived too short for any other
+     */
+    public void close(long cpuMicros, long memoryBytes) {
         ledger.locked(() -> {
             if (!closed) {
-                advance(cpuMicros.orElse(-1), -1);
+                advance(cpuMicros, position().memoryBytes() < 0 ? memoryBytes : -1);
                 closed = true;
                 entry.position(null);
                 ledger.meterClosed(this);
