@@ -12,6 +12,8 @@ import dev.tinyvm.engine.wasm.WasmEngine;
 import dev.tinyvm.engine.wasm.WasmSettings;
 import dev.tinyvm.images.Image;
 import dev.tinyvm.images.ImageStore;
+import dev.tinyvm.ledger.Ledger;
+import dev.tinyvm.ledger.LedgerTime;
 import dev.tinyvm.llm.Allowance;
 import dev.tinyvm.llm.ConfiguredLimits;
 import dev.tinyvm.llm.Gateway;
@@ -19,8 +21,6 @@ import dev.tinyvm.llm.GatewayPlan;
 import dev.tinyvm.llm.Spending;
 import dev.tinyvm.llm.TapeSource;
 import dev.tinyvm.llm.WaitListener;
-import dev.tinyvm.ledger.Ledger;
-import dev.tinyvm.ledger.LedgerTime;
 import dev.tinyvm.manager.HostManager;
 import dev.tinyvm.manager.ImageCatalog;
 import dev.tinyvm.manager.Manager;
@@ -53,7 +53,12 @@ final class Assembly {
     private final TinyVmServer server;
 
     private Assembly(
-            List<Engine> engines, Ledger ledger, Manager manager, Optional<Gateway> gateway, E2bDoor e2b, TinyVmServer server) {
+            List<Engine> engines,
+            Ledger ledger,
+            Manager manager,
+            Optional<Gateway> gateway,
+            E2bDoor e2b,
+            TinyVmServer server) {
         this.engines = engines;
         this.ledger = ledger;
         this.manager = manager;
@@ -79,7 +84,14 @@ final class Assembly {
         Manager manager;
         try {
             manager = HostManager.open(
-                    plan.settings(), plan.data().managerState(), engines, images, List.of(), VmMeter.NONE, ledger, Clock.systemUTC());
+                    plan.settings(),
+                    plan.data().managerState(),
+                    engines,
+                    images,
+                    List.of(),
+                    VmMeter.NONE,
+                    ledger,
+                    Clock.systemUTC());
         } catch (RuntimeException e) {
             ledger.close();
             throw e;

@@ -152,8 +152,8 @@ public final class Ledger implements AutoCloseable {
         long millis = to - position.atMillis();
         long cpu = Math.max(0, cpuMicros.orElse(position.cpuMicros()) - position.cpuMicros());
         if (millis > 0 || cpu > 0) {
-            Amounts amounts =
-                    MachineMeter.amounts(prices, entry, position.mode(), millis, cpu, Math.max(0, position.memoryBytes()));
+            Amounts amounts = MachineMeter.amounts(
+                    prices, entry, position.mode(), millis, cpu, Math.max(0, position.memoryBytes()));
             add(entry, "", to - Math.max(1, millis), to, amounts);
         }
         entry.position(null);
