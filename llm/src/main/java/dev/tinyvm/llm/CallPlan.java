@@ -1,10 +1,12 @@
 package dev.tinyvm.llm;
 
-import dev.tinyvm.llm.translate.AnthropicOnOpenAi;
+import dev.tinyvm.llm.translate.Translation;
+import dev.tinyvm.llm.translate.Translation.Wire;
 import dev.tinyvm.llm.wire.Dialect;
 import dev.tinyvm.llm.wire.Endpoint;
 import dev.tinyvm.llm.wire.IncludeUsage;
 import dev.tinyvm.llm.wire.JsonScan;
+import dev.tinyvm.llm.wire.LlmException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -30,25 +32,48 @@ record CallPlan(
         List<Target> targets,
         List<Allowance> allowances) {
 
-    /** Whom to ask, and for which model. */
-    record Target(Upstream upstream, String model, Optional<Price> price) {}
-
-    /** Whether the client can be served by a provider of this type. */
-    static boolean canServe(Endpoint endpoint, Provider provider) {
-        boolean translated = endpoint.dialect() == Dialect.ANTHROPIC
-                && endpoint.operation() == Endpoint.Operation.CHAT
-                && provider.dialects().contains(Dialect.OPENAI);
-        return provider.dialects().contains(endpoint.dialect()) || translated;
+    /**
+     * Whom to ask, and for which model.
+     *
+     * @param wire in which it is asked
+     * @param translation empty: it speaks as the client does
+     */
+    record Target(
+            Upstream upstream, String model, Optional<Price> price, Wire wire, Optional<Translation> translation) {
+        Dialect dialect() {
+            return switch (wire) {
+                case CHAT, RESPONSES -> Dialect.OPENAI;
+                case MESSAGES -> Dialect.ANTHROPIC;
+                case GEMINI -> Dialect.GEMINI;
+            };
+        }
     }
 
-    /** Whether this target speaks another dialect than the client. */
-    boolean isTranslated(Target target) {
-        return !target.upstream().provider().dialects().contains(endpoint.dialect());
+    /** How this provider serves the client; empty: not at all. */
+    static Optional<Target> target(Endpoint endpoint, Upstream upstream, String model, Optional<Price> price) {
+        Provider provider = upstream.provider();
+        boolean responses = endpoint.operation() == Endpoint.Operation.RESPONSES;
+        Wire client = wire(endpoint.dialect(), responses);
+        if (provider.dialects().contains(endpoint.dialect()) && (!responses || provider.responses())) {
+            return Optional.of(new Target(upstream, model, price, client, Optional.empty()));
+        }
+        if (!responses && endpoint.operation() != Endpoint.Operation.CHAT) {
+            return Optional.empty();
+        }
+        Dialect dialect = provider.dialects().contains(endpoint.dialect())
+                ? endpoint.dialect()
+                : provider.dialects().getFirst();
+        Wire wire = wire(dialect, false);
+        return Translation.of(client, wire)
+                .map(translation -> new Target(upstream, model, price, wire, Optional.of(translation)));
     }
 
-    /** In which the target is asked. */
-    Dialect dialect(Target target) {
-        return isTranslated(target) ? target.upstream().provider().dialects().getFirst() : endpoint.dialect();
+    private static Wire wire(Dialect dialect, boolean responses) {
+        return switch (dialect) {
+            case OPENAI -> responses ? Wire.RESPONSES : Wire.CHAT;
+            case ANTHROPIC -> Wire.MESSAGES;
+            case GEMINI -> Wire.GEMINI;
+        };
     }
 
     /** Whether the answer must lose the usage that the client did not ask for. */
@@ -58,8 +83,8 @@ record CallPlan(
 
     /** The client's bytes, but for the model's name when it is an alias and the question for usage. */
     byte[] body(Target target) {
-        if (isTranslated(target)) {
-            return AnthropicOnOpenAi.request(body, target.model());
+        if (target.translation().isPresent()) {
+            return target.translation().get().request(body, target.model(), streams);
         }
         byte[] sent = body;
         JsonScan.Span named = members.get("model");
@@ -73,15 +98,24 @@ record CallPlan(
 
     /** Path and query without a key. */
     String target(Target target, String path, String query) {
-        if (isTranslated(target)) {
-            return "/v1/chat/completions";
+        if (target.translation().isPresent()) {
+            if (streams
+                    && endpoint.dialect() == Dialect.GEMINI
+                    && !List.of(query.split("&", -1)).contains("alt=sse")) {
+                throw new LlmException(
+                        LlmException.Kind.INVALID,
+                        "a translated stream comes as events: add alt=sse to the query, as Google's SDKs do");
+            }
+            return switch (target.wire()) {
+                case CHAT, RESPONSES -> "/v1/chat/completions";
+                case MESSAGES -> "/v1/messages";
+                case GEMINI ->
+                    geminiPath(target.model(), streams ? "streamGenerateContent?alt=sse" : "generateContent");
+            };
         }
-        String sent = path;
-        if (!endpoint.model().isEmpty() && !target.model().equals(model)) {
-            String name =
-                    URLEncoder.encode(target.model(), StandardCharsets.UTF_8).replace("+", "%20");
-            sent = "/v1beta/models/" + name + ":" + endpoint.verb();
-        }
+        String sent = !endpoint.model().isEmpty() && !target.model().equals(model)
+                ? geminiPath(target.model(), endpoint.verb())
+                : path;
         List<String> kept = new ArrayList<>();
         for (String part : query.split("&", -1)) {
             if (!part.isEmpty() && !part.equals("key") && !part.startsWith("key=")) {
@@ -89,6 +123,11 @@ record CallPlan(
             }
         }
         return kept.isEmpty() ? sent : sent + "?" + String.join("&", kept);
+    }
+
+    private static String geminiPath(String model, String verb) {
+        return "/v1beta/models/"
+                + URLEncoder.encode(model, StandardCharsets.UTF_8).replace("+", "%20") + ":" + verb;
     }
 
     private static byte[] quoted(String text) {

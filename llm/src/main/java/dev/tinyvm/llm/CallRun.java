@@ -2,6 +2,7 @@ package dev.tinyvm.llm;
 
 import dev.tinyvm.llm.http.Headers;
 import dev.tinyvm.llm.http.LlmRequest;
+import dev.tinyvm.llm.wire.Dialect;
 import dev.tinyvm.llm.wire.Endpoint;
 import dev.tinyvm.llm.wire.IncludeUsage;
 import dev.tinyvm.llm.wire.LlmException;
@@ -12,6 +13,9 @@ import java.io.IOException;
 import java.net.http.HttpTimeoutException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Semaphore;
@@ -130,11 +134,11 @@ final class CallRun {
         Duration firstByte = provider.timeouts().firstByte();
         long deadline = System.nanoTime() + firstByte.toNanos();
         String path = plan.target(target, request.path(), request.query());
+        Headers headers = target.translation().isPresent() ? foreign(request.headers()) : request.headers();
         Upstream.Reply reply;
         byte[] first;
         try {
-            reply = target.upstream()
-                    .send(plan.dialect(target), request.method(), path, request.headers(), body, firstByte);
+            reply = target.upstream().send(target.dialect(), request.method(), path, headers, body, firstByte);
         } catch (HttpTimeoutException e) {
             return timedOut(provider);
         } catch (IOException e) {
@@ -190,8 +194,10 @@ final class CallRun {
         boolean settled = false;
         try {
             sayFirstByte();
-            if (plan.isTranslated(target)) {
-                TranslatedAnswer translated = new TranslatedAnswer(answer, reply.status(), reply.headers(), events);
+            if (target.translation().isPresent()) {
+                boolean told = plan.endpoint().dialect() != Dialect.OPENAI || clientAskedForUsage();
+                TranslatedAnswer translated =
+                        new TranslatedAnswer(answer, plan, target.translation().get(), reply, events, !told);
                 byte[] piece = first;
                 while (piece != null) {
                     tap.feed(piece, 0, piece.length);
@@ -288,6 +294,18 @@ final class CallRun {
             firstByteNanos = System.nanoTime();
             waits.firstByte(caller);
         }
+    }
+
+    /** Without what only the client's own kind of provider understands. */
+    private static Headers foreign(Headers headers) {
+        List<Headers.Field> kept = new ArrayList<>();
+        for (Headers.Field field : headers) {
+            String name = field.name().toLowerCase(Locale.ROOT);
+            if (!name.startsWith("anthropic-") && !name.startsWith("openai-") && !name.startsWith("x-goog-")) {
+                kept.add(field);
+            }
+        }
+        return Headers.of(kept);
     }
 
     private static boolean isRefusal(int status) {

@@ -202,14 +202,14 @@ public final class Gateway implements AutoCloseable {
                         "no route leads to the model '" + wanted
                                 + "'; add one under llm.routes in the manager's configuration"));
         List<CallPlan.Target> targets = route.targets().stream()
-                .map(target -> target(target, wanted))
-                .filter(target -> CallPlan.canServe(endpoint, target.upstream().provider()))
+                .flatMap(target -> target(endpoint, target, wanted).stream())
                 .toList();
         if (targets.isEmpty()) {
             throw new LlmException(
                     LlmException.Kind.INVALID,
-                    "the model '" + wanted + "' is with a provider that does not speak " + endpoint.dialect()
-                            + "; call it in its own dialect");
+                    "the model '" + wanted + "' is with a provider that has nothing like " + endpoint.name()
+                            + "; use a model of a provider that speaks "
+                            + endpoint.dialect().label());
         }
         boolean money = scopes.stream().anyMatch(allowance -> allowance.nanoUsd() != Allowance.UNLIMITED);
         for (CallPlan.Target target : targets) {
@@ -220,17 +220,18 @@ public final class Gateway implements AutoCloseable {
                                 + " add it under llm.prices in the manager's configuration");
             }
         }
-        boolean streams = members.containsKey("stream") && JsonScan.isTrue(body, members.get("stream"));
+        boolean streams = endpoint.verb().startsWith("stream")
+                || (members.containsKey("stream") && JsonScan.isTrue(body, members.get("stream")));
         return new CallPlan(endpoint, wanted, body, members, streams, targets, scopes);
     }
 
-    private CallPlan.Target target(Route.Target target, String wanted) {
+    private Optional<CallPlan.Target> target(Endpoint endpoint, Route.Target target, String wanted) {
         Upstream upstream = upstreams.get(target.provider());
         if (upstream == null) {
             throw new IllegalStateException("no provider " + target.provider());
         }
         String model = target.model().isEmpty() ? wanted : target.model();
-        return new CallPlan.Target(upstream, model, config.price(target.provider(), model));
+        return CallPlan.target(endpoint, upstream, model, config.price(target.provider(), model));
     }
 
     private byte[] body(LlmRequest request) throws IOException {

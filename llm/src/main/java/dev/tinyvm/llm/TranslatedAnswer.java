@@ -2,10 +2,9 @@ package dev.tinyvm.llm;
 
 import dev.tinyvm.llm.http.Answer;
 import dev.tinyvm.llm.http.Headers;
-import dev.tinyvm.llm.translate.AnthropicOnOpenAi;
-import dev.tinyvm.llm.translate.MessageStream;
-import dev.tinyvm.llm.wire.Dialect;
+import dev.tinyvm.llm.translate.Translation;
 import dev.tinyvm.llm.wire.ErrorShape;
+import dev.tinyvm.llm.wire.IncludeUsage;
 import dev.tinyvm.llm.wire.Json;
 import dev.tinyvm.llm.wire.LlmException;
 import dev.tinyvm.llm.wire.SseEvents;
@@ -15,26 +14,42 @@ import java.util.Set;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Takes an OpenAI provider's answer and gives an Anthropic client its own: events one by one, anything else as a whole. */
+/** Takes the answer of a provider of another format and gives the client its own: events one by one, anything else as a whole. */
 final class TranslatedAnswer {
     private static final int PLAIN_BYTES = 16 << 20;
     private static final Set<String> ABOUT_THE_BODY = Set.of("content-length", "content-type", "content-encoding");
 
     private final Answer answer;
+    private final CallPlan plan;
+    private final Translation translation;
     private final int status;
     private final boolean events;
+    private final boolean withoutUsage;
     private final SseEvents splitter = new SseEvents();
-    private final MessageStream stream = new MessageStream();
+    private final SseEvents translated = new SseEvents();
+    private final Translation.EventStream stream;
     private final ByteArrayOutputStream plain = new ByteArrayOutputStream();
     private final Headers headers;
 
-    TranslatedAnswer(Answer answer, int status, Headers headers, boolean events) throws IOException {
+    /** @param withoutUsage whether the usage is taken out of a stream of Chat Completions, since the client did not ask for it */
+    TranslatedAnswer(
+            Answer answer,
+            CallPlan plan,
+            Translation translation,
+            Upstream.Reply reply,
+            boolean events,
+            boolean withoutUsage)
+            throws IOException {
         this.answer = answer;
-        this.status = status;
+        this.plan = plan;
+        this.translation = translation;
+        this.withoutUsage = withoutUsage;
+        status = reply.status();
+        stream = translation.stream();
         this.events = events && status == 200;
-        this.headers = headers.without(ABOUT_THE_BODY);
+        headers = reply.headers().without(ABOUT_THE_BODY);
         if (this.events) {
-            answer.begin(status, this.headers.with("Content-Type", "text/event-stream"));
+            answer.begin(status, headers.with("Content-Type", "text/event-stream"));
         }
     }
 
@@ -50,6 +65,7 @@ final class TranslatedAnswer {
 
     void end() throws IOException {
         if (events) {
+            send(stream.finish());
             if (!stream.hasEnded()) {
                 throw new LlmException(
                         LlmException.Kind.UPSTREAM, "the provider's stream ended without its last event");
@@ -57,7 +73,11 @@ final class TranslatedAnswer {
             answer.end();
             return;
         }
-        byte[] body = status / 100 == 2 ? AnthropicOnOpenAi.answer(plain.toByteArray()) : error();
+        if (status / 100 == 2 && plan.streams()) {
+            throw new LlmException(
+                    LlmException.Kind.UPSTREAM, "the provider was asked for a stream and did not answer with one");
+        }
+        byte[] body = status / 100 == 2 ? translation.answer(plain.toByteArray()) : error();
         answer.begin(
                 status,
                 headers.with("Content-Type", "application/json").with("Content-Length", Integer.toString(body.length)));
@@ -77,15 +97,24 @@ final class TranslatedAnswer {
             default -> LlmException.Kind.UPSTREAM;
         };
         ObjectNode body = ErrorShape.body(
-                Dialect.ANTHROPIC,
+                plan.endpoint().dialect(),
                 new LlmException(kind, message.isEmpty() ? "the provider answered " + status : message));
         return Json.bytes(body);
     }
 
     private void event(byte[] bytes, int start, int end) throws IOException {
-        byte[] translated = stream.event(bytes, start, end);
-        if (translated.length > 0) {
-            answer.write(translated, 0, translated.length);
+        send(stream.event(bytes, start, end));
+    }
+
+    private void send(byte[] bytes) throws IOException {
+        if (!withoutUsage) {
+            answer.write(bytes, 0, bytes.length);
+            return;
         }
+        translated.feed(
+                bytes,
+                0,
+                bytes.length,
+                (b, s, e) -> IncludeUsage.remove(b, s, e, (kept, from, to) -> answer.write(kept, from, to - from)));
     }
 }

@@ -2,74 +2,456 @@ package dev.tinyvm.llm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.tinyvm.llm.http.Headers;
 import dev.tinyvm.llm.script.ScriptedProvider;
 import dev.tinyvm.llm.script.Turn;
 import dev.tinyvm.llm.wire.Dialect;
+import dev.tinyvm.llm.wire.Json;
+import dev.tinyvm.llm.wire.SseEvents;
 import dev.tinyvm.llm.wire.Usage;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.MissingNode;
 
+/** Each client on each foreign provider: a conversation with tools and an image, plain and streamed. */
 @Timeout(120)
 class TranslationTest {
-    private static final String REQUEST = "{\"model\":\"m1\",\"max_tokens\":9,\"system\":\"be brief\",\"messages\":["
-            + "{\"role\":\"user\",\"content\":\"hi\"},"
-            + "{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"so\"},{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":\"ls\",\"input\":{\"p\":1}}]},"
-            + "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t1\",\"content\":\"a.txt\"}]}],"
-            + "\"tools\":[{\"name\":\"ls\",\"description\":\"lists\",\"input_schema\":{\"type\":\"object\"}}]";
     private static final Turn CALL = new Turn.ToolCall("ls", "{\"p\":2}");
+    private static final String SCHEMA = "{\"type\":\"object\",\"properties\":{\"p\":{\"type\":\"number\"}}}";
 
-    @Test
-    void anAnthropicClientUsesToolsOfAnOpenAiProvider() throws Exception {
+    /** A client's words: a conversation in which the tool was called once already. */
+    private enum Client {
+        CHAT(
+                "/v1/chat/completions",
+                "{\"model\":\"m1\",\"max_completion_tokens\":9,\"temperature\":1.5,\"stop\":\"END\",\"messages\":["
+                        + "{\"role\":\"system\",\"content\":\"be brief\"},"
+                        + "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"},"
+                        + "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,AAAA\"}}]},"
+                        + "{\"role\":\"assistant\",\"content\":\"so\",\"tool_calls\":[{\"id\":\"t1\",\"type\":\"function\",\"function\":{\"name\":\"ls\",\"arguments\":\"{\\\"p\\\":1}\"}}]},"
+                        + "{\"role\":\"tool\",\"tool_call_id\":\"t1\",\"content\":\"a.txt\"}],"
+                        + "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"ls\",\"description\":\"lists\",\"parameters\":"
+                        + SCHEMA + "}}],\"tool_choice\":\"required\""),
+        RESPONSES(
+                "/v1/responses",
+                "{\"model\":\"m1\",\"max_output_tokens\":9,\"instructions\":\"be brief\",\"input\":["
+                        + "{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"hi\"},"
+                        + "{\"type\":\"input_image\",\"image_url\":\"data:image/png;base64,AAAA\"}]},"
+                        + "{\"type\":\"message\",\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"so\"}]},"
+                        + "{\"type\":\"function_call\",\"call_id\":\"t1\",\"name\":\"ls\",\"arguments\":\"{\\\"p\\\":1}\"},"
+                        + "{\"type\":\"function_call_output\",\"call_id\":\"t1\",\"output\":\"a.txt\"}],"
+                        + "\"tools\":[{\"type\":\"function\",\"name\":\"ls\",\"description\":\"lists\",\"parameters\":"
+                        + SCHEMA + "}],\"tool_choice\":\"required\""),
+        MESSAGES(
+                "/v1/messages",
+                "{\"model\":\"m1\",\"max_tokens\":9,\"system\":\"be brief\",\"messages\":["
+                        + "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"hi\"},"
+                        + "{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"AAAA\"}}]},"
+                        + "{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"so\"},{\"type\":\"tool_use\",\"id\":\"t1\",\"name\":\"ls\",\"input\":{\"p\":1}}]},"
+                        + "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"t1\",\"content\":\"a.txt\"}]}],"
+                        + "\"tools\":[{\"name\":\"ls\",\"description\":\"lists\",\"input_schema\":" + SCHEMA
+                        + "}],\"tool_choice\":{\"type\":\"any\"}"),
+        GEMINI(
+                "/v1beta/models/m1:generateContent",
+                "{\"systemInstruction\":{\"parts\":[{\"text\":\"be brief\"}]},\"generationConfig\":{\"maxOutputTokens\":9},\"contents\":["
+                        + "{\"role\":\"user\",\"parts\":[{\"text\":\"hi\"},{\"inlineData\":{\"mimeType\":\"image/png\",\"data\":\"AAAA\"}}]},"
+                        + "{\"role\":\"model\",\"parts\":[{\"text\":\"so\"},{\"functionCall\":{\"name\":\"ls\",\"args\":{\"p\":1}}}]},"
+                        + "{\"role\":\"user\",\"parts\":[{\"functionResponse\":{\"name\":\"ls\",\"response\":{\"result\":\"a.txt\"}}}]}],"
+                        + "\"tools\":[{\"functionDeclarations\":[{\"name\":\"ls\",\"description\":\"lists\",\"parameters\":"
+                        + "{\"type\":\"OBJECT\",\"properties\":{\"p\":{\"type\":\"NUMBER\"}}}}]}],"
+                        + "\"toolConfig\":{\"functionCallingConfig\":{\"mode\":\"ANY\"}}");
+
+        private final String path;
+        private final String request;
+
+        Client(String path, String request) {
+            this.path = path;
+            this.request = request;
+        }
+
+        String path(boolean streams) {
+            return this == GEMINI && streams ? "/v1beta/models/m1:streamGenerateContent?alt=sse" : path;
+        }
+
+        String body(boolean streams) {
+            return request + (streams && this != GEMINI ? ",\"stream\":true}" : "}");
+        }
+    }
+
+    static Stream<Arguments> pairs() {
+        List<Arguments> pairs = new ArrayList<>();
+        for (Client client : Client.values()) {
+            for (Dialect provider : Dialect.values()) {
+                boolean same = client == Client.CHAT && provider == Dialect.OPENAI
+                        || client == Client.MESSAGES && provider == Dialect.ANTHROPIC
+                        || client == Client.GEMINI && provider == Dialect.GEMINI;
+                if (!same) {
+                    pairs.add(Arguments.of(client, provider));
+                }
+            }
+        }
+        return pairs.stream();
+    }
+
+    /** An OpenAI provider has Chat Completions only here, so that Responses are translated too. */
+    private static GatewayFixture gateway(ScriptedProvider provider, Dialect dialect) throws Exception {
+        return GatewayFixture.of(GatewayFixture.config(new Provider(
+                "main",
+                List.of(dialect),
+                false,
+                URI.create(provider.url()),
+                KeySource.NONE,
+                Headers.none(),
+                Provider.Timeouts.DEFAULT,
+                GatewayFixture.QUICK,
+                64)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("pairs")
+    void aConversationWithToolsAndAnImageIsTranslated(Client client, Dialect dialect) throws Exception {
         try (var provider = ScriptedProvider.of(CALL, new Turn.Text("two words"));
-                var gateway = GatewayFixture.to(provider.url(), Dialect.OPENAI)) {
-            String call = gateway.post("/v1/messages", REQUEST + "}").body();
-            assertThat(call)
-                    .contains("\"type\":\"tool_use\",\"id\":\"call_1\",\"name\":\"ls\",\"input\":{\"p\":2}")
-                    .contains("\"stop_reason\":\"tool_use\"")
-                    .contains("\"input_tokens\":6");
-            assertThat(provider.seen().getFirst().target()).isEqualTo("/v1/chat/completions");
-            assertThat(provider.seen().getFirst().body())
-                    .contains("{\"role\":\"system\",\"content\":\"be brief\"}")
-                    .contains("{\"role\":\"tool\",\"tool_call_id\":\"t1\",\"content\":\"a.txt\"}")
-                    .contains("\"arguments\":\"{\\\"p\\\":1}\"")
-                    .contains("\"parameters\":{\"type\":\"object\"}");
-            assertThat(gateway.post("/v1/messages", REQUEST + "}").body()).contains("\"text\":\"two words\"");
+                var gateway = gateway(provider, dialect)) {
+            JsonNode call =
+                    json(gateway.post(client.path(false), client.body(false)).body());
+            checkCall(client, call);
+            checkAsked(dialect, json(provider.seen().getFirst().body()));
+            JsonNode text =
+                    json(gateway.post(client.path(false), client.body(false)).body());
+            assertThat(saidBy(client, text)).isEqualTo("two words");
             GatewayFixture.await(() -> gateway.used.size() == 2);
             assertThat(gateway.used.getFirst().usage()).isEqualTo(new Usage(10, 4, 0, 5, false));
         }
     }
 
-    @Test
-    void aStreamIsTranslatedEventByEvent() throws Exception {
+    @ParameterizedTest
+    @MethodSource("pairs")
+    void aStreamIsTranslatedEventByEvent(Client client, Dialect dialect) throws Exception {
         try (var provider = ScriptedProvider.of(CALL, new Turn.Text("two words"));
-                var gateway = GatewayFixture.to(provider.url(), Dialect.OPENAI)) {
-            String call =
-                    gateway.post("/v1/messages", REQUEST + ",\"stream\":true}").body();
-            assertThat(call)
-                    .startsWith("event: message_start\n")
+                var gateway = gateway(provider, dialect)) {
+            String call = gateway.post(client.path(true), client.body(true)).body();
+            assertThat(call).contains("ls");
+            assertThat(argumentsIn(client, events(call))).isEqualTo("{\"p\":2}");
+            String text = gateway.post(client.path(true), client.body(true)).body();
+            List<String> parts = partsIn(client, events(text));
+            assertThat(parts).containsExactly("two ", "words");
+            checkEnd(client, text, call);
+            GatewayFixture.await(() -> gateway.used.size() == 2);
+            assertThat(gateway.used.getFirst().usage()).isEqualTo(new Usage(10, 4, 0, 5, false));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("pairs")
+    void theProvidersErrorIsToldInTheClientsDialect(Client client, Dialect dialect) throws Exception {
+        try (var provider = ScriptedProvider.of(new Turn.Refusal(400, ""));
+                var gateway = gateway(provider, dialect)) {
+            var answer = gateway.post(client.path(false), client.body(false));
+            assertThat(answer.statusCode()).isEqualTo(400);
+            assertThat(answer.body())
+                    .contains("scripted 400")
                     .contains(
-                            "\"content_block\":{\"type\":\"tool_use\",\"id\":\"call_1\",\"name\":\"ls\",\"input\":{}}")
-                    .contains("\"partial_json\":\"{\\\"p\\\":2}\"")
-                    .contains("\"stop_reason\":\"tool_use\"")
-                    .endsWith("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
-            String text =
-                    gateway.post("/v1/messages", REQUEST + ",\"stream\":true}").body();
-            assertThat(text)
-                    .containsSubsequence(
-                            "\"text\":\"two \"", "\"text\":\"words\"", "content_block_stop", "\"output_tokens\":5");
+                            switch (client) {
+                                case CHAT, RESPONSES -> "\"type\":\"invalid_request_error\",\"param\":null";
+                                case MESSAGES -> "{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\"";
+                                case GEMINI -> "\"status\":\"INVALID_ARGUMENT\"";
+                            });
         }
     }
 
     @Test
-    void theProvidersErrorIsToldInTheClientsDialect() throws Exception {
-        try (var provider = ScriptedProvider.of(new Turn.Refusal(400, ""));
-                var gateway = GatewayFixture.to(provider.url(), Dialect.OPENAI)) {
-            var answer = gateway.post("/v1/messages", REQUEST + "}");
-            assertThat(answer.statusCode()).isEqualTo(400);
-            assertThat(answer.body())
-                    .contains("\"type\":\"error\"")
-                    .contains("invalid_request_error")
-                    .contains("scripted 400");
+    void whatCannotBeSaidIsRefusedWithItsName() throws Exception {
+        String[][] refused = {
+            {"ANTHROPIC", "/v1/chat/completions", "\"n\":2", "n above 1"},
+            {"ANTHROPIC", "/v1/chat/completions", "\"response_format\":{\"type\":\"json_object\"}", "response_format"},
+            {"ANTHROPIC", "/v1/chat/completions", "\"tools\":[{\"type\":\"custom\"}]", "'custom'"},
+            {"GEMINI", "/v1/chat/completions", "\"logprobs\":true", "logprobs"},
+            {"OPENAI", "/v1/responses", "\"input\":\"x\",\"previous_response_id\":\"r\"", "previous_response_id"},
+            {"OPENAI", "/v1/responses", "\"input\":\"x\",\"tools\":[{\"type\":\"web_search\"}]", "'web_search'"},
+            {"OPENAI", "/v1/messages", "\"tools\":[{\"type\":\"bash_20250124\",\"name\":\"bash\"}]", "bash_20250124"},
+            {"OPENAI", "/v1/messages/count_tokens", "\"x\":1", "counting of tokens"},
+            {
+                "OPENAI",
+                "/v1beta/models/m1:generateContent",
+                "\"contents\":[],\"tools\":[{\"googleSearch\":{}}]",
+                "'googleSearch'"
+            },
+            {"OPENAI", "/v1beta/models/m1:streamGenerateContent", "\"contents\":[]", "alt=sse"},
+            {"ANTHROPIC", "/v1/embeddings", "\"input\":\"x\"", "provider that speaks OpenAI"},
+        };
+        for (String[] each : refused) {
+            try (var provider = ScriptedProvider.of(CALL);
+                    var gateway = gateway(provider, Dialect.valueOf(each[0]))) {
+                var answer = gateway.post(each[1], "{\"model\":\"m1\",\"messages\":[]," + each[2] + "}");
+                assertThat(answer.statusCode()).as(each[2]).isEqualTo(400);
+                assertThat(answer.body()).contains(each[3]);
+                assertThat(provider.seen()).isEmpty();
+            }
         }
+    }
+
+    private static void checkAsked(Dialect dialect, JsonNode asked) {
+        switch (dialect) {
+            case OPENAI -> {
+                JsonNode messages = asked.path("messages");
+                assertThat(messages.path(0)).isEqualTo(json("{\"role\":\"system\",\"content\":\"be brief\"}"));
+                assertThat(messages.path(1)
+                                .path("content")
+                                .path(1)
+                                .path("image_url")
+                                .path("url")
+                                .asString(""))
+                        .isEqualTo("data:image/png;base64,AAAA");
+                assertThat(messages.path(2).path("content").asString("")).isEqualTo("so");
+                JsonNode call = messages.path(2).path("tool_calls").path(0);
+                assertThat(call.path("function").path("arguments").asString("")).isEqualTo("{\"p\":1}");
+                assertThat(messages.path(3).path("tool_call_id").asString(""))
+                        .isEqualTo(call.path("id").asString(""));
+                assertThat(messages.path(3).path("content").asString("")).contains("a.txt");
+                assertThat(asked.path("tools").path(0).path("function").path("parameters"))
+                        .isEqualTo(json(SCHEMA));
+                assertThat(asked.path("tool_choice").asString("")).isEqualTo("required");
+                assertThat(asked.path("max_tokens").asInt(0)).isEqualTo(9);
+            }
+            case ANTHROPIC -> {
+                assertThat(asked.path("system").asString("")).isEqualTo("be brief");
+                JsonNode messages = asked.path("messages");
+                assertThat(messages.size()).isEqualTo(3);
+                assertThat(messages.path(0)
+                                .path("content")
+                                .path(1)
+                                .path("source")
+                                .path("data")
+                                .asString(""))
+                        .isEqualTo("AAAA");
+                assertThat(messages.path(1)
+                                .path("content")
+                                .path(1)
+                                .path("input")
+                                .path("p")
+                                .asInt(0))
+                        .isEqualTo(1);
+                JsonNode result = messages.path(2).path("content").path(0);
+                assertThat(result.path("type").asString("")).isEqualTo("tool_result");
+                assertThat(result.path("tool_use_id").asString(""))
+                        .isEqualTo(messages.path(1)
+                                .path("content")
+                                .path(1)
+                                .path("id")
+                                .asString(""));
+                assertThat(asked.path("tools").path(0).path("input_schema")).isEqualTo(json(SCHEMA));
+                assertThat(asked.path("tool_choice").path("type").asString("")).isEqualTo("any");
+                assertThat(asked.path("max_tokens").asInt(0)).isEqualTo(9);
+                assertThat(asked.path("temperature").asDouble(1)).isLessThanOrEqualTo(1);
+            }
+            case GEMINI -> {
+                assertThat(asked.path("systemInstruction")
+                                .path("parts")
+                                .path(0)
+                                .path("text")
+                                .asString(""))
+                        .isEqualTo("be brief");
+                JsonNode contents = asked.path("contents");
+                assertThat(contents.path(0)
+                                .path("parts")
+                                .path(1)
+                                .path("inlineData")
+                                .path("data")
+                                .asString(""))
+                        .isEqualTo("AAAA");
+                assertThat(contents.path(1).path("role").asString("")).isEqualTo("model");
+                assertThat(contents.path(1)
+                                .path("parts")
+                                .path(1)
+                                .path("functionCall")
+                                .path("args")
+                                .path("p")
+                                .asInt(0))
+                        .isEqualTo(1);
+                JsonNode response = contents.path(2).path("parts").path(0).path("functionResponse");
+                assertThat(response.path("name").asString("")).isEqualTo("ls");
+                assertThat(response.path("response").path("result").asString(""))
+                        .isEqualTo("a.txt");
+                assertThat(asked.path("toolConfig")
+                                .path("functionCallingConfig")
+                                .path("mode")
+                                .asString(""))
+                        .isEqualTo("ANY");
+                assertThat(asked.path("generationConfig")
+                                .path("maxOutputTokens")
+                                .asInt(0))
+                        .isEqualTo(9);
+            }
+        }
+    }
+
+    private static void checkCall(Client client, JsonNode answer) {
+        switch (client) {
+            case CHAT -> {
+                JsonNode choice = answer.path("choices").path(0);
+                JsonNode call = choice.path("message").path("tool_calls").path(0);
+                assertThat(call.path("function").path("name").asString("")).isEqualTo("ls");
+                assertThat(call.path("function").path("arguments").asString("")).isEqualTo("{\"p\":2}");
+                assertThat(call.path("id").asString("")).isNotEmpty();
+                assertThat(choice.path("finish_reason").asString("")).isEqualTo("tool_calls");
+                assertThat(answer.path("usage").path("prompt_tokens").asInt(0)).isEqualTo(10);
+            }
+            case RESPONSES -> {
+                JsonNode call = answer.path("output").path(0);
+                assertThat(call.path("type").asString("")).isEqualTo("function_call");
+                assertThat(call.path("arguments").asString("")).isEqualTo("{\"p\":2}");
+                assertThat(call.path("call_id").asString("")).isNotEmpty();
+                assertThat(answer.path("status").asString("")).isEqualTo("completed");
+                assertThat(answer.path("usage").path("input_tokens").asInt(0)).isEqualTo(10);
+            }
+            case MESSAGES -> {
+                JsonNode call = answer.path("content").path(0);
+                assertThat(call.path("type").asString("")).isEqualTo("tool_use");
+                assertThat(call.path("input").path("p").asInt(0)).isEqualTo(2);
+                assertThat(answer.path("stop_reason").asString("")).isEqualTo("tool_use");
+                assertThat(answer.path("usage").path("input_tokens").asInt(0)).isEqualTo(6);
+            }
+            case GEMINI -> {
+                JsonNode candidate = answer.path("candidates").path(0);
+                JsonNode call = candidate.path("content").path("parts").path(0).path("functionCall");
+                assertThat(call.path("args").path("p").asInt(0)).isEqualTo(2);
+                assertThat(candidate.path("finishReason").asString("")).isEqualTo("STOP");
+                assertThat(answer.path("usageMetadata").path("promptTokenCount").asInt(0))
+                        .isEqualTo(10);
+            }
+        }
+    }
+
+    private static String saidBy(Client client, JsonNode answer) {
+        return switch (client) {
+            case CHAT ->
+                answer.path("choices").path(0).path("message").path("content").asString("");
+            case RESPONSES ->
+                answer.path("output")
+                        .path(0)
+                        .path("content")
+                        .path(0)
+                        .path("text")
+                        .asString("");
+            case MESSAGES -> answer.path("content").path(0).path("text").asString("");
+            case GEMINI ->
+                answer.path("candidates")
+                        .path(0)
+                        .path("content")
+                        .path("parts")
+                        .path(0)
+                        .path("text")
+                        .asString("");
+        };
+    }
+
+    private static List<String> partsIn(Client client, List<JsonNode> events) {
+        return events.stream()
+                .map(event -> switch (client) {
+                    case CHAT ->
+                        event.path("choices")
+                                .path(0)
+                                .path("delta")
+                                .path("content")
+                                .asString("");
+                    case RESPONSES ->
+                        event.path("type").asString("").equals("response.output_text.delta")
+                                ? event.path("delta").asString("")
+                                : "";
+                    case MESSAGES -> event.path("delta").path("text").asString("");
+                    case GEMINI -> saidBy(client, event);
+                })
+                .filter(part -> !part.isEmpty())
+                .toList();
+    }
+
+    private static String argumentsIn(Client client, List<JsonNode> events) {
+        StringBuilder all = new StringBuilder();
+        for (JsonNode event : events) {
+            switch (client) {
+                case CHAT ->
+                    all.append(event.path("choices")
+                            .path(0)
+                            .path("delta")
+                            .path("tool_calls")
+                            .path(0)
+                            .path("function")
+                            .path("arguments")
+                            .asString(""));
+                case RESPONSES -> {
+                    if (event.path("type").asString("").equals("response.function_call_arguments.delta")) {
+                        all.append(event.path("delta").asString(""));
+                    }
+                }
+                case MESSAGES ->
+                    all.append(event.path("delta").path("partial_json").asString(""));
+                case GEMINI -> {
+                    JsonNode call = event.path("candidates")
+                            .path(0)
+                            .path("content")
+                            .path("parts")
+                            .path(0)
+                            .path("functionCall")
+                            .path("args");
+                    if (call.isObject()) {
+                        all.append(Json.text(call));
+                    }
+                }
+            }
+        }
+        return all.toString();
+    }
+
+    private static void checkEnd(Client client, String text, String call) {
+        switch (client) {
+            case CHAT -> {
+                assertThat(text).endsWith("data: [DONE]\n\n").contains("\"finish_reason\":\"stop\"");
+                assertThat(call).contains("\"finish_reason\":\"tool_calls\"");
+                // The client did not ask for it.
+                assertThat(text).doesNotContain("prompt_tokens");
+            }
+            case RESPONSES ->
+                assertThat(text)
+                        .containsSubsequence(
+                                "response.created",
+                                "response.output_item.added",
+                                "response.content_part.added",
+                                "response.output_text.done",
+                                "response.output_item.done",
+                                "response.completed",
+                                "\"input_tokens\":10");
+            case MESSAGES ->
+                assertThat(text)
+                        .startsWith("event: message_start\n")
+                        .endsWith("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n")
+                        .containsSubsequence("content_block_stop", "\"output_tokens\":5");
+            case GEMINI ->
+                assertThat(text).contains("\"finishReason\":\"STOP\"").contains("\"promptTokenCount\":10");
+        }
+    }
+
+    private static List<JsonNode> events(String stream) throws Exception {
+        List<JsonNode> events = new ArrayList<>();
+        byte[] bytes = stream.getBytes(StandardCharsets.UTF_8);
+        new SseEvents().feed(bytes, 0, bytes.length, (b, start, end) -> {
+            JsonNode node = Json.parse(SseEvents.data(b, start, end));
+            if (node != null) {
+                events.add(node);
+            }
+        });
+        return events;
+    }
+
+    private static JsonNode json(String text) {
+        JsonNode node = Json.parse(text);
+        return node == null ? MissingNode.getInstance() : node;
     }
 }

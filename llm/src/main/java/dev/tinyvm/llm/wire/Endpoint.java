@@ -46,6 +46,15 @@ public record Endpoint(Dialect dialect, Operation operation, String model, Strin
         return endpoint;
     }
 
+    /** What it is, for people. */
+    public String name() {
+        return switch (operation) {
+            case RESPONSES -> "the Responses API";
+            case COUNT_TOKENS -> "counting of tokens";
+            case CHAT, OTHER, MODELS -> "this call";
+        };
+    }
+
     /** The dialect in which an error at this path is told. */
     public static Dialect dialect(LlmRequest request) {
         String path = request.path();

@@ -8,17 +8,10 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Requests and plain answers of an Anthropic client on a provider that speaks OpenAI Chat Completions. What has no counterpart there (thinking, cache marks, {@code top_k}) is left out. */
-public final class AnthropicOnOpenAi {
-    private AnthropicOnOpenAi() {}
-
-    /**
-     * A Messages request as a Chat Completions request.
-     *
-     * @param model as the provider calls it
-     * @throws LlmException it is not one, or holds what cannot be said there
-     */
-    public static byte[] request(byte[] body, String model) {
+/** An Anthropic client on a provider that speaks OpenAI Chat Completions. What has no counterpart there (thinking, cache marks, {@code top_k}) is left out. */
+final class MessagesOnChat implements Translation {
+    @Override
+    public byte[] request(byte[] body, String model, boolean streams) {
         JsonNode from = Json.parse(body);
         if (from == null || !from.path("messages").isArray()) {
             throw new LlmException(LlmException.Kind.INVALID, "the request has no list \"messages\"");
@@ -35,18 +28,19 @@ public final class AnthropicOnOpenAi {
         copy(from, "top_p", to, "top_p");
         copy(from, "stop_sequences", to, "stop");
         tools(from, to);
-        if (from.path("stream").asBoolean(false)) {
+        if (streams) {
             to.put("stream", true).putObject("stream_options").put("include_usage", true);
         }
         return Json.bytes(to);
     }
 
-    /**
-     * A chat completion as a message.
-     *
-     * @throws LlmException it is not one
-     */
-    public static byte[] answer(byte[] body) {
+    @Override
+    public EventStream stream() {
+        return new MessagesOnChatStream();
+    }
+
+    @Override
+    public byte[] answer(byte[] body) {
         JsonNode from = Json.parse(body);
         JsonNode choice = from == null ? null : from.path("choices").path(0);
         if (from == null || choice == null || !choice.path("message").isObject()) {
@@ -169,11 +163,21 @@ public final class AnthropicOnOpenAi {
         }
         ArrayNode tools = to.putArray("tools");
         for (JsonNode tool : from.path("tools")) {
+            String type = Json.string(tool, "type");
+            if (!type.isEmpty() && !type.equals("custom")) {
+                throw new LlmException(
+                        LlmException.Kind.INVALID,
+                        "the tool '" + type
+                                + "' runs at Anthropic itself; use a model of an Anthropic provider, or a tool of your own");
+            }
             ObjectNode function = tools.addObject().put("type", "function").putObject("function");
             function.put("name", Json.string(tool, "name")).put("description", Json.string(tool, "description"));
             copy(tool, "input_schema", function, "parameters");
         }
         JsonNode choice = from.path("tool_choice");
+        if (choice.path("disable_parallel_tool_use").asBoolean(false)) {
+            to.put("parallel_tool_calls", false);
+        }
         switch (Json.string(choice, "type")) {
             case "any" -> to.put("tool_choice", "required");
             case "none" -> to.put("tool_choice", "none");

@@ -8,23 +8,23 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** The chunks of a streamed chat completion as the events of a streamed message. For one answer, on one thread. */
-public final class MessageStream {
+final class MessagesOnChatStream implements Translation.EventStream {
     private final ByteArrayOutputStream out = new ByteArrayOutputStream(512);
     private boolean started;
     private int block = -1;
     private int tool = -1;
     private boolean inText;
     private String stop = "";
-    private ObjectNode usage = AnthropicOnOpenAi.usage(Json.object());
+    private ObjectNode usage = MessagesOnChat.usage(Json.object());
     private boolean ended;
 
-    /** Takes one event, and gives the bytes that follow from it; none for an event that only matters later. */
+    @Override
     public byte[] event(byte[] bytes, int start, int end) {
         byte[] data = SseEvents.data(bytes, start, end);
         JsonNode chunk = Json.parse(data);
         if (chunk == null) {
             if (new String(data, StandardCharsets.UTF_8).equals("[DONE]")) {
-                finish();
+                end();
             }
             return taken();
         }
@@ -38,14 +38,14 @@ public final class MessageStream {
         }
         if (!started) {
             started = true;
-            ObjectNode message = AnthropicOnOpenAi.head(chunk);
+            ObjectNode message = MessagesOnChat.head(chunk);
             message.set("usage", usage);
             ObjectNode event = Json.object().put("type", "message_start");
             event.set("message", message);
             emit(event);
         }
         if (chunk.path("usage").isObject()) {
-            usage = AnthropicOnOpenAi.usage(chunk.path("usage"));
+            usage = MessagesOnChat.usage(chunk.path("usage"));
         }
         JsonNode choice = chunk.path("choices").path(0);
         String text = Json.string(choice.path("delta"), "content");
@@ -59,12 +59,17 @@ public final class MessageStream {
         choice.path("delta").path("tool_calls").forEach(this::toolCall);
         String finish = Json.string(choice, "finish_reason");
         if (!finish.isEmpty()) {
-            stop = AnthropicOnOpenAi.stopReason(finish);
+            stop = MessagesOnChat.stopReason(finish);
         }
         return taken();
     }
 
-    /** Whether the message has come to its end. */
+    @Override
+    public byte[] finish() {
+        return new byte[0];
+    }
+
+    @Override
     public boolean hasEnded() {
         return ended;
     }
@@ -104,7 +109,7 @@ public final class MessageStream {
         }
     }
 
-    private void finish() {
+    private void end() {
         close();
         ObjectNode event = Json.object().put("type", "message_delta");
         event.putObject("delta")
