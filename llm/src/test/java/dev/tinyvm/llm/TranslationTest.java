@@ -29,7 +29,7 @@ class TranslationTest {
     private static final String SCHEMA = "{\"type\":\"object\",\"properties\":{\"p\":{\"type\":\"number\"}}}";
 
     /** A client's words: a conversation in which the tool was called once already. */
-    private enum Client {
+    enum Client {
         CHAT(
                 "/v1/chat/completions",
                 "{\"model\":\"m1\",\"max_completion_tokens\":9,\"temperature\":1.5,\"stop\":\"END\",\"messages\":["
@@ -90,9 +90,9 @@ class TranslationTest {
         List<Arguments> pairs = new ArrayList<>();
         for (Client client : Client.values()) {
             for (Dialect provider : Dialect.values()) {
-                boolean same = client == Client.CHAT && provider == Dialect.OPENAI
-                        || client == Client.MESSAGES && provider == Dialect.ANTHROPIC
-                        || client == Client.GEMINI && provider == Dialect.GEMINI;
+                boolean same = (client == Client.CHAT && provider == Dialect.OPENAI)
+                        || (client == Client.MESSAGES && provider == Dialect.ANTHROPIC)
+                        || (client == Client.GEMINI && provider == Dialect.GEMINI);
                 if (!same) {
                     pairs.add(Arguments.of(client, provider));
                 }
