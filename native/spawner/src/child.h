@@ -5,6 +5,7 @@
 #ifndef SPAWNER_CHILD_H
 #define SPAWNER_CHILD_H
 
+#include "lower.h"
 #include "request.h"
 #include "skeleton.h"
 #include "tree.h"
@@ -16,7 +17,7 @@ struct child_plan {
     enum runtime runtime; /* RUNTIME_NONE: the spawner makes the wall itself */
     bool pooled;          /* the runtime starts before the request is known */
     bool host_image;
-    char image[IMAGE_BYTES];
+    const struct lowers *lowers; /* of an image other than host */
     bool btrfs;
     bool join_cgroup; /* v1: not born in it */
     int userns;

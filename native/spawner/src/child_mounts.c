@@ -47,7 +47,6 @@ static int set_read_only(const char *path, uint64_t more) {
 }
 
 static int mount_lower(const struct child_plan *plan, struct fault *fault) {
-    char path[PATH_BYTES];
     if (plan->host_image) {
         int result = bind_mapped(TREE_SKELETON, 0, plan->userns, TREE_LOWER);
         if (result == 0)
@@ -56,12 +55,31 @@ static int mount_lower(const struct child_plan *plan, struct fault *fault) {
                                            "cannot bind image host with mapped ids (the file system of /usr or of the run "
                                            "directory may lack idmapped mounts)");
     }
-    int result = format_path(path, sizeof path, TREE_IMAGES "/%s/rootfs", plan->image);
-    if (result == 0)
-        result = bind_mapped(path, RESOLVE_NO_SYMLINKS, plan->userns, TREE_LOWER);
-    if (result == -ENOENT || result == -ENOTDIR || result == -ELOOP)
-        return fault_set(fault, ENOENT, "open-image", "there is no image %s", plan->image);
-    return result == 0 ? 0 : fault_set(fault, -result, "map-image", "cannot bind image %s with mapped ids", plan->image);
+    for (uint32_t i = 0; i < plan->lowers->count; i++) {
+        char point[64];
+        snprintf(point, sizeof point, TREE_STACK "/%u", i);
+        int result = bind_mapped(plan->lowers->paths[i], RESOLVE_NO_SYMLINKS, plan->userns, point);
+        if (result < 0)
+            return fault_set(fault, -result, "map-image", "cannot bind %.100s with mapped ids", plan->lowers->paths[i]);
+    }
+    return 0;
+}
+
+/* Whether the image has this path, and what it is there: the topmost layer that has it counts. */
+static bool image_has(const struct child_plan *plan, const char *name, struct stat *info) {
+    char path[128];
+    uint32_t count = plan->host_image ? 1 : plan->lowers->count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (plan->host_image)
+            snprintf(path, sizeof path, TREE_LOWER "/%s", name);
+        else
+            snprintf(path, sizeof path, TREE_STACK "/%u/%s", i, name);
+        if (lstat(path, info) == 0)
+            return !S_ISCHR(info->st_mode); /* a mark that hides it */
+        if (errno == ENOTDIR || errno == ELOOP)
+            return false;
+    }
+    return false;
 }
 
 static int make_owned_dir(const char *path, uid_t base) {
@@ -77,21 +95,21 @@ static int make_empty_file(const char *path, uid_t base) {
 
 /* Files whose content depends on the request are made empty in the upper layer now, so that filling them later copies
  * nothing up. An image whose /etc is not a directory, or holds links in their place, keeps what it has. */
-static int make_etc(const char *layer, uid_t base) {
+static int make_etc(const struct child_plan *plan, const char *layer) {
     static const char *const names[] = {"hostname", "hosts", "resolv.conf"};
     char path[256];
     struct stat info;
-    if (lstat(TREE_LOWER "/etc", &info) < 0 || !S_ISDIR(info.st_mode))
+    if (!image_has(plan, "etc", &info) || !S_ISDIR(info.st_mode))
         return 0;
     snprintf(path, sizeof path, "%s/u/etc", layer);
-    int result = make_owned_dir(path, base);
+    int result = make_owned_dir(path, plan->base);
     for (size_t i = 0; result == 0 && i < sizeof names / sizeof *names; i++) {
-        snprintf(path, sizeof path, TREE_LOWER "/etc/%s", names[i]);
-        bool there = lstat(path, &info) == 0;
+        snprintf(path, sizeof path, "etc/%s", names[i]);
+        bool there = image_has(plan, path, &info);
         if ((there && S_ISDIR(info.st_mode)) || (i == 2 && there && !S_ISLNK(info.st_mode)))
             continue;
         snprintf(path, sizeof path, "%s/u/etc/%s", layer, names[i]);
-        result = make_empty_file(path, base);
+        result = make_empty_file(path, plan->base);
     }
     return result;
 }
@@ -113,15 +131,21 @@ static int make_layer(const struct child_plan *plan, char *layer, int *layer_mou
         result = make_owned_dir(path, plan->base);
     }
     if (result == 0)
-        result = make_etc(layer, plan->base);
+        result = make_etc(plan, layer);
     return result == 0 ? 0 : fault_set(fault, -result, "fill-layer", "cannot prepare the writable layer");
 }
 
 static int mount_overlays(const struct child_plan *plan, const char *layer, struct fault *fault) {
-    char options[512];
-    snprintf(options, sizeof options, "lowerdir=" TREE_LOWER ",upperdir=%s/u,workdir=%s/w," OVERLAY_OPTIONS, layer, layer);
-    if (mount("tinyvm", TREE_ROOT, "overlay", MS_NODEV, options) < 0)
-        return fault_set(fault, errno, "mount-overlay", "cannot mount the root file system");
+    char options[512], lowers[MAX_LOWERS * 4 + 1] = TREE_LOWER;
+    size_t used = 0;
+    /* By number from within their directory: names of all of them would not fit a page. */
+    for (uint32_t i = 0; !plan->host_image && i < plan->lowers->count; i++)
+        used += (size_t)snprintf(lowers + used, sizeof lowers - used, i == 0 ? "%u" : ":%u", i);
+    char all[sizeof options + sizeof lowers];
+    snprintf(all, sizeof all, "lowerdir=%s,upperdir=%s/u,workdir=%s/w," OVERLAY_OPTIONS, lowers, layer, layer);
+    int failed = chdir(TREE_STACK) < 0 || mount("tinyvm", TREE_ROOT, "overlay", MS_NODEV, all) < 0 ? errno : 0;
+    if (failed != 0 || chdir("/") < 0)
+        return fault_set(fault, failed != 0 ? failed : errno, "mount-overlay", "cannot mount the root file system");
     if (!plan->host_image)
         return 0;
     snprintf(options, sizeof options, "lowerdir=" TREE_LOWER_USR ",upperdir=%s/uu,workdir=%s/uw," OVERLAY_OPTIONS, layer, layer);

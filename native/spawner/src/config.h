@@ -53,6 +53,8 @@ int config_parse(int argc, char **argv, struct config *config);
 #define TREE_HOST_DIRS "/hostdirs" /* /bin, /lib, … of a host whose /usr is not merged */
 #define TREE_LOWER "/work/lower"
 #define TREE_LOWER_USR "/work/lowerusr"
+#define TREE_STACK "/work/stack" /* one directory per lower of an image, by number */
+#define TREE_LOWERS "/lowers"    /* mounted EROFS files (lower.c) */
 #define TREE_LAYER "/work/layer" /* tmpfs layers */
 #define TREE_ROOT "/work/root"
 #define TREE_STAGE "/work/stage"    /* what an OCI runtime gets to see (stage.c) */

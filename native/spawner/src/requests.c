@@ -8,6 +8,7 @@
 #include "cgroup.h"
 #include "client.h"
 #include "layer.h"
+#include "lower.h"
 
 enum { FREEZE_MILLIS = 2000, LIST_ITEM_BYTES = 512 };
 
@@ -288,6 +289,8 @@ int handle_request(const struct server_setup *setup, uint32_t client, const stru
         answer_error(client, frame->stream, &fault);
         return 0;
     }
+    if (request.type == REQUEST_PING || request.type == REQUEST_LIST || request.type == REQUEST_DESTROY)
+        lowers_sweep();
     switch (request.type) {
     case REQUEST_PING: answer_ping(setup, client, frame->stream); break;
     case REQUEST_CREATE:

@@ -16,6 +16,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "lower.h"
 #include "userns.h"
 
 bool tree_can_map(const char *path, uid_t base) {
@@ -159,7 +160,7 @@ static int make_sys(int root) {
 
 static int make_inside(int root, const struct config *config, const struct host_dirs *dirs) {
     static const char *const names[] = {
-        "run", "fast", "skeleton", "usr", "images", "volumes", "pool", "proc", "work", "work/lower", "work/lowerusr", "work/layer",
+        "run", "fast", "skeleton", "usr", "images", "volumes", "pool", "proc", "lowers", "work", "work/stack", "work/lower", "work/lowerusr", "work/layer",
         "work/root", "work/stage", "runtimes", "hostdirs", "template", "template/empty", "template/dev", "template/dev/pts", "template/dev/shm",
         "template/sys", "template/sys/block", "template/sys/bus", "template/sys/class", "template/sys/class/net",
         "template/sys/dev", "template/sys/devices", "template/sys/devices/system", "template/sys/devices/system/cpu",
@@ -170,6 +171,10 @@ static int make_inside(int root, const struct config *config, const struct host_
     char path[64];
     for (uint32_t i = 0; result == 0 && i < config->volume_count; i++) {
         snprintf(path, sizeof path, "volumes/%u", i);
+        result = make_dir_at(root, path, 0755);
+    }
+    for (uint32_t i = 0; result == 0 && i < MAX_LOWERS; i++) {
+        snprintf(path, sizeof path, "work/stack/%u", i);
         result = make_dir_at(root, path, 0755);
     }
     for (uint32_t i = 0; result == 0 && i < dirs->count; i++) {

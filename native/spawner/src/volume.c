@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lower.h"
 #include "userns.h"
 #include "wall.h"
 
@@ -49,20 +50,25 @@ static int open_source(const struct config *config, const char *source, struct f
 /* The uid of the default user in the image, 1000 when it cannot be found: only the owner shown inside depends on it. */
 static uid_t default_uid(const struct request *request) {
     static char text[65536];
-    char path[PATH_BYTES];
+    static struct lowers lowers;
+    struct fault unused;
     if (request->user[0] >= '0' && request->user[0] <= '9')
         return (uid_t)(strtoul(request->user, NULL, 10) & 0xffff);
     if (strcmp(request->user, "root") == 0)
         return 0;
-    if (strcmp(request->image, "host") == 0)
-        snprintf(path, sizeof path, TREE_SKELETON);
-    else
-        snprintf(path, sizeof path, TREE_IMAGES "/%s/rootfs", request->image);
-    int root = sys_openat2(AT_FDCWD, path, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
-    int file = root < 0 ? root : sys_openat2(root, "etc/passwd", O_RDONLY | O_NONBLOCK, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+    if (strcmp(request->image, "host") == 0) {
+        lowers.count = 1;
+        snprintf(lowers.paths[0], sizeof lowers.paths[0], TREE_SKELETON);
+    } else if (lowers_find(request->image, &lowers, &unused) < 0)
+        lowers.count = 0;
+    int file = -1;
+    for (uint32_t i = 0; file < 0 && i < lowers.count; i++) {
+        int root = sys_openat2(AT_FDCWD, lowers.paths[i], O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+        file = root < 0 ? root : sys_openat2(root, "etc/passwd", O_RDONLY | O_NONBLOCK, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+        fd_close(&root);
+    }
     ssize_t n = file < 0 ? -1 : read(file, text, sizeof text - 1);
     fd_close(&file);
-    fd_close(&root);
     text[n < 0 ? 0 : n] = 0;
     size_t length = strlen(request->user);
     for (const char *line = text; line != NULL; line = strchr(line, '\n')) {

@@ -14,6 +14,7 @@
 #include "cgroup.h"
 #include "child.h"
 #include "layer.h"
+#include "lower.h"
 #include "userns.h"
 #include "wall.h"
 
@@ -44,15 +45,19 @@ static int make_parts(uint32_t slot, struct fault *fault) {
 }
 
 static int clone_child(uint32_t slot, const char *image, bool pooled, struct fault *fault) {
+    static struct lowers lowers;
     struct wall *wall = wall_at(slot);
     int pair[2], pidfd = -1;
+    int found = strcmp(image, "host") == 0 ? 0 : lowers_find(image, &lowers, fault);
+    if (found < 0)
+        return found;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return fault_set(fault, errno, "make-control", "cannot make a socket pair");
     static struct child_plan plan;
     plan = (struct child_plan){.slot = slot, .base = wall_base(slot), .host_image = strcmp(image, "host") == 0,
                                .btrfs = layers_are_btrfs(), .runtime = wall->runtime, .pooled = pooled, .userns = wall->userns, .control = pair[1],
                                .guest = walls_host()->guest, .host_dirs = &walls_host()->host_dirs, .masks = &walls_host()->masks};
-    snprintf(plan.image, sizeof plan.image, "%s", image);
+    plan.lowers = &lowers;
     int cgroup = cgroup_clone_fd(slot);
     plan.join_cgroup = cgroup == -ENOTSUP;
     struct clone_args arguments = {.flags = CLONE_NEWPID | CLONE_PIDFD, .exit_signal = SIGCHLD,

@@ -65,6 +65,8 @@ final class HostCheck {
                         : btrfs
                                 ? "sudo apt-get install btrfs-progs"
                                 : "sudo modprobe btrfs && sudo apt-get install btrfs-progs"));
+        found.add(imageFiles());
+        found.add(pageMerging());
         boolean seccomp = read(Path.of("/proc/self/status")).contains("Seccomp:");
         found.add(new Finding(
                 "seccomp",
@@ -204,6 +206,44 @@ final class HostCheck {
                 true,
                 problem.isEmpty() ? path + ", version " + version + platform : problem,
                 problem.isEmpty() ? "" : runtime.remedy());
+    }
+
+    /** Whether unpacked layers can be EROFS files; the import tries it out each time. */
+    private static Finding imageFiles() {
+        boolean kernel = read(Path.of("/proc/filesystems")).contains("erofs") && kernelIsAtLeast(6, 12);
+        String mkfs = onPath("mkfs.erofs");
+        boolean ok = kernel && !mkfs.isEmpty();
+        return new Finding(
+                "image files",
+                "container",
+                ok,
+                false,
+                ok
+                        ? "EROFS without loop devices (" + mkfs + ")"
+                        : "images are unpacked into directories: "
+                                + (kernel ? "mkfs.erofs is missing" : "this kernel mounts no EROFS file by itself"),
+                ok ? "" : kernel ? "sudo apt-get install erofs-utils" : "use Linux 6.12 or newer with CONFIG_EROFS_FS");
+    }
+
+    /** Whether the kernel merges pages of Tiny VMs that ask for it ({@code resources.memoryMerge}). */
+    private static Finding pageMerging() {
+        String run = read(Path.of("/sys/kernel/mm/ksm/run")).strip();
+        boolean ok = run.equals("1");
+        return new Finding(
+                "page merging",
+                "container",
+                ok,
+                false,
+                ok
+                        ? "KSM runs"
+                        : run.isEmpty() ? "this kernel has no KSM" : "KSM is off: resources.memoryMerge has no effect",
+                ok || run.isEmpty() ? "" : "echo 1 | sudo tee /sys/kernel/mm/ksm/run");
+    }
+
+    private static boolean kernelIsAtLeast(int major, int minor) {
+        String[] parts = System.getProperty("os.version", "").split("[.-]", 3);
+        int have = number(parts, 0);
+        return have > major || (have == major && number(parts, 1) >= minor);
     }
 
     private static Finding tool(String program, String need, String debianPackage) {

@@ -32,6 +32,7 @@ final class ArchiveImport {
     private final Reference reference;
     private final Path source;
     private final ImportLimits limits;
+    private final ImageFormat format;
     private final PullProgress progress;
     private final String where;
 
@@ -41,12 +42,14 @@ final class ArchiveImport {
             Reference reference,
             Path source,
             ImportLimits limits,
+            ImageFormat format,
             PullProgress progress) {
         this.paths = paths;
         this.blobs = blobs;
         this.reference = reference;
         this.source = source;
         this.limits = limits;
+        this.format = format;
         this.progress = progress;
         this.where = "`" + source + "`";
     }
@@ -73,7 +76,7 @@ final class ArchiveImport {
 
     ImportResult run() throws IOException {
         Set<Digest> before = new HashSet<>(blobs.all());
-        Unpacking unpacking = new Unpacking(paths, blobs, limits, progress);
+        Unpacking unpacking = new Unpacking(paths, blobs, limits, format, progress);
         Set<Digest> needed = Set.of();
         try {
             List<Digest> manifests = Files.isDirectory(source) ? directory() : archive();

@@ -47,6 +47,7 @@ final class HostImage {
                 List.of(),
                 List.of(),
                 List.of(),
+                List.of(),
                 List.of());
     }
 }

@@ -21,6 +21,8 @@ import java.util.Map;
  * @param command program and arguments when the descriptor names none, after the entrypoint; may be empty
  * @param entrypoint what stands before the command; may be empty
  * @param manifests digests that name it: its manifest, and indexes that it was chosen from; empty when it is no OCI image
+ * @param layers digests of its uncompressed layers, lowest first, when they are unpacked each for itself and shared with other images; empty when its
+ *     files have a directory of their own
  * @param references as what it was pulled or imported over time, in full; some may point to other images by now
  */
 public record Image(
@@ -34,12 +36,14 @@ public record Image(
         List<String> command,
         List<String> entrypoint,
         List<String> manifests,
+        List<String> layers,
         List<String> references) {
     public Image {
         env = Collections.unmodifiableMap(new LinkedHashMap<>(env));
         command = List.copyOf(command);
         entrypoint = List.copyOf(entrypoint);
         manifests = List.copyOf(manifests);
+        layers = List.copyOf(layers);
         references = List.copyOf(references);
     }
 
@@ -55,6 +59,34 @@ public record Image(
         return !manifests.isEmpty();
     }
 
+    /** This one, of layers, lowest first. */
+    Image of(List<LayerRecord> newLayers) {
+        return sized(
+                newLayers.stream().mapToLong(LayerRecord::sizeBytes).sum(),
+                newLayers.stream().map(LayerRecord::diffId).toList());
+    }
+
+    /** This one, with files of its own. */
+    Image of(long newSizeBytes) {
+        return sized(newSizeBytes, List.of());
+    }
+
+    private Image sized(long newSizeBytes, List<String> newLayers) {
+        return new Image(
+                name,
+                digest,
+                newSizeBytes,
+                createdAt,
+                defaultUser,
+                env,
+                workingDir,
+                command,
+                entrypoint,
+                manifests,
+                newLayers,
+                references);
+    }
+
     Image with(List<String> newManifests, List<String> newReferences) {
         return new Image(
                 name,
@@ -67,6 +99,7 @@ public record Image(
                 command,
                 entrypoint,
                 newManifests,
+                layers,
                 newReferences);
     }
 }

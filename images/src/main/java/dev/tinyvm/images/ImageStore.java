@@ -24,7 +24,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  *   .meta/NAME.json     the record; an image exists exactly when this does
- *   NAME/rootfs/        its files, with their owners; NAME is closed to everybody but root, since an image may hold setuid programs
+ *   NAME/rootfs/        its files, with their owners, or NAME/rootfs.erofs with the same in one file, or NAME/layers with the digests of its layers;
+ *                       NAME is closed to everybody but root, since an image may hold setuid programs
+ *   .layers/            unpacked layers that images share, by the digest of their content, laid out like an image; a record each
  *   .tags/              references that point to images
  *   .blobs/             manifests, configurations and layers as they came, by digest
  *   .import-*, .remove-*  being made or removed; what a killed process left is removed by the next import or removal
@@ -45,11 +47,18 @@ public final class ImageStore {
     private final StorePaths paths;
     private final BlobStore blobs;
     private final Tags tags;
+    private final ImageFormat format;
 
     /**
      * @param directory {@code <data>/images}; made by the first import
      */
     public ImageStore(Path directory) {
+        this(directory, ImageFormat.AUTO);
+    }
+
+    /** As above. @param format of what is unpacked from now on; what is there is used as it is */
+    public ImageStore(Path directory, ImageFormat format) {
+        this.format = format;
         this.paths = new StorePaths(directory.toAbsolutePath().normalize());
         this.blobs = new BlobStore(paths.blobs());
         this.tags = new Tags(paths.tags());
@@ -137,7 +146,7 @@ public final class ImageStore {
             try (StoreLock lock = StoreLock.take(paths.directory())) {
                 lock.removeLeftovers();
                 requireFree(name, paths.exists(name));
-                return new Import(paths, name, source, config, limits).run();
+                return new Import(paths, name, source, config, limits, format).run();
             }
         });
     }
@@ -159,7 +168,7 @@ public final class ImageStore {
                     tags.find(reference)
                             .filter(tag -> paths.exists(tag.image()))
                             .isPresent());
-            return new ArchiveImport(paths, blobs, reference, source, limits, PullProgress.NONE).run();
+            return new ArchiveImport(paths, blobs, reference, source, limits, format, PullProgress.NONE).run();
         }
     }
 
@@ -177,7 +186,7 @@ public final class ImageStore {
                     RegistryClient client = new RegistryClient(options)) {
                 lock.removeLeftovers();
                 lock.openForLayers();
-                return new Pull(paths, blobs, client, parsed, limits, progress).run();
+                return new Pull(paths, blobs, client, parsed, limits, format, progress).run();
             }
         });
     }
@@ -249,8 +258,7 @@ public final class ImageStore {
                 for (ImageTag tag : pointing) {
                     tags.remove(tag.reference());
                 }
-                lock.removeLeftovers();
-                sweep.removeBlobs(made);
+                sweep.removeUnneeded(made, lock);
                 return null;
             }
         });

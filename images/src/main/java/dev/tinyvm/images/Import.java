@@ -21,20 +21,23 @@ final class Import {
     private final Path source;
     private final ImageConfig config;
     private final ImportLimits limits;
+    private final ImageFormat format;
 
-    Import(StorePaths paths, String name, Path source, ImageConfig config, ImportLimits limits) {
+    Import(StorePaths paths, String name, Path source, ImageConfig config, ImportLimits limits, ImageFormat format) {
         this.paths = paths;
         this.name = name;
         this.source = source;
         this.config = config;
         this.limits = limits;
+        this.format = format;
     }
 
     /** With the store's lock held. */
     ImportResult run() {
         List<String> leftOut = new java.util.ArrayList<>();
-        Image image = new Installation(paths, name, "`" + source + "` could not be imported")
-                .run(root -> fill(root, leftOut));
+        Image image = new Installation(
+                        paths.directory(), name, paths.record(name), format, "`" + source + "` could not be imported")
+                .run(root -> fill(root, leftOut), made -> Metadata.write(paths.record(name), made));
         return new ImportResult(image, leftOut);
     }
 
@@ -63,6 +66,7 @@ final class Import {
                     config.workingDir(),
                     config.command(),
                     config.entrypoint(),
+                    List.of(),
                     List.of(),
                     List.of());
         }

@@ -5,52 +5,121 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.Optional;
 
-/** Makes one image: its files aside, then renamed, then its record. Nothing of it stays when that fails. The store's lock is held. */
+/**
+ * Makes one directory of the store, an image's or a layer's: its files aside, then renamed, then its record. Nothing of it stays when that fails. The store's
+ * lock is held.
+ */
 final class Installation {
-    private final StorePaths paths;
+    private final Path parent;
     private final String name;
+    private final Path record;
+    private final ImageFormat format;
     private final String attempted;
 
     /** Puts files into an open, empty directory and says what it made. */
     @FunctionalInterface
-    interface Filling {
-        Image fill(int root) throws IOException, Posix.Failure;
+    interface Filling<T> {
+        T fill(int root) throws IOException, Posix.Failure;
     }
 
-    /** @param attempted for messages, such as `x` could not be imported */
-    Installation(StorePaths paths, String name, String attempted) {
-        this.paths = paths;
+    /** Writes the record, durable when it returns. */
+    @FunctionalInterface
+    interface Recording<T> {
+        void write(T made) throws IOException;
+    }
+
+    /**
+     * @param parent directory in which it is made
+     * @param name in it
+     * @param record without which it is a leftover
+     * @param attempted for messages, such as `x` could not be imported
+     */
+    Installation(Path parent, String name, Path record, ImageFormat format, String attempted) {
+        this.parent = parent;
         this.name = name;
+        this.record = record;
+        this.format = format;
         this.attempted = attempted;
     }
 
-    /** @throws ImageException with the reason */
-    Image run(Filling filling) {
-        Path temporary = paths.directory().resolve(".import-" + name);
+    /** Makes files. @throws ImageException with the reason */
+    <T> T run(Filling<T> filling, Recording<T> recording) {
+        return make(
+                temporary -> {
+                    Files.createDirectory(temporary.resolve(StorePaths.ROOTFS));
+                    int root = Posix.openat(
+                            Posix.AT_FDCWD,
+                            StorePaths.bytes(temporary.resolve(StorePaths.ROOTFS)),
+                            Posix.O_RDONLY | Posix.O_DIRECTORY,
+                            0);
+                    try {
+                        T made = filling.fill(root);
+                        if (format == ImageFormat.DIRECTORY || !pack(temporary)) {
+                            Posix.syncfs(root);
+                        }
+                        return made;
+                    } finally {
+                        Posix.close(root);
+                    }
+                },
+                recording);
+    }
+
+    /** Makes an image of layers that are unpacked already, topmost first. */
+    <T> T run(List<String> layers, T made, Recording<T> recording) {
+        return make(
+                temporary -> {
+                    StringBuilder lines = new StringBuilder();
+                    layers.forEach(layer -> lines.append(layer.substring(layer.indexOf(':') + 1))
+                            .append('\n'));
+                    DurableFile.write(temporary.resolve(StorePaths.LAYERS), lines.toString());
+                    return made;
+                },
+                recording);
+    }
+
+    /** What is made aside. */
+    @FunctionalInterface
+    private interface Step<T> {
+        T in(Path temporary) throws IOException, Posix.Failure;
+    }
+
+    /** Makes one file of the directory; false when this machine cannot, and it stays a directory. */
+    private boolean pack(Path temporary) throws IOException, Posix.Failure {
+        Optional<String> why = ErofsFile.make(temporary.resolve(StorePaths.ROOTFS), temporary.resolve(ErofsFile.NAME));
+        if (why.isPresent()) {
+            if (format == ImageFormat.EROFS) {
+                throw new ImageException(
+                        ImageException.Code.UNSUPPORTED, attempted + " as an EROFS file: " + why.get());
+            }
+            return false;
+        }
+        int above = Posix.openat(Posix.AT_FDCWD, StorePaths.bytes(temporary), Posix.O_RDONLY | Posix.O_DIRECTORY, 0);
+        try {
+            DeleteTree.delete(above, StorePaths.ROOTFS);
+        } finally {
+            Posix.close(above);
+        }
+        DurableFile.sync(temporary);
+        return true;
+    }
+
+    private <T> T make(Step<T> step, Recording<T> recording) {
+        Path temporary = parent.resolve(".import-" + name);
         boolean done = false;
         try {
             Files.createDirectory(
                     temporary, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-            Files.createDirectory(temporary.resolve("rootfs"));
-            int root = Posix.openat(
-                    Posix.AT_FDCWD,
-                    StorePaths.bytes(temporary.resolve("rootfs")),
-                    Posix.O_RDONLY | Posix.O_DIRECTORY,
-                    0);
-            Image image;
-            try {
-                image = filling.fill(root);
-                Posix.syncfs(root);
-            } finally {
-                Posix.close(root);
-            }
-            Files.move(temporary, paths.image(name), StandardCopyOption.ATOMIC_MOVE);
+            T made = step.in(temporary);
+            Files.move(temporary, parent.resolve(name), StandardCopyOption.ATOMIC_MOVE);
             // Before the record, so that no crash leaves a record without its files.
-            DurableFile.sync(paths.directory());
-            Metadata.write(paths.record(name), image);
+            DurableFile.sync(parent);
+            recording.write(made);
             done = true;
-            return image;
+            return made;
         } catch (Posix.Failure e) {
             throw failure(attempted, e);
         } catch (java.nio.file.AccessDeniedException e) {
@@ -72,11 +141,10 @@ final class Installation {
 
     private void removeTraces() {
         try {
-            int store = Posix.openat(
-                    Posix.AT_FDCWD, StorePaths.bytes(paths.directory()), Posix.O_RDONLY | Posix.O_DIRECTORY, 0);
+            int store = Posix.openat(Posix.AT_FDCWD, StorePaths.bytes(parent), Posix.O_RDONLY | Posix.O_DIRECTORY, 0);
             try {
                 DeleteTree.delete(store, ".import-" + name);
-                if (!paths.exists(name)) {
+                if (Files.notExists(record)) {
                     DeleteTree.delete(store, name);
                 }
             } finally {

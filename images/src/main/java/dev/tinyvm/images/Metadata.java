@@ -33,6 +33,7 @@ final class Metadata {
         root.set("command", JSON.valueToTree(image.command()));
         root.set("entrypoint", JSON.valueToTree(image.entrypoint()));
         root.set("manifests", JSON.valueToTree(image.manifests()));
+        root.set("layers", JSON.valueToTree(image.layers()));
         root.set("references", JSON.valueToTree(image.references()));
         DurableFile.write(file, JSON.writeValueAsString(root));
     }
@@ -55,6 +56,7 @@ final class Metadata {
                     words(root.required("command")),
                     words(root.path("entrypoint")),
                     words(root.path("manifests")),
+                    words(root.path("layers")),
                     words(root.path("references")));
         } catch (JacksonException | java.time.DateTimeException e) {
             throw new IOException(file + " is damaged: " + e.getMessage(), e);

@@ -50,6 +50,8 @@ final class Posix {
     static final int ENOTSUP = 95;
 
     private static final long SYS_OPENAT2 = 437;
+    private static final long SYS_MKNODAT = isArm() ? 33 : 259;
+    private static final int S_IFCHR = 0020000;
     private static final long RESOLVE_NO_MAGICLINKS = 2;
     private static final long RESOLVE_NO_SYMLINKS = 4;
     private static final long RESOLVE_BENEATH = 8;
@@ -63,6 +65,8 @@ final class Posix {
     private static final MethodHandle OPENAT = variadic("openat", 3, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
     private static final MethodHandle SYSCALL =
             variadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG);
+    private static final MethodHandle RAW =
+            variadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
     private static final MethodHandle MKDIRAT = plain("mkdirat", JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT);
     private static final MethodHandle SYMLINKAT = plain("symlinkat", JAVA_INT, ADDRESS, JAVA_INT, ADDRESS);
     private static final MethodHandle LINKAT =
@@ -131,6 +135,26 @@ final class Posix {
     static void mkdirat(int directory, String name, int mode) throws Failure {
         try (Arena arena = Arena.ofConfined()) {
             call("mkdirat", arena, MKDIRAT, directory, path(arena, name), mode);
+        }
+    }
+
+    /** Makes the mark by which overlayfs hides a name of lower layers: a character device 0, 0. */
+    static void makeWhiteout(int directory, String name) throws Failure {
+        try (Arena arena = Arena.ofConfined()) {
+            long path = path(arena, name).address();
+            call("mknodat", arena, RAW, SYS_MKNODAT, (long) directory, path, (long) S_IFCHR, 0L, 0L);
+        }
+    }
+
+    /** A system call whose arguments are numbers and addresses. */
+    static long raw(String name, long number, long... arguments) throws Failure {
+        try (Arena arena = Arena.ofConfined()) {
+            Object[] all = new Object[6];
+            all[0] = number;
+            for (int i = 1; i < all.length; i++) {
+                all[i] = i <= arguments.length ? arguments[i - 1] : 0L;
+            }
+            return call(name, arena, RAW, all);
         }
     }
 

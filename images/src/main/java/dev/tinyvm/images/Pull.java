@@ -24,6 +24,7 @@ final class Pull {
     private final RegistryClient client;
     private final Reference reference;
     private final ImportLimits limits;
+    private final ImageFormat format;
     private final PullProgress progress;
     private final String where;
 
@@ -33,12 +34,14 @@ final class Pull {
             RegistryClient client,
             Reference reference,
             ImportLimits limits,
+            ImageFormat format,
             PullProgress progress) {
         this.paths = paths;
         this.blobs = blobs;
         this.client = client;
         this.reference = reference;
         this.limits = limits;
+        this.format = format;
         this.progress = progress;
         this.where = "`" + reference + "`";
     }
@@ -71,7 +74,7 @@ final class Pull {
         blobs.put(chosen.bytes());
         boolean present = paths.exists(StorePaths.name(chosen.digest()));
         long transferred = present ? 0 : transfer(manifest);
-        Unpacking unpacking = new Unpacking(paths, blobs, limits, progress);
+        Unpacking unpacking = new Unpacking(paths, blobs, limits, format, progress);
         Image image = unpacking.image(manifests, reference.canonical(), where);
         tags.put(new ImageTag(reference.canonical(), image.name(), top.digest().toString()));
         return new PullResult(

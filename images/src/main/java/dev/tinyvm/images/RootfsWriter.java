@@ -35,6 +35,9 @@ final class RootfsWriter implements TarSink, AutoCloseable {
     /** Names that the current layer brought and all that they stand in; empty in the first layer, below which there is nothing. */
     private final Set<String> ofThisLayer = new HashSet<>();
 
+    /** Set when one layer is unpacked for itself, and its marks are for overlayfs. */
+    private @Nullable LayerMarks marks;
+
     private int layers;
 
     private long entries;
@@ -52,6 +55,26 @@ final class RootfsWriter implements TarSink, AutoCloseable {
     /** Bytes of all files that are there. */
     long bytes() {
         return bytes - removedBytes;
+    }
+
+    /** Names, as overlayfs needs them, of what the layer hides; the layer stands alone in its directory. */
+    void keepMarks(LayerMarks kept) {
+        marks = kept;
+    }
+
+    /** Files, directories and links so far. */
+    long entries() {
+        return entries;
+    }
+
+    /** Directories that entries made. */
+    NavigableSet<String> directories() {
+        return new TreeSet<>(directories.keySet());
+    }
+
+    /** Whether something stands in a directory that no entry made: what that is only the layers below know. */
+    boolean impliesParents() {
+        return tree.implied().stream().anyMatch(name -> !name.isEmpty() && !directories.containsKey(name));
     }
 
     /** What comes now stands above what came before. Without any call there are no layers. */
@@ -165,6 +188,10 @@ final class RootfsWriter implements TarSink, AutoCloseable {
     /** Takes away what the layers below brought under a name. */
     void whiteout(String name) throws Posix.Failure {
         count(name);
+        if (marks != null) {
+            marks.whiteout(name);
+            return;
+        }
         int parent = tree.openExisting(EntryName.parent(name));
         if (parent >= 0) {
             try {
@@ -178,12 +205,18 @@ final class RootfsWriter implements TarSink, AutoCloseable {
     /** Takes away all that the layers below brought into a directory. */
     void opaque(String directory) throws Posix.Failure {
         count(directory);
+        if (marks != null) {
+            marks.opaque(directory);
+            return;
+        }
         removeLowerChildren(directory);
     }
 
     /** Sets the directories' owners, modes and times. Nothing may be added after. */
     void finish() throws Posix.Failure {
-        tree.implied().removeAll(directories.keySet());
+        if (marks != null) {
+            marks.apply(tree);
+        }
         NavigableSet<String> all = new TreeSet<>(tree.implied());
         all.addAll(directories.keySet());
         for (String name : all.descendingSet()) {
@@ -273,7 +306,8 @@ final class RootfsWriter implements TarSink, AutoCloseable {
         removedBytes += stat.isFile() && stat.links() == 1 ? stat.size() : 0;
     }
 
-    private static @Nullable FileStat existing(int parent, String name) throws Posix.Failure {
+    /** What stands under the last part of a name; null: nothing. */
+    static @Nullable FileStat existing(int parent, String name) throws Posix.Failure {
         try {
             return Posix.stat(parent, EntryName.last(name));
         } catch (Posix.Failure e) {

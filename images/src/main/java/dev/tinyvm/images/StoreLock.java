@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.function.Predicate;
 
 /** Held by the one process that changes a store. The kernel drops it when the process dies. */
 final class StoreLock implements AutoCloseable {
@@ -58,6 +59,7 @@ final class StoreLock implements AutoCloseable {
     /** Makes what OCI images need besides. */
     void openForLayers() throws IOException {
         open(directory.resolve(".tags"));
+        open(directory.resolve(".layers"));
         new BlobStore(directory.resolve(".blobs")).prepare();
     }
 
@@ -72,20 +74,31 @@ final class StoreLock implements AutoCloseable {
     /** Removes what no record stands for: imports and removals that were killed. */
     void removeLeftovers() {
         try {
-            int store =
-                    Posix.openat(Posix.AT_FDCWD, StorePaths.bytes(directory), Posix.O_RDONLY | Posix.O_DIRECTORY, 0);
-            try {
-                for (String name : Posix.names(store)) {
-                    boolean own = StorePaths.OWN.contains(name);
-                    if (!own && (name.startsWith(".") || !new StorePaths(directory).exists(name))) {
-                        DeleteTree.delete(store, name);
-                    }
-                }
-            } finally {
-                Posix.close(store);
+            StorePaths paths = new StorePaths(directory);
+            removeLeftovers(
+                    directory, name -> StorePaths.OWN.contains(name) || (!name.startsWith(".") && paths.exists(name)));
+            if (Files.exists(paths.layers())) {
+                removeLeftovers(
+                        paths.layers(),
+                        name -> name.endsWith(StorePaths.JSON)
+                                ? !name.startsWith(".")
+                                : Files.exists(paths.layers().resolve(name + StorePaths.JSON)));
             }
         } catch (Posix.Failure e) {
             throw Installation.failure("leftovers in " + directory + " could not be removed", e);
+        }
+    }
+
+    private static void removeLeftovers(Path in, Predicate<String> stays) throws Posix.Failure {
+        int opened = Posix.openat(Posix.AT_FDCWD, StorePaths.bytes(in), Posix.O_RDONLY | Posix.O_DIRECTORY, 0);
+        try {
+            for (String name : Posix.names(opened)) {
+                if (!stays.test(name)) {
+                    DeleteTree.delete(opened, name);
+                }
+            }
+        } finally {
+            Posix.close(opened);
         }
     }
 

@@ -14,7 +14,11 @@ import java.util.Set;
  */
 record StorePaths(Path directory) {
     /** What is no image and no leftover. */
-    static final Set<String> OWN = Set.of(".meta", ".tags", ".blobs", ".lock");
+    static final Set<String> OWN = Set.of(".meta", ".tags", ".blobs", ".layers", ".lock");
+    /** The files of an image or a layer, below its directory. */
+    static final String ROOTFS = "rootfs";
+    /** Below an image's directory, instead of its files: its layers, topmost first, a digest's digits a line. */
+    static final String LAYERS = "layers";
 
     static final String JSON = ".json";
 
@@ -37,6 +41,19 @@ record StorePaths(Path directory) {
 
     Path blobs() {
         return directory.resolve(".blobs");
+    }
+
+    /** Unpacked layers, by the digits of their digest. */
+    Path layers() {
+        return directory.resolve(".layers");
+    }
+
+    Path layer(Digest diffId) {
+        return layers().resolve(diffId.hex());
+    }
+
+    Path layerRecord(Digest diffId) {
+        return layers().resolve(diffId.hex() + JSON);
     }
 
     Path image(String name) {

@@ -77,7 +77,8 @@ final class Sweep {
                 kept.add(image);
             } else {
                 removed.add(image.name());
-                freed += image.sizeBytes();
+                // Shared layers are counted where they are removed.
+                freed += image.layers().isEmpty() ? image.sizeBytes() : 0;
             }
         }
         for (ImageTag tag : tags.all()) {
@@ -85,6 +86,7 @@ final class Sweep {
                 tags.remove(tag.reference());
             }
         }
+        freed += removeLayers(kept);
         lock.removeLeftovers();
         Set<Digest> needed = new HashSet<>();
         for (Image image : kept) {
@@ -100,8 +102,50 @@ final class Sweep {
         return new GcResult(removed, count, freed + blobs.removePartials());
     }
 
-    /** After an image's record is gone: those of its blobs that no other image has. */
-    void removeBlobs(Set<Digest> ofRemoved) throws IOException {
+    /** Removes unpacked layers that none of the images has, records first. @return bytes of their files */
+    private long removeLayers(List<Image> of) throws IOException {
+        Set<String> needed =
+                of.stream().flatMap(image -> image.layers().stream()).collect(Collectors.toSet());
+        long freed = 0;
+        try (DirectoryStream<Path> records = Files.newDirectoryStream(paths.layers(), "[0-9a-f]*" + StorePaths.JSON)) {
+            for (Path record : records) {
+                LayerRecord layer = LayerRecord.read(record);
+                if (!needed.contains(layer.diffId())) {
+                    Files.delete(record);
+                    removeFiles(layer);
+                    freed += layer.sizeBytes();
+                }
+            }
+        } catch (NoSuchFileException | NotDirectoryException e) {
+            return 0;
+        }
+        return freed;
+    }
+
+    private void removeFiles(LayerRecord layer) throws IOException {
+        try {
+            int layers = Posix.openat(
+                    Posix.AT_FDCWD, StorePaths.bytes(paths.layers()), Posix.O_RDONLY | Posix.O_DIRECTORY, 0);
+            try {
+                DeleteTree.delete(
+                        layers, layer.diffId().substring(layer.diffId().indexOf(':') + 1));
+            } finally {
+                Posix.close(layers);
+            }
+        } catch (Posix.Failure e) {
+            throw Installation.failure("the unused layer " + layer.diffId() + " could not be removed", e);
+        }
+    }
+
+    /** What an unpacking that failed, or made no use of its layers, left. */
+    void removeUnneededLayers() throws IOException {
+        long _ = removeLayers(images());
+    }
+
+    /** After an image's record is gone: its layers and those of its blobs that no other image has. */
+    void removeUnneeded(Set<Digest> ofRemoved, StoreLock lock) throws IOException {
+        removeUnneededLayers();
+        lock.removeLeftovers();
         Set<Digest> rest = new HashSet<>(ofRemoved);
         for (Image image : images()) {
             rest.removeAll(blobsOf(image));

@@ -1,33 +1,33 @@
 package dev.tinyvm.images;
 
-import com.github.luben.zstd.ZstdIOException;
 import dev.tinyvm.images.registry.Digest;
 import dev.tinyvm.images.registry.RegistryClient;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
-import java.security.DigestInputStream;
-import java.security.MessageDigest;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
-import java.util.zip.ZipException;
 
-/** Makes an image's files of blobs that are in the store: its layers in order, each checked against the configuration. The lock is held. */
+/**
+ * Makes an image's files of blobs that are in the store: each layer unpacked for itself and shared with other images, or, where a layer makes sense upon
+ * those below it only, all of them one upon the other into a directory of the image's own. The lock is held.
+ */
 final class Unpacking {
     private final StorePaths paths;
     private final BlobStore blobs;
     private final ImportLimits limits;
+    private final ImageFormat format;
     private final PullProgress progress;
     private final List<String> leftOut = new ArrayList<>();
 
-    Unpacking(StorePaths paths, BlobStore blobs, ImportLimits limits, PullProgress progress) {
+    Unpacking(StorePaths paths, BlobStore blobs, ImportLimits limits, ImageFormat format, PullProgress progress) {
         this.paths = paths;
         this.blobs = blobs;
         this.limits = limits;
+        this.format = format;
         this.progress = progress;
     }
 
@@ -62,24 +62,51 @@ final class Unpacking {
                 manifest.layers().size(),
                 where);
         requirePlatform(config.platform(), where);
-        return new Installation(paths, name, where + " could not be unpacked").run(root -> {
-            try (RootfsWriter writer = new RootfsWriter(root, limits)) {
-                layers(manifest.layers(), config.diffIds(), writer, where);
-                writer.finish();
-                return new Image(
-                        name,
-                        digest.toString(),
-                        writer.bytes(),
-                        Instant.now().truncatedTo(ChronoUnit.MILLIS),
-                        config.run().defaultUser(),
-                        config.run().env(),
-                        config.run().workingDir(),
-                        config.run().command(),
-                        config.run().entrypoint(),
-                        all,
-                        List.of(reference));
+        Image empty = new Image(
+                name,
+                digest.toString(),
+                0,
+                Instant.now().truncatedTo(ChronoUnit.MILLIS),
+                config.run().defaultUser(),
+                config.run().env(),
+                config.run().workingDir(),
+                config.run().command(),
+                config.run().entrypoint(),
+                all,
+                List.of(),
+                List.of(reference));
+        String attempted = where + " could not be unpacked";
+        Installation installation = new Installation(paths.directory(), name, paths.record(name), format, attempted);
+        Installation.Recording<Image> recording = image -> Metadata.write(paths.record(name), image);
+        LayerUnpacking apart = new LayerUnpacking(paths, blobs, limits, format, progress);
+        boolean taken = false;
+        try {
+            Optional<List<LayerRecord>> shared = apart.unpack(manifest.layers(), config.diffIds(), where);
+            if (shared.isPresent()) {
+                leftOut.addAll(apart.leftOut());
+                Image made = installation.run(
+                        shared.get().reversed().stream()
+                                .map(LayerRecord::diffId)
+                                .toList(),
+                        empty.of(shared.get()),
+                        recording);
+                taken = true;
+                return made;
             }
-        });
+        } finally {
+            if (!taken) {
+                new Sweep(paths, blobs).removeUnneededLayers();
+            }
+        }
+        return installation.run(
+                root -> {
+                    try (RootfsWriter writer = new RootfsWriter(root, limits)) {
+                        layers(manifest.layers(), config.diffIds(), writer, where);
+                        writer.finish();
+                        return empty.of(writer.bytes());
+                    }
+                },
+                recording);
     }
 
     private void layers(List<Descriptor> layers, List<Digest> diffIds, RootfsWriter writer, String where)
@@ -87,39 +114,10 @@ final class Unpacking {
         long left = limits.maxBytes() + Math.multiplyExact(3L * 512, limits.maxEntries());
         for (int i = 0; i < layers.size(); i++) {
             Descriptor layer = layers.get(i);
-            String what = "the layer " + layer.digest().abbreviated() + " of " + where;
-            if (!layer.mediaType().contains("tar") || layer.mediaType().contains("encrypted")) {
-                throw new ImageException(
-                        ImageException.Code.UNSUPPORTED,
-                        what + " cannot be read: it is " + EntryName.shown(layer.mediaType()) + ", no tar archive");
-            }
             progress.on(layer.digest().toString(), PullProgress.Step.UNPACKING, 0, layer.size());
-            MessageDigest hash = Digest.sha256();
-            try (InputStream raw = Files.newInputStream(blobs.path(layer.digest()));
-                    InputStream plain = Decompression.of(raw, what)) {
-                BoundedStream bounded = new BoundedStream(new DigestInputStream(plain, hash), left);
-                leftOut.addAll(TarReader.read(bounded, new LayerSink(writer)));
-                left = bounded.left();
-                if (!Digest.of(hash).equals(diffIds.get(i))) {
-                    throw new ImageException(
-                            ImageException.Code.DIGEST_MISMATCH,
-                            what + " is refused: uncompressed it is not what the image's configuration says");
-                }
-            } catch (ZipException | ZstdIOException | java.io.EOFException e) {
-                requireIntact(layer.digest());
-                throw Import.damaged(what, e);
-            } catch (ImageException e) {
-                requireIntact(layer.digest());
-                throw e;
-            }
+            LayerArchive archive = new LayerArchive(blobs, layer, diffIds.get(i), where);
+            left = archive.read(new LayerSink(writer), left, leftOut);
             progress.on(layer.digest().toString(), PullProgress.Step.UNPACKED, layer.size(), layer.size());
-        }
-    }
-
-    /** Tells a hostile image from a disk that lost something. */
-    private void requireIntact(Digest digest) throws IOException {
-        if (!blobs.isIntact(digest)) {
-            throw blobs.damaged(digest);
         }
     }
 

@@ -2,6 +2,7 @@ package dev.tinyvm.images;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -25,7 +26,7 @@ abstract class ArchiveFixture {
 
     @BeforeEach
     void prepare() throws IOException {
-        store = new ImageStore(directory.resolve("images"));
+        store = new ImageStore(directory.resolve("images"), ImageFormat.DIRECTORY);
         canary = Files.writeString(directory.resolve("canary"), "untouched");
     }
 
@@ -59,6 +60,46 @@ abstract class ArchiveFixture {
         } catch (IOException e) {
             throw new java.io.UncheckedIOException(e);
         }
+    }
+
+    /** An image's files as a Tiny VM sees them: shared layers are stacked by overlayfs itself. */
+    Path files(Image image) throws IOException {
+        if (image.layers().isEmpty()) {
+            return store.directory().resolve(image.name()).resolve("rootfs");
+        }
+        List<String> lowers = image.layers().reversed().stream()
+                .map(layer -> store.directory()
+                        .resolve(".layers")
+                        .resolve(layer.substring("sha256:".length()))
+                        .resolve("rootfs")
+                        .toString())
+                .toList();
+        if (lowers.size() == 1) {
+            return Path.of(lowers.getFirst());
+        }
+        assumeTrue(
+                Files.isWritable(Path.of("/proc/sys/kernel/hostname")),
+                "only root can mount an overlay over the layers");
+        Path merged = Files.createTempDirectory(directory, "merged");
+        Path point = Files.createTempDirectory(directory, "point");
+        Process process = new ProcessBuilder(
+                        "unshare",
+                        "-m",
+                        "sh",
+                        "-ec",
+                        "mount -t overlay -o \"lowerdir=$1\" x \"$2\"; cp -a \"$2/.\" \"$3\"",
+                        "sh",
+                        String.join(":", lowers),
+                        point.toString(),
+                        merged.toString())
+                .inheritIO()
+                .start();
+        try {
+            assertThat(process.waitFor()).isZero();
+        } catch (InterruptedException e) {
+            throw new IOException(e);
+        }
+        return merged;
     }
 
     static byte[] gzip(byte[] bytes) throws IOException {

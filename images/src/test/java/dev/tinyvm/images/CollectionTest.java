@@ -40,8 +40,7 @@ class CollectionTest extends ArchiveFixture {
             assertThat(store.gc(() -> Set.of("host", registry.host() + "/app@" + first.digest()))
                             .images())
                     .isEmpty();
-            assertThat(store.directory().resolve(first.name()).resolve("rootfs/bin/f"))
-                    .exists();
+            assertThat(files(first).resolve("bin/f")).exists();
             assertThat(store.gc(() -> Set.of("host", reference, "other:1", "not a reference"))
                             .images())
                     .containsExactly(first.name());
@@ -59,7 +58,7 @@ class CollectionTest extends ArchiveFixture {
                         "app", () -> asked.getAndIncrement() == 0 ? Set.<String>of() : Set.of(image.name()))))
                 .isEqualTo(ImageException.Code.IN_USE);
         assertThat(store.find("app")).contains(image);
-        assertThat(store.directory().resolve(image.name()).resolve("rootfs")).isDirectory();
+        assertThat(files(image)).isDirectory();
     }
 
     @Test
@@ -84,7 +83,8 @@ class CollectionTest extends ArchiveFixture {
         store.remove("two", () -> Set.of("host"));
         assertThat(store.tags()).isEmpty();
         assertThat(list(store.directory().resolve(".blobs/sha256"))).isEmpty();
-        assertThat(list(store.directory())).containsExactlyInAnyOrder(".blobs", ".lock", ".meta", ".tags");
+        assertThat(list(store.directory())).containsExactlyInAnyOrder(".blobs", ".layers", ".lock", ".meta", ".tags");
+        assertThat(list(store.directory().resolve(".layers"))).isEmpty();
     }
 
     @Test
@@ -117,6 +117,9 @@ class CollectionTest extends ArchiveFixture {
             damaged[damaged.length - 5] ^= 1;
             Files.write(layer, damaged);
             Files.delete(store.directory().resolve(".meta/" + pulled.name() + ".json"));
+            for (String unpacked : pulled.layers()) {
+                Files.delete(store.directory().resolve(".layers/" + unpacked.substring("sha256:".length()) + ".json"));
+            }
             assertThat(code(() -> pull(reference))).isEqualTo(ImageException.Code.DIGEST_MISMATCH);
             assertThat(pull(reference).digest()).isEqualTo(pulled.digest());
         }

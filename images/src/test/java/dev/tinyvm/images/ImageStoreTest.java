@@ -26,7 +26,7 @@ class ImageStoreTest {
 
     @BeforeEach
     void prepare() throws IOException {
-        store = new ImageStore(directory.resolve("images"));
+        store = new ImageStore(directory.resolve("images"), ImageFormat.DIRECTORY);
         tree = Files.createDirectories(directory.resolve("tree"));
         Files.createDirectories(tree.resolve("bin"));
         Files.writeString(tree.resolve("bin/tool"), "#!/bin/sh\n");

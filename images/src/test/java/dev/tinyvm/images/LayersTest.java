@@ -181,8 +181,7 @@ class LayersTest extends ArchiveFixture {
                 .layer(first, com.github.luben.zstd.Zstd.compress(first), OciJson.OCI_LAYER + "+zstd")
                 .layer(second, second, OciJson.OCI_LAYER);
         store.importFrom("a", image.layout(directory.resolve("layout"), image.manifest(), "a"), ImageConfig.DEFAULT);
-        assertThat(list(store.directory().resolve(only().name()).resolve("rootfs")))
-                .containsExactlyInAnyOrder("plain", "zstd");
+        assertThat(list(files(only()))).containsExactlyInAnyOrder("plain", "zstd");
     }
 
     @Test
@@ -206,11 +205,7 @@ class LayersTest extends ArchiveFixture {
             image.layer(layer);
         }
         Path layout = image.layout(directory.resolve("layout"), image.manifest(), "a");
-        return store.directory()
-                .resolve(store.importFrom("a", layout, ImageConfig.DEFAULT)
-                        .image()
-                        .name())
-                .resolve("rootfs");
+        return files(store.importFrom("a", layout, ImageConfig.DEFAULT).image());
     }
 
     private Image only() {

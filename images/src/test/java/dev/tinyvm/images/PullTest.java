@@ -47,7 +47,7 @@ class PullTest extends ArchiveFixture {
     }
 
     @Test
-    void anImageIsPulledForThisMachineWithItsConfiguration() {
+    void anImageIsPulledForThisMachineWithItsConfiguration() throws IOException {
         PullResult result = pull();
         Image pulled = result.image();
         assertThat(pulled.digest()).isEqualTo(image.manifest().toString());
@@ -59,8 +59,7 @@ class PullTest extends ArchiveFixture {
         assertThat(pulled.defaultCommand()).containsExactly("/bin/tool", "--all");
         assertThat(result.digest()).isEqualTo(image.index().toString());
         assertThat(result.upToDate()).isFalse();
-        assertThat(store.directory().resolve(pulled.name()).resolve("rootfs/bin/tool"))
-                .hasContent("tool");
+        assertThat(files(pulled).resolve("bin/tool")).hasContent("tool");
     }
 
     @Test

@@ -80,7 +80,7 @@ class RealRegistryTest extends ArchiveFixture {
 
         String reference = registry + "/team/box:v1";
         PullResult first = pull(reference);
-        Path root = store.directory().resolve(first.image().name()).resolve("rootfs");
+        Path root = files(first.image());
         assertThat(first.transferredBytes()).isPositive();
         assertThat(list(root.resolve("etc"))).containsExactly("kept");
         assertThat(list(root.resolve("opaque"))).containsExactly("upper");
@@ -144,8 +144,7 @@ class RealRegistryTest extends ArchiveFixture {
                 .containsOnly(images.getFirst().sizeBytes());
         assertThat(images).extracting(Image::defaultCommand).containsOnly(List.of("/bin/sh", "-c", "echo ready"));
         for (Image made : images) {
-            assertThat(list(store.directory().resolve(made.name()).resolve("rootfs/etc")))
-                    .containsExactly("kept");
+            assertThat(list(files(made).resolve("etc"))).containsExactly("kept");
         }
         // Made here out of docker's archive, and a registry takes it.
         String digest = store.push("box:saved", registry + "/box:again", ScriptedRegistry.options(), PullProgress.NONE);

@@ -51,8 +51,7 @@ class SavedImageTest extends ArchiveFixture {
                 .end();
         Image image =
                 store.importFrom("app:1", write(archive), ImageConfig.DEFAULT).image();
-        assertThat(store.directory().resolve(image.name()).resolve("rootfs/bin"))
-                .hasContent("b");
+        assertThat(files(image).resolve("bin")).hasContent("b");
         assertThat(image.env()).containsExactly(Map.entry("A", "1"));
         // Manifest, configuration, layer: the archive's other files are not kept.
         assertThat(list(store.directory().resolve(".blobs/sha256"))).hasSize(3);
@@ -278,7 +277,8 @@ class SavedImageTest extends ArchiveFixture {
     private void assertNothingKept() throws IOException {
         assertThat(store.list()).hasSize(1);
         assertThat(store.tags()).isEmpty();
-        assertThat(list(store.directory())).containsExactlyInAnyOrder(".blobs", ".lock", ".meta", ".tags");
+        assertThat(list(store.directory())).containsExactlyInAnyOrder(".blobs", ".layers", ".lock", ".meta", ".tags");
+        assertThat(list(store.directory().resolve(".layers"))).isEmpty();
         assertThat(list(store.directory().resolve(".blobs/sha256"))).isEmpty();
         assertThat(list(store.directory().resolve(".blobs/partial"))).isEmpty();
     }

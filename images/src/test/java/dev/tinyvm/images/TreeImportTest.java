@@ -27,7 +27,7 @@ class TreeImportTest {
 
     @BeforeEach
     void prepare() throws IOException {
-        store = new ImageStore(directory.resolve("images"));
+        store = new ImageStore(directory.resolve("images"), ImageFormat.DIRECTORY);
         tree = directory.resolve("tree");
         Files.createDirectories(tree.resolve("bin"));
     }
