@@ -27,7 +27,7 @@ uint64_t pool_image_inode(const char *image) {
     struct stat info;
     if (strcmp(image, "host") == 0)
         return 1;
-    return format_path(path, sizeof path, TREE_IMAGES "/%s/rootfs", image) == 0 && stat(path, &info) == 0 ? info.st_ino : 0;
+    return format_path(path, sizeof path, TREE_IMAGES "/%s", image) == 0 && stat(path, &info) == 0 ? info.st_ino : 0;
 }
 
 static bool is_pooled(const struct wall *wall) {
