@@ -21,8 +21,12 @@ import dev.tinyvm.llm.GatewayPlan;
 import dev.tinyvm.llm.Spending;
 import dev.tinyvm.llm.TapeSource;
 import dev.tinyvm.llm.WaitListener;
+import dev.tinyvm.llm.inside.DescriptorLimits;
+import dev.tinyvm.llm.inside.LoopbackGateway;
+import dev.tinyvm.llm.inside.WaitSignals;
 import dev.tinyvm.manager.HostManager;
 import dev.tinyvm.manager.ImageCatalog;
+import dev.tinyvm.manager.LoopbackService;
 import dev.tinyvm.manager.Manager;
 import dev.tinyvm.manager.VmMeter;
 import dev.tinyvm.server.TinyVmServer;
@@ -39,6 +43,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -81,6 +86,12 @@ final class Assembly {
                 EngineKind.WASM, new WasmEngine(WasmSettings.under(plan.data().managerState())));
         ImageCatalog images = catalog(new ImageStore(plan.images()), plan.programs());
         Ledger ledger = ledger(plan);
+        CompletableFuture<Manager> made = new CompletableFuture<>();
+        WaitSignals waits = new WaitSignals();
+        Optional<Gateway> gateway = gateway(plan.llm(), waits, made);
+        List<LoopbackService> loopback = gateway.map(LoopbackGateway::new).stream()
+                .map(LoopbackService.class::cast)
+                .toList();
         Manager manager;
         try {
             manager = HostManager.open(
@@ -88,7 +99,7 @@ final class Assembly {
                     plan.data().managerState(),
                     engines,
                     images,
-                    List.of(),
+                    loopback,
                     VmMeter.NONE,
                     ledger,
                     Clock.systemUTC());
@@ -96,12 +107,13 @@ final class Assembly {
             ledger.close();
             throw e;
         }
+        made.complete(manager);
+        waits.tell(manager.activity());
         Authenticator keys =
                 new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), localKey);
         E2bSettings settings = E2bSettings.of(tokenKey(plan.data()));
         E2bDoor e2b = new E2bDoor(
                 manager, keys, plan.e2bDomain().isEmpty() ? settings : settings.withDomain(plan.e2bDomain()));
-        Optional<Gateway> gateway = gateway(plan.llm());
         TinyVmServer server =
                 new TinyVmServer(plan.http(), manager, keys, List.of(e2b, new LlmDoor(gateway, keys)), onShutdown);
         return new Assembly(List.copyOf(engines.values()), ledger, manager, gateway, e2b, server);
@@ -142,13 +154,14 @@ final class Assembly {
     }
 
     /** Empty: no provider is configured. */
-    private static Optional<Gateway> gateway(GatewayPlan plan) {
+    private static Optional<Gateway> gateway(GatewayPlan plan, WaitListener waits, CompletableFuture<Manager> manager) {
         if (plan.config().providers().isEmpty()) {
             return Optional.empty();
         }
-        Allowance.Source limits = new ConfiguredLimits(plan.config().limits(), caller -> Optional.empty());
+        Allowance.Source limits = new ConfiguredLimits(
+                plan.config().limits(), new DescriptorLimits(manager::join));
         try {
-            return Optional.of(plan.open(limits, new Spending(), call -> {}, WaitListener.NONE, TapeSource.NONE));
+            return Optional.of(plan.open(limits, new Spending(), call -> {}, waits, TapeSource.NONE));
         } catch (IOException e) {
             throw new UncheckedIOException("could not open the LLM gateway", e);
         }

@@ -32,7 +32,7 @@ class ArchitectureTest {
             Map.entry("engine.wasm", Set.of("spec", "engine")),
             Map.entry("images", Set.of("spec")),
             Map.entry("ledger", Set.of("spec")),
-            Map.entry("llm", Set.of("spec", "ledger")),
+            Map.entry("llm", Set.of("spec", "engine", "ledger", "manager")),
             Map.entry("manager", Set.of("spec", "engine", "images", "ledger")),
             Map.entry("server", Set.of("spec", "engine", "manager", "ledger", "llm")),
             Map.entry("e2b", Set.of("spec", "engine", "manager", "server")),
