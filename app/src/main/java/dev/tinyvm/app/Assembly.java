@@ -158,8 +158,7 @@ final class Assembly {
         if (plan.config().providers().isEmpty()) {
             return Optional.empty();
         }
-        Allowance.Source limits = new ConfiguredLimits(
-                plan.config().limits(), new DescriptorLimits(manager::join));
+        Allowance.Source limits = new ConfiguredLimits(plan.config().limits(), new DescriptorLimits(manager::join));
         try {
             return Optional.of(plan.open(limits, new Spending(), call -> {}, waits, TapeSource.NONE));
         } catch (IOException e) {

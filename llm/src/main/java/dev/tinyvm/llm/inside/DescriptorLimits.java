@@ -12,8 +12,7 @@ import java.util.function.Supplier;
 
 /** What the descriptor of the calling Tiny VM allows; empty for clients outside. */
 public final class DescriptorLimits implements Function<Caller, Optional<Llm>> {
-    private static final Llm NOTHING =
-            new Llm(List.of(), Llm.Budget.NONE, OptionalLong.empty(), OptionalLong.empty());
+    private static final Llm NOTHING = new Llm(List.of(), Llm.Budget.NONE, OptionalLong.empty(), OptionalLong.empty());
 
     private final Supplier<Manager> manager;
 
@@ -28,8 +27,7 @@ public final class DescriptorLimits implements Function<Caller, Optional<Llm>> {
             return Optional.empty();
         }
         try {
-            return Optional.of(
-                    manager.get().vm(caller.vm()).descriptor().spec().llm());
+            return Optional.of(manager.get().vm(caller.vm()).descriptor().spec().llm());
         } catch (ManagerException e) {
             // Removed while its call was on its way.
             return Optional.of(NOTHING);

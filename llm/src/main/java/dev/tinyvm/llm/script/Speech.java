@@ -88,6 +88,9 @@ final class Speech {
             delta.putArray("tool_calls").add(chatCall(call).put("index", 0));
             events.add(data(chatChunk(delta, false, includeUsage)));
         } else {
+            // As OpenAI does; its SDK refuses a stream whose first part names no role.
+            events.add(data(
+                    chatChunk(Json.object().put("role", "assistant").put("content", ""), false, includeUsage)));
             for (String word : words()) {
                 events.add(data(chatChunk(Json.object().put("content", word), false, includeUsage)));
             }

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.tinyvm.llm.inside;
+
+import org.jspecify.annotations.NullMarked;
