@@ -89,8 +89,7 @@ final class Speech {
             events.add(data(chatChunk(delta, false, includeUsage)));
         } else {
             // As OpenAI does; its SDK refuses a stream whose first part names no role.
-            events.add(data(
-                    chatChunk(Json.object().put("role", "assistant").put("content", ""), false, includeUsage)));
+            events.add(data(chatChunk(Json.object().put("role", "assistant").put("content", ""), false, includeUsage)));
             for (String word : words()) {
                 events.add(data(chatChunk(Json.object().put("content", word), false, includeUsage)));
             }

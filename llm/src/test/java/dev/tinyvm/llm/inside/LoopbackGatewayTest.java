@@ -6,6 +6,8 @@ import dev.tinyvm.engine.EngineKind;
 import dev.tinyvm.engine.FakeEngine;
 import dev.tinyvm.engine.FakeHost;
 import dev.tinyvm.engine.GuestConnection;
+import dev.tinyvm.ledger.Ledger;
+import dev.tinyvm.ledger.LedgerTime;
 import dev.tinyvm.llm.ConfiguredLimits;
 import dev.tinyvm.llm.Gateway;
 import dev.tinyvm.llm.GatewayConfig;
@@ -58,6 +60,7 @@ class LoopbackGatewayTest {
     private final FakeHost host = new FakeHost();
     private ScriptedProvider provider;
     private Gateway gateway;
+    private Ledger ledger;
     private HostManager manager;
 
     @BeforeEach
@@ -85,6 +88,11 @@ class LoopbackGatewayTest {
                 call -> {},
                 waits,
                 TapeSource.NONE);
+        ledger = Ledger.open(
+                data.resolve("ledger.db"),
+                ManagerConfig.Ledger.DEFAULT.prices(),
+                ManagerConfig.Ledger.DEFAULT.linesKept(),
+                LedgerTime.SYSTEM);
         manager = HostManager.open(
                 ManagerSettings.of(ManagerConfig.DEFAULT, "test"),
                 data,
@@ -102,6 +110,7 @@ class LoopbackGatewayTest {
                 },
                 List.of(new LoopbackGateway(gateway)),
                 VmMeter.NONE,
+                ledger,
                 Clock.systemUTC());
         made.complete(manager);
         waits.tell(manager.activity());
@@ -112,6 +121,7 @@ class LoopbackGatewayTest {
         manager.shutdown(true);
         gateway.close();
         manager.close();
+        ledger.close();
         provider.close();
     }
 
