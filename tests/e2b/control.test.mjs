@@ -71,6 +71,57 @@ test('a paused sandbox keeps its processes and files', () =>
     assert.equal(await sleeper.kill(), true)
   }))
 
+test('a sandbox paused without its memory comes back with its files and without processes', () =>
+  withSandbox(async (sandbox) => {
+    await sandbox.files.write('kept.txt', 'kept')
+    const sleeper = await sandbox.commands.run('sleep 3600 & sleep 3600 & wait', { background: true })
+    const ended = sleeper.wait().catch((e) => e)
+    await sandbox.commands.run('setsid sleep 3600 >/dev/null 2>&1 & echo gone > /dev/shm/f')
+    await sandbox.pause({ keepMemory: false })
+    assert.equal((await sandbox.getInfo()).state, 'paused')
+    assert.equal((await ended).exitCode, -1)
+    await sandbox.connect()
+    assert.equal(await sandbox.files.read('kept.txt'), 'kept')
+    assert.deepEqual(await sandbox.commands.list(), [])
+    assert.equal((await sandbox.commands.run('pgrep -c sleep; ls /dev/shm', {}).catch((e) => e)).stdout, '0\n')
+    // What is paused as usual afterwards keeps its processes again.
+    const kept = await sandbox.commands.run('sleep 3600', { background: true })
+    kept.wait().catch(() => {})
+    await sandbox.pause()
+    await sandbox.connect()
+    assert.equal(await kept.kill(), true)
+  }))
+
+test('a sandbox that its time pauses without memory comes back without processes', () =>
+  withSandbox(async (sandbox) => {
+    await sandbox.files.write('kept.txt', 'kept')
+    const sleeper = await sandbox.commands.run('sleep 3600', { background: true })
+    sleeper.wait().catch(() => {})
+    await eventually(async () => (await sandbox.getInfo()).state === 'paused', 'the pause')
+    await sandbox.connect()
+    assert.equal(await sandbox.files.read('kept.txt'), 'kept')
+    assert.deepEqual(await sandbox.commands.list(), [])
+  }, { timeoutMs: 3_000, lifecycle: { onTimeout: { action: 'pause', keepMemory: false } } }))
+
+test('network rules are checked in the words of E2B, kept and replaced', async () => {
+  const wrong = async (network, message) => assert.rejects(Sandbox.create({ network }), message)
+  await wrong({ denyOut: ['example.org'] }, /invalid denied CIDR example.org/)
+  await wrong({ allowOut: ['example.org'] }, /you must include 'ALL_TRAFFIC' in deny out/)
+  await wrong({ denyOut: ['300.1.1.1'] }, /invalid deny out entry: '300.1.1.1'/)
+  await wrong({ allowOut: ['10.0.0.0/33'] }, /invalid allow out entry/)
+  await wrong({ maskRequestHost: 'a b' }, /mask request host is not valid/)
+  await wrong({ httpsPorts: [70000] }, /httpsPorts must be a list of ports/)
+  await wrong({ rules: { 'example.org': [{ transform: { headers: { A: 'b' } } }] } }, /not built in TinyVM yet/)
+  await withSandbox(async (sandbox) => {
+    const { network } = await sandbox.getInfo()
+    assert.deepEqual(network.allowOut, ['example.org', '*.example.net:443', '1.1.1.1'])
+    await sandbox.updateNetwork({ denyOut: ['8.8.8.8'] })
+    const after = (await sandbox.getInfo()).network
+    assert.deepEqual([after.allowOut, after.denyOut, after.maskRequestHost], [undefined, ['8.8.8.8'], 'masked'])
+    await assert.rejects(sandbox.updateNetwork({ allowOut: ['example.org'] }), /ALL_TRAFFIC/)
+  }, { network: { allowOut: ['example.org', '*.example.net:443', '1.1.1.1'], denyOut: ({ allTraffic }) => [allTraffic], maskRequestHost: 'masked' } })
+})
+
 test('a sandbox that pauses at its end wakes up for a request', () =>
   withSandbox(async (sandbox) => {
     await sandbox.files.write('f', '1')

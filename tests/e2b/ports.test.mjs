@@ -80,3 +80,34 @@ test('a sandbox that is not public wants its token', () =>
     await eventually(async () => (await ask(sandbox, 8080, '/', { headers: token })).status === 200, 'the server')
     assert.equal((await ask(sandbox, 8080)).status, 403)
   }, { network: { allowPublicTraffic: false } }))
+
+const TLS_SERVER = `
+import http.server, ssl
+class H(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'over TLS')
+    def log_message(self, *a): pass
+server = http.server.ThreadingHTTPServer(('127.0.0.1', 8443), H)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain('cert.pem', 'key.pem')
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+`
+
+test('a server inside that speaks TLS is reached when its port is told', () =>
+  withSandbox(async (sandbox) => {
+    await sandbox.commands.run('openssl req -x509 -newkey rsa:2048 -keyout key.pem -out cert.pem -days 1 -nodes -subj /CN=localhost')
+    await sandbox.files.write('server.py', TLS_SERVER)
+    await sandbox.commands.run('python3 server.py', { background: true, timeoutMs: 0 })
+    await eventually(async () => (await ask(sandbox, 8443)).status === 200, 'the server')
+    assert.equal(await (await ask(sandbox, 8443)).text(), 'over TLS')
+    assert.deepEqual((await sandbox.getInfo()).network.httpsPorts, [8443, 8444])
+    // One that does not speak it is named as the culprit.
+    await sandbox.commands.run('python3 -m http.server 8444', { background: true, timeoutMs: 0 })
+    await eventually(async () => {
+      const answer = await ask(sandbox, 8444)
+      return answer.status === 502 && /does not speak TLS/.test(await answer.text())
+    }, 'the refusal')
+  }, { network: { httpsPorts: [8443, 8444] } }))

@@ -24,6 +24,11 @@ public record Sandbox(VmStatus vm, Template template, Map<String, String> metada
     static final String NETWORK = "e2b.network";
     static final String INTERNET = "e2b.internet";
     static final String ON_TIMEOUT = "e2b.onTimeout";
+    /** {@code false} on a paused one: it comes back without processes. */
+    static final String MEMORY = "e2b.memory";
+    /** What {@link #MEMORY} becomes when the end of its time pauses it. */
+    static final String AUTO_PAUSE_MEMORY = "e2b.autoPauseMemory";
+
     static final String AUTO_RESUME = "e2b.autoResume";
     static final String TIMEOUT_SECONDS = "e2b.timeoutSeconds";
     static final String END_AT = "e2b.endAt";
@@ -81,6 +86,12 @@ public record Sandbox(VmStatus vm, Template template, Map<String, String> metada
     /** Whether it is paused rather than killed at its end. */
     public boolean pausesOnTimeout() {
         return "pause".equals(vm.tags().get(ON_TIMEOUT));
+    }
+
+    /** Whether a paused one has kept its processes. */
+    boolean keptMemory() {
+        String explicit = vm.tags().get(MEMORY);
+        return !"false".equals(explicit == null ? vm.tags().get(AUTO_PAUSE_MEMORY) : explicit);
     }
 
     /** Whether a request to it wakes it up. */

@@ -96,12 +96,19 @@ public final class Sandboxes {
         tags.put(Sandbox.NETWORK, wish.network().json().toString());
         tags.put(Sandbox.INTERNET, Boolean.toString(wish.internet()));
         tags.put(Sandbox.ON_TIMEOUT, wish.autoPause() ? "pause" : "kill");
+        tags.put(Sandbox.AUTO_PAUSE_MEMORY, Boolean.toString(wish.autoPauseMemory()));
         tags.put(Sandbox.AUTO_RESUME, Boolean.toString(wish.autoResume()));
         tags.put(Sandbox.TIMEOUT_SECONDS, Long.toString(wish.timeout().toSeconds()));
         Deadline deadline = new Deadline(now.plus(wish.timeout()), action(wish.autoPause()));
         tags.put(Sandbox.END_AT, deadline.at().toString());
         VmStatus vm = manager.create(new CreateRequest(
-                template.descriptor("e2b-" + id, env), id, "", false, false, tags, Optional.of(deadline)));
+                template.descriptor("e2b-" + id, env, wish.rules().network()),
+                id,
+                "",
+                false,
+                false,
+                tags,
+                Optional.of(deadline)));
         try {
             SandboxMarks.write(manager.files(id), env);
             fittings.add(template.image(), manager.files(id));
@@ -203,12 +210,20 @@ public final class Sandboxes {
     /** @param resumed whether it was paused before */
     public record Connection(Sandbox sandbox, boolean resumed) {}
 
-    /** Freezes it. Its clock stops: it stays until it is resumed or killed. 409 when it is paused already. */
-    public void pause(String id) {
+    /**
+     * Freezes it. Its clock stops: it stays until it is resumed or killed. 409 when it is paused already.
+     *
+     * @param keepMemory false: its processes are ended first, its files stay
+     */
+    public void pause(String id, boolean keepMemory) {
         locked(id, () -> {
             Sandbox sandbox = get(id);
             if (sandbox.paused()) {
                 throw new E2bError(409, "Sandbox '" + id + "' is already paused");
+            }
+            tag(sandbox, Map.of(Sandbox.MEMORY, Boolean.toString(keepMemory)));
+            if (!keepMemory) {
+                ColdStart.endProcesses(manager, sandbox.id());
             }
             manager.pause(sandbox.id());
             return manager.setDeadline(sandbox.id(), Optional.empty());
@@ -223,6 +238,7 @@ public final class Sandboxes {
     /** New network settings in place of the old ones. Public traffic, masked host and TLS ports stay as they were. */
     public void setNetwork(String id, JsonNode update) {
         NewSandbox.refuseUnbuilt(update);
+        NetworkRules _ = NetworkRules.read(update);
         locked(id, () -> {
             Sandbox sandbox = get(id);
             var merged = Sandbox.JSON.createObjectNode();
@@ -256,7 +272,16 @@ public final class Sandboxes {
 
     private Sandbox resumed(Sandbox sandbox, Duration timeout) {
         manager.resume(sandbox.id());
-        return live(sandbox, timeout);
+        if (!sandbox.keptMemory()) {
+            // Also when they were ended before the pause: one that ended by its time was paused by the manager, which
+            // knows nothing of this.
+            ColdStart.endProcesses(manager, sandbox.id());
+        }
+        Map<String, String> tags = new HashMap<>(sandbox.vm().tags());
+        tags.remove(Sandbox.MEMORY);
+        return live(
+                sandbox(manager.setTags(sandbox.id(), tags)).orElseThrow(() -> E2bError.noSandbox(sandbox.id())),
+                timeout);
     }
 
     private Sandbox live(Sandbox sandbox, Duration timeout) {

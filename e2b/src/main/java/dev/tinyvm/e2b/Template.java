@@ -3,6 +3,7 @@ package dev.tinyvm.e2b;
 import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.AgentSpec;
 import dev.tinyvm.spec.Metadata;
+import dev.tinyvm.spec.Network;
 import dev.tinyvm.spec.Resources;
 import dev.tinyvm.spec.Restart;
 import java.nio.charset.StandardCharsets;
@@ -47,7 +48,7 @@ public record Template(String id, String image, Resources resources, boolean cod
     }
 
     /** The descriptor of a sandbox: no main process, ends at once when told to. */
-    Agent descriptor(String name, Map<String, String> env) {
+    Agent descriptor(String name, Map<String, String> env, Network network) {
         AgentSpec spec = AgentSpec.of(image)
                 .change()
                 .env(env)
@@ -61,6 +62,7 @@ public record Template(String id, String image, Resources resources, boolean cod
                         Restart.DEFAULT.maxBackoff(),
                         Restart.DEFAULT.maxMemoryBytes()))
                 .stopGracePeriod(Duration.ZERO)
+                .network(network)
                 .build();
         return new Agent(new Metadata(name, Map.of()), spec);
     }

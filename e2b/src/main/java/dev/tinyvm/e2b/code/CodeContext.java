@@ -69,7 +69,7 @@ final class CodeContext {
         turn.lockInterruptibly();
         try {
             Kernel running = kernel;
-            if (running == null) {
+            if (running == null || running.over()) {
                 running = Kernel.start(manager, sandboxId, language, workingDir);
                 kernel = running;
             }

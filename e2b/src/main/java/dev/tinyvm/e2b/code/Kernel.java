@@ -75,6 +75,11 @@ final class Kernel implements AutoCloseable {
         return Optional.ofNullable(lines.poll(timeout.toNanos(), TimeUnit.NANOSECONDS));
     }
 
+    /** Whether it has ended while nobody listened. */
+    boolean over() {
+        return lines.peek() instanceof Ended;
+    }
+
     boolean idle() {
         return lines.isEmpty();
     }

@@ -125,11 +125,7 @@ public final class ControlApi {
             case "POST connect" -> connect(exchange, version, id);
             case "POST resume" -> resume(exchange, id);
             case "POST pause" -> {
-                if (!exchange.json().flag("memory", true)) {
-                    sandboxes.get(id);
-                    throw E2bError.notBuilt("pausing without keeping memory");
-                }
-                sandboxes.pause(id);
+                sandboxes.pause(id, exchange.json().flag("memory", true));
                 exchange.empty(204);
             }
             case "POST timeout" -> {

@@ -70,6 +70,15 @@ public final class PortProxy {
             return;
         }
         GuestConnection connection = dialled.get();
+        if (sandbox.network().tls(port)) {
+            try {
+                connection = TlsInside.over(connection);
+            } catch (IOException e) {
+                exchange.error(
+                        new E2bError(502, "the server on port " + port + " cannot be talked to: " + e.getMessage()));
+                return;
+            }
+        }
         boolean handedOver = false;
         try {
             handedOver = forward(exchange, sandbox, port, connection);
