@@ -10,6 +10,7 @@
 #include "forward.h"
 #include "limits.h"
 #include "messages.h"
+#include "naming.h"
 #include "process_requests.h"
 #include "shutdown.h"
 #include "statistics.h"
@@ -43,6 +44,7 @@ static const struct {
     {DIAL, forward_dial},
     {LISTEN, forward_listen},
     {STATS, statistics_answer},
+    {IDENTIFY, naming_identify},
     {SHUTDOWN, shutdown_request},
 };
 

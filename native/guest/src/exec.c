@@ -13,6 +13,7 @@
 #include "identity.h"
 #include "limits.h"
 #include "messages.h"
+#include "naming.h"
 #include "process.h"
 #include "process_requests.h"
 #include "process_stream.h"
@@ -110,7 +111,14 @@ void process_exec(uint32_t id, struct wire_reader *payload) {
         answer_error(id, ESHUTDOWN, &text);
         return;
     }
-    int error = command_read(payload, &command, &text);
+    int error = naming_settle();
+    if (error != 0) {
+        text_start(&text, "could not start a process: a right of the guest cannot be dropped");
+        text_add_errno(&text, -error);
+        answer_error(id, -error, &text);
+        return;
+    }
+    error = command_read(payload, &command, &text);
     if (error == -EBADMSG) {
         connection_violation("EXEC has an unknown flag");
     } else if (error != 0) {

@@ -28,6 +28,7 @@
 #include "identity.h"
 #include "limits.h"
 #include "loop.h"
+#include "naming.h"
 #include "process.h"
 #include "shutdown.h"
 #include "spawn.h"
@@ -63,6 +64,7 @@ static int fail(const char *what, int error) {
 static int usage(void) {
     struct text text;
     text_start(&text, "usage: tinyvm-guest (--listen-fd N | --listen-path PATH | --port PATH) [--user NAME]\n"
+                      "                    [--admin until-named]\n"
                       "       tinyvm-guest --version\n");
     say(&text);
     return EXIT_USAGE;
@@ -209,6 +211,8 @@ static bool read_options(int argc, char **argv, struct options *options) {
             options->port = value;
         else if (strcmp(argv[i], "--user") == 0)
             options->user = value;
+        else if (strcmp(argv[i], "--admin") == 0 && strcmp(value, "until-named") == 0)
+            naming_drops_admin();
         else
             return false;
     }

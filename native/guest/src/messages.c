@@ -56,6 +56,7 @@ static const struct message messages[] = {
     {"FILE_REMOVE_XATTR", "sss", FILE_REMOVE_XATTR, FROM_HOST, OPENS},
     {"STATS", "", STATS, FROM_HOST, OPENS},
     {"STATISTICS", "84888", STATISTICS, FROM_GUEST, ON_STREAM},
+    {"IDENTIFY", "ss", IDENTIFY, FROM_HOST, OPENS},
     {"SHUTDOWN", "4", SHUTDOWN, FROM_HOST, OPENS},
 };
 

@@ -66,6 +66,7 @@ FRAMES = {
     "FILE_REMOVE_XATTR": (45, text("") + text("/a") + text("user.a")),
     "STATS": (35, b""),
     "STATISTICS": (35, u64(3600000000) + u32(3) + u64(98304) + u64(268435456) + u64(1048576)),
+    "IDENTIFY": (39, text("tiny") + text("user")),
     "SHUTDOWN": (37, u32(5000)),
 }
 

@@ -52,6 +52,11 @@ class Lifecycle(GuestCase):
         self.assertFalse(os.path.exists(f"/proc/{orphan}"))
 
 
+    def test_a_bad_name_is_refused(self):
+        for name, user in (("", "user"), ("-x", "user"), ("a b", "user"), ("x" * 65, "user"), ("tiny", ""), ("tiny", "u" * 33)):
+            self.assertEqual(self.host.error(self.host.open("IDENTIFY", text(name) + text(user))).errno, errno.EINVAL)
+
+
 class DefaultUser(GuestCase):
     arguments = ("--user", "nobody")
 

@@ -92,14 +92,16 @@ static void add_capabilities(struct out *out, const struct oci_config *config) {
 }
 
 static void add_process(struct out *out, const struct oci_config *config) {
-    const char *arguments[] = {INSIDE_GUEST, "--listen-fd", "3", "--user", config->user};
+    const char *arguments[] = {INSIDE_GUEST, "--listen-fd", "3", "--user", config->user, "--admin", "until-named"};
+    size_t count = 5;
     if (config->runtime == RUNTIME_RUNSC) {
         arguments[1] = "--listen-path";
         arguments[2] = INSIDE_SOCKETS "/guest.sock";
+        count = 7;
     }
     add(out, "\"process\":{\"terminal\":false,\"user\":{\"uid\":0,\"gid\":0,\"umask\":18},\"cwd\":\"/\",\"noNewPrivileges\":false,"
              "\"env\":[\"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"],\"args\":");
-    add_strings(out, arguments, sizeof arguments / sizeof *arguments);
+    add_strings(out, arguments, count);
     add(out, ",");
     add_capabilities(out, config);
     char limits[160];

@@ -144,6 +144,13 @@ public final class GuestLink implements AutoCloseable {
         }
     }
 
+    /** Gives a machine that was made in advance its host name and the user of commands that name none. */
+    public void identify(String hostname, String defaultUser) {
+        CallStream<Boolean> call = new CallStream<>(this, "name", GuestMessage.DONE, payload -> true);
+        open(call, () -> GuestMessage.IDENTIFY.frame(0).str(hostname).str(defaultUser));
+        await(call.answer(), LinkLimits.ANSWER, call);
+    }
+
     /** Whether the guest answers at all, in 10 s. */
     public void ping() {
         streams.ping();

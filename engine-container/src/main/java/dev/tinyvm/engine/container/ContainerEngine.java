@@ -38,6 +38,8 @@ public final class ContainerEngine implements Engine {
 
     private final EngineKind kind;
     private final String runtime;
+    /** Whether machines may have been made before they had a name. */
+    private final boolean namesGuests;
     private final Path spawnerSocket;
     private final SpawnerClient spawner;
     private final LinkLoop loop = new LinkLoop();
@@ -53,6 +55,7 @@ public final class ContainerEngine implements Engine {
     public ContainerEngine(Path spawnerSocket, EngineKind kind, String runtime) {
         this.kind = kind;
         this.runtime = runtime;
+        this.namesGuests = kind == EngineKind.GVISOR;
         this.spawnerSocket = spawnerSocket;
         this.spawner = new SpawnerClient(spawnerSocket, new Events());
     }
@@ -105,7 +108,11 @@ public final class ContainerEngine implements Engine {
                     Code.INVALID, "could not make the machine " + spec.id() + ": " + e.getMessage(), e);
         }
         try {
-            return connect(wall);
+            ContainerMachine machine = connect(wall);
+            if (namesGuests) {
+                machine.identify(spec.hostname(), spec.defaultUser());
+            }
+            return machine;
         } catch (RuntimeException e) {
             removeAfter(spec.id(), e);
             throw e;

@@ -72,6 +72,10 @@ final class ContainerMachine implements Machine {
         startConcluding();
     }
 
+    void identify(String hostname, String defaultUser) {
+        link.identify(hostname, defaultUser);
+    }
+
     /** Gives the link up and leaves the machine running. */
     void letGo() {
         link.close();

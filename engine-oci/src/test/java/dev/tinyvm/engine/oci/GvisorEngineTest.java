@@ -6,7 +6,7 @@ import org.junit.jupiter.api.BeforeAll;
 class GvisorEngineTest extends OciContract {
     @BeforeAll
     static void startSpawner() {
-        start(OciRuntime.RUNSC, List.of());
+        start(OciRuntime.RUNSC, List.of("--sandboxes", "2"));
     }
 
     @Override

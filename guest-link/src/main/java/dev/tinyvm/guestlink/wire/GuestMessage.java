@@ -58,6 +58,7 @@ public enum GuestMessage {
     FILE_REMOVE_XATTR(0x4b, "sss", Sender.HOST, Place.OPENS),
     STATS(0x50, "", Sender.HOST, Place.OPENS),
     STATISTICS(0x51, "84888", Sender.GUEST, Place.STREAM),
+    IDENTIFY(0x52, "ss", Sender.HOST, Place.OPENS),
     SHUTDOWN(0x60, "4", Sender.HOST, Place.OPENS);
 
     private static final @Nullable GuestMessage[] BY_CODE = new @Nullable GuestMessage[256];
