@@ -74,6 +74,7 @@ final class EphemeralManagers implements PrivateManagers {
                             ServerSettings.DEFAULT.withPort(0),
                             "",
                             GatewayPlan.NONE,
+                            0,
                             programs,
                             walls,
                             false),

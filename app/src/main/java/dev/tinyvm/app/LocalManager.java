@@ -44,6 +44,7 @@ final class LocalManager {
      * @param foreground whether warnings belong on stderr
      * @param settings capacity, volumes, logs
      * @param e2bDomain under which E2B's hosts are served, {@code name} or {@code name:port}; empty: none
+     * @param gvisorSandboxes kept ready, for a spawner that is started now
      * @param llm providers of the LLM gateway with their keys
      */
     record Plan(
@@ -54,6 +55,7 @@ final class LocalManager {
             ServerSettings http,
             String e2bDomain,
             GatewayPlan llm,
+            int gvisorSandboxes,
             ProgramFiles programs,
             boolean walls,
             boolean foreground) {}
@@ -74,6 +76,7 @@ final class LocalManager {
                 plan.run(),
                 plan.images(),
                 plan.settings().volumeHostPaths(),
+                plan.gvisorSandboxes(),
                 data.spawnerLog(),
                 data.pool());
         try {

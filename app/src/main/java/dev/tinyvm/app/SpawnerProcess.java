@@ -36,15 +36,24 @@ record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
      * Connects to the spawner of this directory, or starts one. Needs root.
      *
      * @param volumes host directories that Tiny VMs may mount
+     * @param gvisorSandboxes kept ready for each image that was used last
      * @param log where its messages go
      * @param pool file for writable layers
      */
     static SpawnerProcess find(
-            Installation installation, Path run, Path images, List<String> volumes, Path log, Path pool)
+            Installation installation,
+            Path run,
+            Path images,
+            List<String> volumes,
+            int gvisorSandboxes,
+            Path log,
+            Path pool)
             throws IOException {
         Path socket = run.resolve("spawner.sock");
         Optional<SpawnerProcess> existing = existing(socket);
-        return existing.isPresent() ? existing.get() : start(installation, run, images, volumes, log, pool);
+        return existing.isPresent()
+                ? existing.get()
+                : start(installation, run, images, volumes, gvisorSandboxes, log, pool);
     }
 
     private static Optional<SpawnerProcess> existing(Path socket) {
@@ -61,7 +70,13 @@ record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
     }
 
     private static SpawnerProcess start(
-            Installation installation, Path run, Path images, List<String> volumes, Path log, Path pool)
+            Installation installation,
+            Path run,
+            Path images,
+            List<String> volumes,
+            int gvisorSandboxes,
+            Path log,
+            Path pool)
             throws IOException {
         Files.createDirectories(run);
         Files.setPosixFilePermissions(run, PosixFilePermissions.fromString("rwxr-xr-x"));
@@ -77,6 +92,8 @@ record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
                 installation.guest().toString(),
                 "--pool-file",
                 pool.toString(),
+                "--sandboxes",
+                Integer.toString(gvisorSandboxes),
                 "--ready-fd",
                 "1"));
         for (OciRuntime runtime : OciRuntime.values()) {

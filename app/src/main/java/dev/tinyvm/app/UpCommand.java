@@ -128,10 +128,11 @@ final class UpCommand implements Callable<Integer> {
         if (detach) {
             return new DetachedStart(shell, Installation.find()).start(directory, arguments(directory));
         }
-        return foreground(directory, settings, tls, llm);
+        return foreground(directory, settings, tls, llm, read.gvisorSandboxes());
     }
 
-    private int foreground(Path directory, ManagerSettings settings, TlsPlan tls, GatewayPlan llm) throws IOException {
+    private int foreground(Path directory, ManagerSettings settings, TlsPlan tls, GatewayPlan llm, int gvisorSandboxes)
+            throws IOException {
         List<String> names = new ArrayList<>(hostNames);
         if (!tls.name().isEmpty()) {
             names.add(tls.name());
@@ -160,6 +161,7 @@ final class UpCommand implements Callable<Integer> {
                         http,
                         tls.e2bDomain(),
                         llm,
+                        gvisorSandboxes,
                         ProgramFiles.under(Stream.concat(
                                         Stream.of(locked.programs()),
                                         settings.volumeHostPaths().stream()

@@ -11,6 +11,7 @@ import dev.tinyvm.spec.Metadata;
 import dev.tinyvm.spec.Network;
 import dev.tinyvm.spec.Resources;
 import dev.tinyvm.spec.Restart;
+import dev.tinyvm.spec.Trust;
 import dev.tinyvm.spec.Volume;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -35,7 +36,7 @@ import java.util.OptionalLong;
  * a later version's reader is stricter, and a thousand of them are read at a start. The first byte is the version; a later version reads all earlier ones.
  */
 final class AgentCodec {
-    private static final int VERSION = 2;
+    private static final int VERSION = 3;
 
     private AgentCodec() {}
 
@@ -71,6 +72,7 @@ final class AgentCodec {
             writeNetwork(out, spec.network());
             writeLlm(out, spec.llm());
             writeIdle(out, spec.idle());
+            writeText(out, spec.trust().name());
         });
     }
 
@@ -106,6 +108,9 @@ final class AgentCodec {
                     .replicas(in.readInt());
             if (version >= 2) {
                 spec.network(readNetwork(in)).llm(readLlm(in)).idle(readIdle(in));
+            }
+            if (version >= 3) {
+                spec.trust(Trust.valueOf(readText(in)));
             }
             return new Agent(metadata, spec.build());
         });

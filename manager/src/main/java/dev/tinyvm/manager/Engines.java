@@ -8,6 +8,7 @@ import dev.tinyvm.manager.ImageCatalog.ImageInfo;
 import dev.tinyvm.manager.Manager.EngineStatus;
 import dev.tinyvm.manager.ManagerException.Code;
 import dev.tinyvm.spec.EngineChoice;
+import dev.tinyvm.spec.Trust;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumMap;
@@ -19,8 +20,10 @@ import java.util.concurrent.ConcurrentHashMap;
 /** The walls of this host, and the choice among them. What an engine answered is kept once it is available. */
 final class Engines {
     /** {@code auto} takes the first that is available: the lightest wall that runs any Linux program. An image may name its only wall. */
-    private static final List<EngineKind> PREFERENCE =
+    private static final List<EngineKind> LIGHTEST =
             List.of(EngineKind.CONTAINER, EngineKind.GVISOR, EngineKind.MICROVM);
+    /** For untrusted code: walls with a kernel of their own, the lightest first. Never a weaker one in their place. */
+    private static final List<EngineKind> OWN_KERNEL = List.of(EngineKind.GVISOR, EngineKind.MICROVM);
 
     private final Map<EngineKind, Engine> engines;
     private final Map<EngineKind, Availability.Available> available = new ConcurrentHashMap<>();
@@ -41,7 +44,7 @@ final class Engines {
     }
 
     /** @throws ManagerException {@code UNAVAILABLE} with what is missing and how to get it; {@code INVALID} when image and wall do not fit */
-    Choice choose(EngineChoice wanted, ImageInfo image) {
+    Choice choose(EngineChoice wanted, Trust trust, ImageInfo image) {
         if (wanted != EngineChoice.AUTO) {
             EngineKind kind = EngineKind.valueOf(wanted.name());
             if (image.engine().isPresent() && image.engine().get() != kind) {
@@ -55,7 +58,9 @@ final class Engines {
         }
         return image.engine()
                 .map(kind -> only(kind, "auto: the only wall for this image"))
-                .orElseGet(this::lightest);
+                .orElseGet(() -> trust == Trust.UNTRUSTED
+                        ? first(OWN_KERNEL, "auto: the code is untrusted, and this wall has a kernel of its own")
+                        : first(LIGHTEST, "auto: the lightest wall that this host offers"));
     }
 
     private Choice only(EngineKind kind, String reason) {
@@ -76,19 +81,26 @@ final class Engines {
         };
     }
 
-    private Choice lightest() {
+    private Choice first(List<EngineKind> preference, String reason) {
         List<String> missing = new ArrayList<>();
-        for (EngineKind kind : PREFERENCE) {
+        for (EngineKind kind : preference) {
             Engine engine = engines.get(kind);
             if (engine == null) {
                 continue;
             }
             switch (availability(engine)) {
                 case Availability.Available _ -> {
-                    return new Choice(engine, "auto: the lightest wall that this host offers");
+                    return new Choice(engine, reason);
                 }
                 case Availability.Missing m -> missing.add(kind.word() + ": " + m.reason() + "; " + m.remedy());
             }
+        }
+        if (preference.equals(OWN_KERNEL)) {
+            throw new ManagerException(
+                    Code.UNAVAILABLE,
+                    "the code is untrusted and this host has no wall with a kernel of its own: "
+                            + (missing.isEmpty() ? "this manager knows none" : String.join(" / ", missing))
+                            + "; or choose a wall yourself, such as `engine: container`");
         }
         throw new ManagerException(Code.UNAVAILABLE, "no engine runs on this host: " + String.join(" / ", missing));
     }

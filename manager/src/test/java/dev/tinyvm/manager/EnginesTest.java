@@ -9,6 +9,7 @@ import dev.tinyvm.engine.FakeEngine;
 import dev.tinyvm.engine.FakeHost;
 import dev.tinyvm.manager.ImageCatalog.ImageInfo;
 import dev.tinyvm.spec.EngineChoice;
+import dev.tinyvm.spec.Trust;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -24,15 +25,16 @@ class EnginesTest {
 
     @Test
     void autoTakesTheOnlyWallOfAnImage() {
-        Engines.Choice choice = engines.choose(EngineChoice.AUTO, PROGRAM);
+        Engines.Choice choice = engines.choose(EngineChoice.AUTO, Trust.TRUSTED, PROGRAM);
         assertThat(choice.engine()).isSameAs(wasm);
         assertThat(choice.reason()).isEqualTo("auto: the only wall for this image");
-        assertThat(engines.choose(EngineChoice.AUTO, LINUX).engine()).isSameAs(container);
+        assertThat(engines.choose(EngineChoice.AUTO, Trust.TRUSTED, LINUX).engine())
+                .isSameAs(container);
     }
 
     @Test
     void anImageIsRefusedUnderAnotherWall() {
-        assertThatThrownBy(() -> engines.choose(EngineChoice.CONTAINER, PROGRAM))
+        assertThatThrownBy(() -> engines.choose(EngineChoice.CONTAINER, Trust.TRUSTED, PROGRAM))
                 .isInstanceOf(ManagerException.class)
                 .hasMessageContaining("agent.js")
                 .hasMessageContaining("engine: wasm");
@@ -41,7 +43,27 @@ class EnginesTest {
     @Test
     void autoNeverTakesTheWebAssemblyWallForLinuxPrograms() {
         container.setAvailability(new Availability.Missing("no cgroups", "mount them"));
-        assertThatThrownBy(() -> engines.choose(EngineChoice.AUTO, LINUX)).hasMessageContaining("no cgroups");
+        assertThatThrownBy(() -> engines.choose(EngineChoice.AUTO, Trust.TRUSTED, LINUX))
+                .hasMessageContaining("no cgroups");
+    }
+
+    @Test
+    void untrustedCodeGetsAKernelOfItsOwnOrNothing() {
+        FakeEngine gvisor = new FakeEngine(new FakeHost(), EngineKind.GVISOR);
+        Engines both = new Engines(Map.of(EngineKind.CONTAINER, container, EngineKind.GVISOR, gvisor));
+        Engines.Choice choice = both.choose(EngineChoice.AUTO, Trust.UNTRUSTED, LINUX);
+        assertThat(choice.engine()).isSameAs(gvisor);
+        assertThat(choice.reason()).contains("untrusted", "kernel of its own");
+        assertThat(both.choose(EngineChoice.AUTO, Trust.TRUSTED, LINUX).engine())
+                .isSameAs(container);
+        gvisor.setAvailability(new Availability.Missing("runsc is not installed", "install it"));
+        both.forgetAvailability();
+        assertThatThrownBy(() -> both.choose(EngineChoice.AUTO, Trust.UNTRUSTED, LINUX))
+                .isInstanceOf(ManagerException.class)
+                .hasMessageContaining("runsc is not installed; install it")
+                .hasMessageContaining("engine: container");
+        assertThat(both.choose(EngineChoice.CONTAINER, Trust.UNTRUSTED, LINUX).engine())
+                .isSameAs(container);
     }
 
     private static ImageInfo image(String name, Optional<EngineKind> engine) {

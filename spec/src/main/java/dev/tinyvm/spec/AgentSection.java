@@ -41,7 +41,8 @@ final class AgentSection {
                     "replicas",
                     "network",
                     "llm",
-                    "idle")
+                    "idle",
+                    "trust")
             .with(Map.ofEntries(
                     Map.entry("cpu", "belongs under resources: `resources: {cpu: …}`"),
                     Map.entry("memory", "belongs under resources: `resources: {memory: …}`"),
@@ -129,6 +130,8 @@ final class AgentSection {
         }
         Map<String, EngineChoice> engines = new LinkedHashMap<>();
         Arrays.stream(EngineChoice.values()).forEach(choice -> engines.put(choice.word(), choice));
+        Map<String, Trust> trusts = new LinkedHashMap<>();
+        Arrays.stream(Trust.values()).forEach(trust -> trusts.put(trust.word(), trust));
         EngineChoice engine = section.word("engine", engines, EngineChoice.AUTO);
         List<String> command = section.command("command").orElse(List.of());
         Map<String, String> env = section.map(
@@ -143,6 +146,7 @@ final class AgentSection {
                         .orElse("host"))
                 .change()
                 .engine(engine)
+                .trust(section.word("trust", trusts, Trust.TRUSTED))
                 .command(command)
                 .env(env)
                 .workingDir(workingDir)

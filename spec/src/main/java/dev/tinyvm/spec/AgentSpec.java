@@ -25,6 +25,7 @@ import java.util.Optional;
  * @param network what may be reached
  * @param llm which models may be used, and how much
  * @param idle what happens while it does nothing
+ * @param trust what {@code engine: auto} goes by
  */
 public record AgentSpec(
         String image,
@@ -41,7 +42,8 @@ public record AgentSpec(
         int replicas,
         Network network,
         Llm llm,
-        Idle idle) {
+        Idle idle,
+        Trust trust) {
     public AgentSpec {
         command = List.copyOf(command);
         env = Collections.unmodifiableMap(new LinkedHashMap<>(env));
@@ -65,7 +67,8 @@ public record AgentSpec(
                 1,
                 Network.NONE,
                 Llm.DEFAULT,
-                Idle.DEFAULT);
+                Idle.DEFAULT,
+                Trust.TRUSTED);
     }
 
     /** A changed copy: set what differs, then build. */

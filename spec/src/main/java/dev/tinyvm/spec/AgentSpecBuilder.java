@@ -22,6 +22,7 @@ public final class AgentSpecBuilder {
     private Network network;
     private Llm llm;
     private Idle idle;
+    private Trust trust;
 
     AgentSpecBuilder(AgentSpec from) {
         this.image = from.image();
@@ -39,6 +40,7 @@ public final class AgentSpecBuilder {
         this.network = from.network();
         this.llm = from.llm();
         this.idle = from.idle();
+        this.trust = from.trust();
     }
 
     public AgentSpecBuilder image(String changed) {
@@ -111,6 +113,11 @@ public final class AgentSpecBuilder {
         return this;
     }
 
+    public AgentSpecBuilder trust(Trust changed) {
+        this.trust = changed;
+        return this;
+    }
+
     public AgentSpecBuilder idle(Idle changed) {
         this.idle = changed;
         return this;
@@ -132,6 +139,7 @@ public final class AgentSpecBuilder {
                 replicas,
                 network,
                 llm,
-                idle);
+                idle,
+                trust);
     }
 }

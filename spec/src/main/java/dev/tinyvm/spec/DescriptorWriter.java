@@ -47,6 +47,7 @@ public final class DescriptorWriter {
         putUnlessEmpty(map, "network", network(spec.network()));
         map.put("llm", llm(spec.llm()));
         map.put("idle", idle(spec.idle()));
+        map.put("trust", spec.trust().word());
         return map;
     }
 

@@ -48,4 +48,7 @@ final class Limits {
     public static final Duration MIN_LINES_KEPT = Duration.ofHours(1);
 
     public static final Duration MAX_LINES_KEPT = Duration.ofDays(366);
+
+    /** gVisor sandboxes kept ready for one image, at most. */
+    public static final int MAX_GVISOR_SANDBOXES = 128;
 }

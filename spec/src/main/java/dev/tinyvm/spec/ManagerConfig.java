@@ -17,6 +17,7 @@ import java.util.OptionalLong;
  * @param e2bDomain under which E2B's hosts are served, {@code name} or {@code name:port}, lower case; empty: that of the certificate, when there is TLS
  * @param llm the LLM gateway
  * @param ledger prices, and how long single lines of the record are kept
+ * @param gvisorSandboxes gVisor sandboxes kept ready for each image that was used last
  */
 public record ManagerConfig(
         OptionalInt capacityCpuMillis,
@@ -26,7 +27,11 @@ public record ManagerConfig(
         Optional<Tls> tls,
         Optional<String> e2bDomain,
         LlmConfig llm,
-        Ledger ledger) {
+        Ledger ledger,
+        int gvisorSandboxes) {
+    /** Sandboxes that are kept ready when nothing is said. */
+    public static final int DEFAULT_GVISOR_SANDBOXES = 2;
+
     public ManagerConfig {
         volumeHostPaths = List.copyOf(volumeHostPaths);
     }
@@ -78,5 +83,6 @@ public record ManagerConfig(
             Optional.empty(),
             Optional.empty(),
             LlmConfig.NONE,
-            Ledger.DEFAULT);
+            Ledger.DEFAULT,
+            DEFAULT_GVISOR_SANDBOXES);
 }

@@ -15,11 +15,12 @@ import org.jspecify.annotations.Nullable;
  * {@link DescriptorReader}. Stateless; for any thread.
  */
 public final class ManagerConfigReader {
-    private static final Keys ROOT = Keys.of("capacity", "volumes", "logs", "tls", "e2b", "llm", "ledger");
+    private static final Keys ROOT = Keys.of("capacity", "volumes", "logs", "tls", "e2b", "llm", "ledger", "gvisor");
     private static final Keys CAPACITY = Keys.of("cpu", "memory");
     private static final Keys VOLUMES = Keys.of("hostPaths");
     private static final Keys LOGS = Keys.of("maxFileSize", "maxFiles");
     private static final Keys TLS = Keys.of("port", "certificate", "privateKey");
+    private static final Keys GVISOR = Keys.of("sandboxes");
     private static final Keys E2B = Keys.of("domain");
     private static final Pattern DOMAIN = Pattern.compile(
             "(?=.{1,253}(:|$))[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"
@@ -76,7 +77,11 @@ public final class ManagerConfigReader {
                         .orElse(LlmConfig.NONE),
                 root.section("ledger", LedgerSection.KEYS)
                         .map(LedgerSection::read)
-                        .orElse(ManagerConfig.Ledger.DEFAULT));
+                        .orElse(ManagerConfig.Ledger.DEFAULT),
+                root.section("gvisor", GVISOR)
+                        .map(section -> section.integer(
+                                "sandboxes", 0, Limits.MAX_GVISOR_SANDBOXES, ManagerConfig.DEFAULT_GVISOR_SANDBOXES))
+                        .orElse(ManagerConfig.DEFAULT_GVISOR_SANDBOXES));
     }
 
     private static ManagerConfig.Logs logs(Section section) {

@@ -44,6 +44,7 @@ class DescriptorReaderTest {
               network: {egress: [{host: "*.wikipedia.org", ports: [443]}, {cidr: 10.0.0.0/8}]}
               llm: {models: ["gpt-*"], budget: {usd: 1.50, tokens: 200000, requests: 100}, requestsPerMinute: 60, tokensPerMinute: 90000}
               idle: {freezeOnLlm: false, pauseAfter: 5m, stopAfter: 1h}
+              trust: untrusted
             """;
 
     private static final Schema SCHEMA = SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12)
@@ -110,8 +111,8 @@ class DescriptorReaderTest {
                                                 OptionalLong.of(100)),
                                         OptionalLong.of(60),
                                         OptionalLong.of(90_000)),
-                                new Idle(
-                                        false, Optional.of(Duration.ofMinutes(5)), Optional.of(Duration.ofHours(1))))));
+                                new Idle(false, Optional.of(Duration.ofMinutes(5)), Optional.of(Duration.ofHours(1))),
+                                Trust.UNTRUSTED)));
         assertThat(SCHEMA.validate(FULL, InputFormat.YAML)).isEmpty();
     }
 
@@ -134,7 +135,8 @@ class DescriptorReaderTest {
                         1,
                         Network.NONE,
                         Llm.DEFAULT,
-                        Idle.DEFAULT));
+                        Idle.DEFAULT,
+                        Trust.TRUSTED));
     }
 
     @Test
@@ -244,6 +246,7 @@ class DescriptorReaderTest {
                 logs: {maxFileSize: 1Mi, maxFiles: 2}
                 tls: {port: 8443, certificate: server.crt, privateKey: /keys/server.key}
                 e2b: {domain: 'e2b.example.org:8443'}
+                gvisor: {sandboxes: 5}
                 ledger:
                   linesKept: 12h
                   prices: {cpuSecond: 0.000014, memoryGibSecond: "0.0000045", activeSecond: 1, waitingSecond: 2, waitingMemoryGibSecond: 3, pausedSecond: 4, pausedMemoryGibSecond: 5, egressGb: 0.09}
@@ -271,7 +274,8 @@ class DescriptorReaderTest {
                                         new BigDecimal("4"),
                                         new BigDecimal("5"),
                                         new BigDecimal("0.09")),
-                                Duration.ofHours(12))));
+                                Duration.ofHours(12)),
+                        5));
         assertThat(ManagerConfigReader.read("tls: {}", "x", null).tls())
                 .contains(new ManagerConfig.Tls(ManagerConfig.Tls.DEFAULT_PORT, Optional.empty()));
         assertThat(ManagerConfigReader.readFile(directory.resolve("none.yaml"))).isEqualTo(ManagerConfig.DEFAULT);

@@ -40,6 +40,7 @@ public final class ContainerEngine implements Engine {
     private final String runtime;
     /** Whether machines may have been made before they had a name. */
     private final boolean namesGuests;
+
     private final Path spawnerSocket;
     private final SpawnerClient spawner;
     private final LinkLoop loop = new LinkLoop();
