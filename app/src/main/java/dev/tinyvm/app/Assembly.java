@@ -15,10 +15,10 @@ import dev.tinyvm.images.ImageStore;
 import dev.tinyvm.ledger.Ledger;
 import dev.tinyvm.ledger.LedgerTime;
 import dev.tinyvm.llm.Allowance;
+import dev.tinyvm.llm.Billing;
 import dev.tinyvm.llm.ConfiguredLimits;
 import dev.tinyvm.llm.Gateway;
 import dev.tinyvm.llm.GatewayPlan;
-import dev.tinyvm.llm.Spending;
 import dev.tinyvm.llm.TapeSource;
 import dev.tinyvm.llm.WaitListener;
 import dev.tinyvm.llm.inside.DescriptorLimits;
@@ -88,7 +88,7 @@ final class Assembly {
         Ledger ledger = ledger(plan);
         CompletableFuture<Manager> made = new CompletableFuture<>();
         WaitSignals waits = new WaitSignals();
-        Optional<Gateway> gateway = gateway(plan.llm(), waits, made);
+        Optional<Gateway> gateway = gateway(plan.llm(), new Billing(ledger), waits, made);
         List<LoopbackService> loopback = gateway.map(LoopbackGateway::new).stream()
                 .map(LoopbackService.class::cast)
                 .toList();
@@ -154,13 +154,14 @@ final class Assembly {
     }
 
     /** Empty: no provider is configured. */
-    private static Optional<Gateway> gateway(GatewayPlan plan, WaitListener waits, CompletableFuture<Manager> manager) {
+    private static Optional<Gateway> gateway(GatewayPlan plan, Billing billing, WaitListener waits, CompletableFuture<Manager> manager) {
         if (plan.config().providers().isEmpty()) {
             return Optional.empty();
         }
-        Allowance.Source limits = new ConfiguredLimits(plan.config().limits(), new DescriptorLimits(manager::join));
+        Allowance.Source limits = billing.within(
+                new ConfiguredLimits(plan.config().limits(), new DescriptorLimits(manager::join)));
         try {
-            return Optional.of(plan.open(limits, new Spending(), call -> {}, waits, TapeSource.NONE));
+            return Optional.of(plan.open(limits, billing.spending(), billing, waits, TapeSource.NONE));
         } catch (IOException e) {
             throw new UncheckedIOException("could not open the LLM gateway", e);
         }

@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -40,6 +41,7 @@ public final class Ledger implements AutoCloseable {
     private final List<LedgerDatabase.Epoch> epochs = new ArrayList<>();
     private final long lastHeartbeatMillis;
     private volatile BudgetListener budgets = (scope, spent, budget) -> {};
+    private volatile Consumer<String> forgotten = scope -> {};
     private long nextId;
     private long lastBatch;
 
@@ -92,6 +94,11 @@ public final class Ledger implements AutoCloseable {
 
     public static String keyScope(String key) {
         return "key:" + key;
+    }
+
+    /** Who hears of scopes that begin anew or are no more; called on the thread that forgets them. */
+    public void onForgotten(Consumer<String> listener) {
+        forgotten = listener;
     }
 
     // Machines
@@ -205,16 +212,23 @@ public final class Ledger implements AutoCloseable {
         });
     }
 
-    /** The scopes of this Tiny VM whose budget is used up. */
-    public List<String> usedUp(String vm) {
+    /** By scope of this Tiny VM with a budget: how much LLM calls may have used in all, in billionths of a dollar. What else was used is taken off. */
+    public Map<String, Long> leftForLlm(String vm) {
         return locked(() -> {
             Entry entry = byVm.get(vm);
-            return entry == null
-                    ? List.of()
-                    : entry.standings().stream()
-                            .filter(Standing::usedUp)
-                            .map(Standing::scope)
-                            .toList();
+            if (entry == null) {
+                return Map.of();
+            }
+            Map<String, Long> left = new HashMap<>();
+            for (Standing standing : entry.standings()) {
+                if (standing.budgetNanoUsd() != Standing.NO_BUDGET) {
+                    Spent spent = standing.spent();
+                    left.put(
+                            standing.scope(),
+                            Math.max(0, standing.budgetNanoUsd() - (spent.nanoUsd() - spent.llmNanoUsd())));
+                }
+            }
+            return left;
         });
     }
 
@@ -252,6 +266,7 @@ public final class Ledger implements AutoCloseable {
             }
             return true;
         });
+        forgotten.accept(vmScope(vm));
     }
 
     /** An agent was removed: one of the same name that is made later begins at 0. */
@@ -262,6 +277,7 @@ public final class Ledger implements AutoCloseable {
             epochs.add(new LedgerDatabase.Epoch(scope, time.wallMillis(), nextId));
             return true;
         });
+        forgotten.accept(agentScope(agent));
         writer.gather();
     }
 

@@ -297,8 +297,10 @@ class LedgerTest {
         assertThat(told).containsExactly("agent:researcher 104004 of 100000");
         ledger.llm(account("b"), "m", new LlmUse(1, 0, 1, 90_000));
         assertThat(told).hasSize(1);
-        assertThat(ledger.usedUp("a")).containsExactly("agent:researcher");
-        assertThat(ledger.usedUp("b")).containsExactly("agent:researcher");
+        assertThat(ledger.isUsedUp("agent:researcher")).isTrue();
+        assertThat(ledger.leftForLlm("b"))
+                .as("what compute has used is not left for calls")
+                .isEqualTo(Map.of("agent:researcher", 100_000L - 14_004));
         ledger.budget("agent:researcher", OptionalLong.of(1_000_000));
         assertThat(ledger.isUsedUp("agent:researcher")).isFalse();
         reopen();

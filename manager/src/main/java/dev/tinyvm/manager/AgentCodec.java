@@ -3,6 +3,7 @@ package dev.tinyvm.manager;
 import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.AgentSpec;
 import dev.tinyvm.spec.AgentSpecBuilder;
+import dev.tinyvm.spec.Budget;
 import dev.tinyvm.spec.EngineChoice;
 import dev.tinyvm.spec.Health;
 import dev.tinyvm.spec.Idle;
@@ -36,7 +37,7 @@ import java.util.OptionalLong;
  * a later version's reader is stricter, and a thousand of them are read at a start. The first byte is the version; a later version reads all earlier ones.
  */
 final class AgentCodec {
-    private static final int VERSION = 3;
+    private static final int VERSION = 4;
 
     private AgentCodec() {}
 
@@ -73,6 +74,7 @@ final class AgentCodec {
             writeLlm(out, spec.llm());
             writeIdle(out, spec.idle());
             writeText(out, spec.trust().name());
+            out.writeLong(spec.budget().nanoUsd().orElse(-1));
         });
     }
 
@@ -111,6 +113,9 @@ final class AgentCodec {
             }
             if (version >= 3) {
                 spec.trust(Trust.valueOf(readText(in)));
+            }
+            if (version >= 4) {
+                spec.budget(new Budget(readOptional(in)));
             }
             return new Agent(metadata, spec.build());
         });

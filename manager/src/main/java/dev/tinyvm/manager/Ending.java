@@ -22,6 +22,7 @@ record Ending(boolean failure, String reason, String message, Optional<Integer> 
     static final String UNHEALTHY = "Unhealthy";
     static final String MEMORY_EXCEEDED = "MemoryExceeded";
     static final String STOPPED_BY_USER = "StoppedByUser";
+    static final String BUDGET_EXCEEDED = "BudgetExceeded";
     static final String MANAGER_SHUTDOWN = "ManagerShutdown";
 
     private static final int SIGKILL = 9;

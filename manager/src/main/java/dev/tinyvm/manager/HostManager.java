@@ -92,6 +92,7 @@ public final class HostManager implements Manager {
                 new Metering(ledger),
                 new Waits(),
                 new VmListener());
+        ledger.onExceeded(this::budgetExceeded);
         this.creation = new Creation(shared, book, new IdempotencyTable(store));
         this.agents = new Agents(shared, book, creation);
         this.keys = new Keys(store, timing);
@@ -513,6 +514,29 @@ public final class HostManager implements Manager {
         }
     }
 
+    /** Stops all that share the budget. On a thread of its own: who used it up must not wait for that. */
+    private void budgetExceeded(String scope, long spentNanoUsd, long budgetNanoUsd) {
+        String message = Metering.usedUp(spentNanoUsd, budgetNanoUsd);
+        List<TinyVm> stopped = book.all().stream()
+                .filter(vm -> Metering.scope(vm.record()).equals(scope)
+                        && !vm.record().state().ended())
+                .toList();
+        for (TinyVm vm : stopped) {
+            vm.tell(
+                    "vm.budget-exceeded",
+                    message,
+                    Map.of(
+                            "scope", scope,
+                            "spentUsd", Metering.usd(spentNanoUsd),
+                            "budgetUsd", Metering.usd(budgetNanoUsd)));
+            Thread.ofVirtual()
+                    .name(vm.id() + "-budget")
+                    .start(() -> quietly(vm, () -> {
+                        VmStatus _ = vm.stop(Ending.BUDGET_EXCEEDED, message);
+                    }));
+        }
+    }
+
     /** Returns when all that was submitted so far is on disk and shown. */
     void awaitStored() {
         shared.store().write(List.of());
@@ -578,7 +602,7 @@ public final class HostManager implements Manager {
             action.run();
         } catch (ManagerException e) {
             org.slf4j.LoggerFactory.getLogger(HostManager.class)
-                    .warn("at the shutdown, {}: {}", vm.record().name(), e.getMessage());
+                    .warn("could not stop {}: {}", vm.record().name(), e.getMessage());
         }
     }
 

@@ -6,10 +6,12 @@ import dev.tinyvm.ledger.Account;
 import dev.tinyvm.ledger.Ledger;
 import dev.tinyvm.ledger.MachineMeter;
 import dev.tinyvm.manager.Manager.VmState;
+import java.math.BigDecimal;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -29,6 +31,8 @@ final class Metering implements AutoCloseable {
     private static final int LONGEST_ROUNDS = 16;
     /** CPU time a second below which a machine is idle: a tenth of a percent of a core. */
     private static final long IDLE_MICROS_PER_ROUND = 1_000;
+
+    private static final int NANO_DIGITS = 9;
 
     private final Ledger ledger;
     private final ConcurrentMap<String, Metered> metered = new ConcurrentHashMap<>();
@@ -97,6 +101,31 @@ final class Metering implements AutoCloseable {
         }
     }
 
+    /** @throws ManagerException {@code CONFLICT} when what this one may cost is used up */
+    void requireBudget(VmRecord vm) {
+        OptionalLong budget = vm.descriptor().spec().budget().nanoUsd();
+        long spent = ledger.spent(scope(vm)).nanoUsd();
+        if (budget.isPresent() && spent >= budget.getAsLong()) {
+            throw new ManagerException(
+                    ManagerException.Code.CONFLICT,
+                    "could not start " + vm.name() + ": " + usedUp(spent, budget.getAsLong()));
+        }
+    }
+
+    static String usedUp(long spentNanoUsd, long budgetNanoUsd) {
+        return "its budget of " + usd(budgetNanoUsd) + " USD is used up (" + usd(spentNanoUsd)
+                + " USD so far); raise budget.usd in the descriptor to go on";
+    }
+
+    static String usd(long nanoUsd) {
+        return BigDecimal.valueOf(nanoUsd, NANO_DIGITS).toPlainString();
+    }
+
+    /** For whom its budget is counted: all Tiny VMs of an agent share theirs. */
+    static String scope(VmRecord vm) {
+        return vm.agent().isEmpty() ? Ledger.vmScope(vm.id()) : Ledger.agentScope(vm.agent());
+    }
+
     /** It is no longer in the list. */
     void removed(String vm) {
         ledger.forgetVm(vm);
@@ -134,6 +163,7 @@ final class Metering implements AutoCloseable {
         metered.put(
                 vm.id(),
                 new Metered(machine, ledger.meter(account, vm.placement().generation(), sinceMillis)));
+        ledger.budget(scope(vm), vm.descriptor().spec().budget().nanoUsd());
         LockSupport.unpark(thread);
     }
 

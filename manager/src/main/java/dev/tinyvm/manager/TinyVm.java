@@ -189,7 +189,11 @@ final class TinyVm {
     }
 
     VmStatus stop(String reason) {
-        CompletableFuture<Void> done = turns.call(() -> beginStop(reason));
+        return stop(reason, "");
+    }
+
+    VmStatus stop(String reason, String message) {
+        CompletableFuture<Void> done = turns.call(() -> beginStop(reason, message));
         done.join();
         requireKnown("stop it");
         return status();
@@ -201,6 +205,7 @@ final class TinyVm {
             if (!record.state().ended()) {
                 return false;
             }
+            shared.metering().requireBudget(record);
             Engines.Choice choice = shared.choose(spec());
             shared.admission().requireEverFits(spec().resources());
             if (shared.admission().tryAdmit(id(), spec().resources())) {
@@ -525,6 +530,10 @@ final class TinyVm {
     }
 
     CompletableFuture<Void> beginStop(String reason) {
+        return beginStop(reason, "");
+    }
+
+    CompletableFuture<Void> beginStop(String reason, String message) {
         if (gone || record.state().ended()) {
             return CompletableFuture.completedFuture(null);
         }
@@ -533,7 +542,7 @@ final class TinyVm {
         }
         CompletableFuture<Void> done = new CompletableFuture<>();
         stopping = done;
-        run.stop(reason);
+        run.stop(reason, message);
         return done;
     }
 

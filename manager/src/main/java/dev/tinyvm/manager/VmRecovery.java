@@ -55,7 +55,8 @@ final class VmRecovery {
                     vm.idle().begin();
                 }
             }
-            case STOPPING -> run.stop(vm.record().phase().reason());
+            case STOPPING ->
+                run.stop(vm.record().phase().reason(), vm.record().phase().message());
             case STOPPED, FAILED -> {
                 // Its end was stored; what was left of its machine has been removed.
             }

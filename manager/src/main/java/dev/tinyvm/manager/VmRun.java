@@ -249,15 +249,15 @@ final class VmRun {
     }
 
     /** Ends it for its user; {@link TinyVm#stopFinished} tells when. */
-    void stop(String reason) {
+    void stop(String reason, String message) {
         cancelAlarms();
-        Ending ending = new Ending(false, reason, "", Optional.empty(), Optional.empty());
+        Ending ending = new Ending(false, reason, message, Optional.empty(), Optional.empty());
         if (vm.record().state() == VmState.PENDING) {
             finish(VmState.STOPPED, ending);
             return;
         }
         VmRecord record = vm.record();
-        vm.store(record.withPhase(record.phase().with(VmState.STOPPING, reason, "")), "vm.stopping", "");
+        vm.store(record.withPhase(record.phase().with(VmState.STOPPING, reason, message)), "vm.stopping", message);
         Machine in = machine;
         if (in == null) {
             finish(VmState.STOPPED, ending);

@@ -1,17 +1,26 @@
 package dev.tinyvm.manager;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.tinyvm.engine.MachineStats;
+import dev.tinyvm.ledger.Account;
 import dev.tinyvm.ledger.Amounts;
 import dev.tinyvm.ledger.Bill;
 import dev.tinyvm.ledger.BillQuery;
 import dev.tinyvm.ledger.BillQuery.By;
+import dev.tinyvm.ledger.LlmUse;
 import dev.tinyvm.ledger.Measure;
 import dev.tinyvm.manager.Manager.VmState;
+import dev.tinyvm.spec.Agent;
+import dev.tinyvm.spec.Budget;
+import dev.tinyvm.spec.LedgerPrices;
+import dev.tinyvm.spec.ManagerConfig;
 import dev.tinyvm.spec.Restart;
+import java.math.BigDecimal;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -149,6 +158,114 @@ class MeteringTest {
         Fixture.eventually(
                 () -> fixture.ledger.bill(BillQuery.by(By.VM)).total().get(Measure.CPU_MICROS) == 777,
                 "the round of the meters");
+    }
+
+    @Test
+    void anIdleVmWaitingOnTheLlmIsNotBilled() {
+        fixture.close();
+        LedgerPrices prices = new LedgerPrices(
+                BigDecimal.ONE,
+                BigDecimal.ONE,
+                BigDecimal.ONE,
+                BigDecimal.ZERO,
+                BigDecimal.ZERO,
+                BigDecimal.ZERO,
+                BigDecimal.ZERO,
+                BigDecimal.ONE);
+        fixture = new Fixture(data.resolve("priced"), priced(prices));
+        String id = fixture.run("sleep", "1000").id();
+        try (VmActivity.ModelCall call = fixture.manager.activity().modelCall(id)) {
+            fixture.awaitWaiting(id);
+            Amounts before = line(id);
+            seconds(3_600);
+            Amounts after = line(id);
+            assertThat(after.get(Measure.WAITING_MILLIS) - before.get(Measure.WAITING_MILLIS))
+                    .isEqualTo(3_600_000);
+            assertThat(after.get(Measure.ACTIVE_MILLIS)).isEqualTo(before.get(Measure.ACTIVE_MILLIS));
+            assertThat(after.nanoUsd()).isEqualTo(before.nanoUsd());
+            call.answered();
+        }
+        long billed = line(id).nanoUsd();
+        seconds(10);
+        assertThat(line(id).nanoUsd() - billed)
+                .as("10 s of wall time and 1 MiB for as long, when it runs again")
+                .isEqualTo(10_000_000_000L + 10 * 1_000_000_000L / 1_024);
+    }
+
+    @Test
+    void aBudgetThatIsUsedUpStopsAllTinyVmsOfTheAgent() {
+        fixture.manager.apply(budgeted("1.00"));
+        fixture.awaitState("spender-0", VmState.RUNNING);
+        fixture.awaitState("spender-1", VmState.RUNNING);
+        String other = fixture.run("sleep", "1000").id();
+        spend("spender-0", 999_999_999);
+        assertThat(fixture.state("spender-0")).isEqualTo(VmState.RUNNING);
+        spend("spender-1", 1);
+        for (String vm : List.of("spender-0", "spender-1")) {
+            fixture.awaitState(vm, VmState.STOPPED);
+            assertThat(fixture.manager.vm(vm).reason()).isEqualTo("BudgetExceeded");
+            assertThat(fixture.manager.vm(vm).message())
+                    .isEqualTo(
+                            "its budget of 1.000000000 USD is used up (1.000000000 USD so far); raise budget.usd in the descriptor to go on");
+            assertThat(fixture.eventTypes(vm)).contains("vm.budget-exceeded");
+            assertThatThrownBy(() -> fixture.manager.start(vm)).hasMessageContaining("could not start " + vm);
+        }
+        assertThat(fixture.state(other)).isEqualTo(VmState.RUNNING);
+        fixture.reopen();
+        assertThat(fixture.state("spender-0")).isEqualTo(VmState.STOPPED);
+        assertThatThrownBy(() -> fixture.manager.start("spender-0")).hasMessageContaining("is used up");
+        fixture.manager.apply(budgeted("2.00"));
+        Fixture.eventually(
+                () -> fixture.manager.agent("spender").vms().stream()
+                                .filter(vm -> vm.state() == VmState.RUNNING)
+                                .count()
+                        == 2,
+                "a larger budget lets them run again");
+    }
+
+    @Test
+    void anAgentThatIsRemovedAndMadeAgainHasItsWholeBudget() {
+        fixture.manager.apply(budgeted("1.00"));
+        fixture.awaitState("spender-0", VmState.RUNNING);
+        spend("spender-0", 2_000_000_000);
+        fixture.awaitState("spender-0", VmState.STOPPED);
+        fixture.manager.removeAgent("spender");
+        fixture.manager.apply(budgeted("1.00"));
+        fixture.awaitState("spender-0", VmState.RUNNING);
+        spend("spender-0", 500_000_000);
+        assertThat(fixture.state("spender-0")).isEqualTo(VmState.RUNNING);
+    }
+
+    private static Agent budgeted(String usd) {
+        Agent plain = Fixture.agent("spender", Fixture.NO_RESTART, "sleep", "1000");
+        return new Agent(
+                plain.metadata(),
+                plain.spec()
+                        .change()
+                        .replicas(2)
+                        .budget(new Budget(OptionalLong.of(
+                                new BigDecimal(usd).movePointRight(9).longValueExact())))
+                        .build());
+    }
+
+    private void spend(String vm, long nanoUsd) {
+        String id = fixture.manager.vm(vm).id();
+        fixture.ledger.llm(new Account(id, "", "", java.util.Map.of(), ""), "gpt-x", new LlmUse(1, 0, 1, nanoUsd));
+    }
+
+    private ManagerSettings priced(LedgerPrices prices) {
+        ManagerSettings s = fixture.settings;
+        return new ManagerSettings(
+                s.version(),
+                s.capacityCpuMillis(),
+                s.capacityMemoryBytes(),
+                s.cpuOvercommit(),
+                s.memoryOvercommit(),
+                s.volumeHostPaths(),
+                s.logs(),
+                new ManagerConfig.Ledger(prices, s.ledger().linesKept()),
+                s.endedVmsKept(),
+                s.eventsKept());
     }
 
     private void seconds(long seconds) {

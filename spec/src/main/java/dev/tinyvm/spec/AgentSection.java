@@ -42,7 +42,8 @@ final class AgentSection {
                     "network",
                     "llm",
                     "idle",
-                    "trust")
+                    "trust",
+                    "budget")
             .with(Map.ofEntries(
                     Map.entry("cpu", "belongs under resources: `resources: {cpu: …}`"),
                     Map.entry("memory", "belongs under resources: `resources: {memory: …}`"),
@@ -168,6 +169,9 @@ final class AgentSection {
                 .llm(section.section("llm", LlmSection.KEYS)
                         .map(LlmSection::read)
                         .orElse(Llm.DEFAULT))
+                .budget(section.section("budget", BudgetSection.KEYS)
+                        .map(BudgetSection::read)
+                        .orElse(Budget.NONE))
                 .idle(section.section("idle", IdleSection.KEYS)
                         .map(IdleSection::read)
                         .orElse(Idle.DEFAULT))

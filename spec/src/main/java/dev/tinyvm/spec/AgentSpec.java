@@ -26,6 +26,7 @@ import java.util.Optional;
  * @param llm which models may be used, and how much
  * @param idle what happens while it does nothing
  * @param trust what {@code engine: auto} goes by
+ * @param budget what it may cost in all
  */
 public record AgentSpec(
         String image,
@@ -43,7 +44,8 @@ public record AgentSpec(
         Network network,
         Llm llm,
         Idle idle,
-        Trust trust) {
+        Trust trust,
+        Budget budget) {
     public AgentSpec {
         command = List.copyOf(command);
         env = Collections.unmodifiableMap(new LinkedHashMap<>(env));
@@ -68,7 +70,8 @@ public record AgentSpec(
                 Network.NONE,
                 Llm.DEFAULT,
                 Idle.DEFAULT,
-                Trust.TRUSTED);
+                Trust.TRUSTED,
+                Budget.NONE);
     }
 
     /** A changed copy: set what differs, then build. */

@@ -23,6 +23,7 @@ public final class AgentSpecBuilder {
     private Llm llm;
     private Idle idle;
     private Trust trust;
+    private Budget budget;
 
     AgentSpecBuilder(AgentSpec from) {
         this.image = from.image();
@@ -41,6 +42,7 @@ public final class AgentSpecBuilder {
         this.llm = from.llm();
         this.idle = from.idle();
         this.trust = from.trust();
+        this.budget = from.budget();
     }
 
     public AgentSpecBuilder image(String changed) {
@@ -123,6 +125,11 @@ public final class AgentSpecBuilder {
         return this;
     }
 
+    public AgentSpecBuilder budget(Budget changed) {
+        this.budget = changed;
+        return this;
+    }
+
     public AgentSpec build() {
         return new AgentSpec(
                 image,
@@ -140,6 +147,7 @@ public final class AgentSpecBuilder {
                 network,
                 llm,
                 idle,
-                trust);
+                trust,
+                budget);
     }
 }

@@ -48,6 +48,7 @@ public final class DescriptorWriter {
         map.put("llm", llm(spec.llm()));
         map.put("idle", idle(spec.idle()));
         map.put("trust", spec.trust().word());
+        spec.budget().nanoUsd().ifPresent(usd -> map.put("budget", Map.of("usd", LlmSection.usd(usd))));
         return map;
     }
 

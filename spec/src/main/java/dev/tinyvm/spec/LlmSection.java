@@ -36,7 +36,7 @@ final class LlmSection {
         return new Llm.Budget(nanoUsd(section), section.count("tokens"), section.count("requests"));
     }
 
-    private static OptionalLong nanoUsd(Section section) {
+    static OptionalLong nanoUsd(Section section) {
         Value value = section.value("usd");
         if (value == null) {
             return OptionalLong.empty();

@@ -45,6 +45,7 @@ class DescriptorReaderTest {
               llm: {models: ["gpt-*"], budget: {usd: 1.50, tokens: 200000, requests: 100}, requestsPerMinute: 60, tokensPerMinute: 90000}
               idle: {freezeOnLlm: false, pauseAfter: 5m, stopAfter: 1h}
               trust: untrusted
+              budget: {usd: 2.50}
             """;
 
     private static final Schema SCHEMA = SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12)
@@ -112,7 +113,8 @@ class DescriptorReaderTest {
                                         OptionalLong.of(60),
                                         OptionalLong.of(90_000)),
                                 new Idle(false, Optional.of(Duration.ofMinutes(5)), Optional.of(Duration.ofHours(1))),
-                                Trust.UNTRUSTED)));
+                                Trust.UNTRUSTED,
+                                new Budget(OptionalLong.of(2_500_000_000L)))));
         assertThat(SCHEMA.validate(FULL, InputFormat.YAML)).isEmpty();
     }
 
@@ -136,7 +138,8 @@ class DescriptorReaderTest {
                         Network.NONE,
                         Llm.DEFAULT,
                         Idle.DEFAULT,
-                        Trust.TRUSTED));
+                        Trust.TRUSTED,
+                        Budget.NONE));
     }
 
     @Test

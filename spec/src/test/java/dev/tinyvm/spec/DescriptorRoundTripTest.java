@@ -162,6 +162,7 @@ class DescriptorRoundTripTest {
                         .network(network)
                         .llm(llm)
                         .idle(idle)
+                        .budget(new Budget(llm.budget().nanoUsd()))
                         .build());
     }
 
