@@ -154,12 +154,13 @@ final class Assembly {
     }
 
     /** Empty: no provider is configured. */
-    private static Optional<Gateway> gateway(GatewayPlan plan, Billing billing, WaitListener waits, CompletableFuture<Manager> manager) {
+    private static Optional<Gateway> gateway(
+            GatewayPlan plan, Billing billing, WaitListener waits, CompletableFuture<Manager> manager) {
         if (plan.config().providers().isEmpty()) {
             return Optional.empty();
         }
-        Allowance.Source limits = billing.within(
-                new ConfiguredLimits(plan.config().limits(), new DescriptorLimits(manager::join)));
+        Allowance.Source limits =
+                billing.within(new ConfiguredLimits(plan.config().limits(), new DescriptorLimits(manager::join)));
         try {
             return Optional.of(plan.open(limits, billing.spending(), billing, waits, TapeSource.NONE));
         } catch (IOException e) {

@@ -33,14 +33,12 @@ class BillingTest {
             new Billing(ledger).used(call(1_000, 400, 50, 7_000));
         }
         try (Ledger ledger = open()) {
-            assertThat(ledger.bill(BillQuery.by(BillQuery.By.MODEL)).lines())
-                    .anySatisfy(line -> {
-                        assertThat(line.name()).isEqualTo("gpt-x");
-                        assertThat(line.amounts().get(Measure.INPUT_TOKENS)).isEqualTo(1_000);
-                        assertThat(line.amounts().get(Measure.CACHED_INPUT_TOKENS))
-                                .isEqualTo(400);
-                        assertThat(line.amounts().get(Measure.LLM_NANO_USD)).isEqualTo(7_000);
-                    });
+            assertThat(ledger.bill(BillQuery.by(BillQuery.By.MODEL)).lines()).anySatisfy(line -> {
+                assertThat(line.name()).isEqualTo("gpt-x");
+                assertThat(line.amounts().get(Measure.INPUT_TOKENS)).isEqualTo(1_000);
+                assertThat(line.amounts().get(Measure.CACHED_INPUT_TOKENS)).isEqualTo(400);
+                assertThat(line.amounts().get(Measure.LLM_NANO_USD)).isEqualTo(7_000);
+            });
             Spending spending = new Billing(ledger).spending();
             assertThat(spending.spent("agent:researcher")).isEqualTo(new Spending.Spent(1, 1_050, 7_000));
             Allowance spent = new Allowance(
