@@ -5,6 +5,7 @@ import { openai } from "@ai-sdk/openai";
 import { jsonSchema, stepCountIs, streamText, tool } from "ai";
 import OpenAI from "openai";
 
+const MODEL = process.env.MODEL ?? "any";
 const QUESTION = "How warm is it in Oslo?";
 const PARAMETERS = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 const DESCRIPTION = "The temperature of a city in degrees Celsius";
@@ -15,7 +16,7 @@ async function withOpenAi() {
   const tools = [{ type: "function", function: { name: "weather", description: DESCRIPTION, parameters: PARAMETERS } }];
   const messages = [{ role: "user", content: QUESTION }];
   for (;;) {
-    const stream = client.chat.completions.stream({ model: "any", messages, tools });
+    const stream = client.chat.completions.stream({ model: MODEL, messages, tools });
     let parts = 0;
     for await (const _ of stream) parts++;
     const message = (await stream.finalChatCompletion()).choices[0].message;
@@ -32,7 +33,7 @@ async function withAnthropic() {
   const tools = [{ name: "weather", description: DESCRIPTION, input_schema: PARAMETERS }];
   const messages = [{ role: "user", content: QUESTION }];
   for (;;) {
-    const stream = client.messages.stream({ model: "any", max_tokens: 100, messages, tools });
+    const stream = client.messages.stream({ model: MODEL, max_tokens: 100, messages, tools });
     let parts = 0;
     for await (const _ of stream) parts++;
     const message = await stream.finalMessage();
@@ -51,7 +52,7 @@ async function withGemini() {
   for (;;) {
     let parts = 0, text = "";
     const calls = [];
-    for await (const chunk of await client.models.generateContentStream({ model: "any", contents, config })) {
+    for await (const chunk of await client.models.generateContentStream({ model: MODEL, contents, config })) {
       parts++;
       for (const part of chunk.candidates?.[0]?.content?.parts ?? []) {
         if (part.functionCall) calls.push(part.functionCall);
@@ -69,7 +70,7 @@ async function withGemini() {
 
 async function withAi() {
   const result = streamText({
-    model: openai.chat("any"),
+    model: openai.chat(MODEL),
     prompt: QUESTION,
     tools: { weather: tool({ description: DESCRIPTION, inputSchema: jsonSchema(PARAMETERS), execute: async (input) => weather(input) }) },
     stopWhen: stepCountIs(5),
