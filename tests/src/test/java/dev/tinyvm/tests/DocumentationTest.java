@@ -94,6 +94,7 @@ class DocumentationTest {
             promises++;
             boolean named = row.contains("*pending*")
                     || row.contains("`./tinyvm bench ")
+                    || row.contains("`./tinyvm test ")
                     || SDK_TESTS.matcher(row).find();
             Matcher java = TEST.matcher(row);
             while (java.find()) {

@@ -179,7 +179,8 @@ public final class ScriptedProvider implements AutoCloseable {
                 boolean model = role.equals("assistant")
                         || role.equals("model")
                         || type.equals("function_call")
-                        || type.equals("reasoning");
+                        || type.equals("reasoning")
+                        || type.equals("item_reference");
                 // One answer may be several items.
                 if (model && !before) {
                     answers++;
