@@ -72,9 +72,13 @@ final class Assembly {
         this.server = server;
     }
 
-    /** @param spawnerSocket empty: WebAssembly is the only wall @param localKey of commands on this machine @param onShutdown told whether Tiny VMs go on when a client asks the manager to stop */
+    /** @param spawnerSocket empty: WebAssembly is the only wall @param moduleCache where compiled modules are kept; empty: in the data directory @param localKey of commands on this machine @param onShutdown told whether Tiny VMs go on when a client asks the manager to stop */
     static Assembly of(
-            LocalManager.Plan plan, Optional<Path> spawnerSocket, String localKey, Consumer<Boolean> onShutdown) {
+            LocalManager.Plan plan,
+            Optional<Path> spawnerSocket,
+            Optional<Path> moduleCache,
+            String localKey,
+            Consumer<Boolean> onShutdown) {
         Map<EngineKind, Engine> engines = new EnumMap<>(EngineKind.class);
         spawnerSocket.ifPresent(socket -> {
             engines.put(EngineKind.CONTAINER, new ContainerEngine(socket));
@@ -82,8 +86,7 @@ final class Assembly {
                 engines.put(runtime.kind(), new OciEngine(runtime, socket));
             }
         });
-        engines.put(
-                EngineKind.WASM, new WasmEngine(WasmSettings.under(plan.data().managerState())));
+        engines.put(EngineKind.WASM, new WasmEngine(wasm(plan.data().managerState(), moduleCache)));
         ImageCatalog images = catalog(new ImageStore(plan.images()), plan.programs());
         Ledger ledger = ledger(plan);
         CompletableFuture<Manager> made = new CompletableFuture<>();
@@ -117,6 +120,12 @@ final class Assembly {
         TinyVmServer server =
                 new TinyVmServer(plan.http(), manager, keys, List.of(e2b, new LlmDoor(gateway, keys)), onShutdown);
         return new Assembly(List.copyOf(engines.values()), ledger, manager, gateway, e2b, server);
+    }
+
+    private static WasmSettings wasm(Path state, Optional<Path> moduleCache) {
+        WasmSettings settings = WasmSettings.under(state);
+        WasmSettings kept = moduleCache.map(settings::withCache).orElse(settings);
+        return ModuleCacheDirectory.prepared().map(kept::withPrepared).orElse(kept);
     }
 
     /** @throws IOException the port is in use */

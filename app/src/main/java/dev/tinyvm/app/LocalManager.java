@@ -92,8 +92,10 @@ final class LocalManager {
     private static LocalManager start(Plan plan, Optional<SpawnerProcess> spawner, Consumer<Boolean> onShutdown)
             throws IOException {
         DataDirectory data = plan.data();
-        if (Privileges.isRoot()) {
-            int uid = spawner.map(SpawnerProcess::managerUid).orElse(UID_WITHOUT_SPAWNER);
+        boolean root = Privileges.isRoot();
+        int uid = root ? spawner.map(SpawnerProcess::managerUid).orElse(UID_WITHOUT_SPAWNER) : Privileges.uid();
+        Optional<Path> modules = plan.walls() ? Optional.empty() : moduleCache(root, uid);
+        if (root) {
             data.giveTo(uid);
             new Secrets(data.path()).giveTo(uid);
             protectFromMemoryPressure();
@@ -113,7 +115,7 @@ final class LocalManager {
                 spawner.map(s -> s.adopted() ? "found" : "started").orElse("none"),
                 spawner.map(s -> "at " + s.socket()).orElse(""));
         String key = data.localKey();
-        Assembly rooms = Assembly.of(plan, spawner.map(SpawnerProcess::socket), key, onShutdown);
+        Assembly rooms = Assembly.of(plan, spawner.map(SpawnerProcess::socket), modules, key, onShutdown);
         LocalManager manager = new LocalManager(data, spawner, rooms);
         try {
             rooms.listen();
@@ -173,6 +175,19 @@ final class LocalManager {
             LOG.warn("the address file could not be removed: {}", e.getMessage());
         }
         data.close();
+    }
+
+    /** Of a private manager, whose data directory goes away with it. Without one modules are compiled each time. */
+    private static Optional<Path> moduleCache(boolean root, int uid) {
+        try {
+            return Optional.of(
+                    root
+                            ? ModuleCacheDirectory.ofService(Path.of("/var/cache"), uid)
+                            : ModuleCacheDirectory.ofUser(System.getenv(), uid));
+        } catch (IOException | RuntimeException e) {
+            System.err.println("tinyvm: compiled modules are not kept: " + e.getMessage());
+            return Optional.empty();
+        }
     }
 
     /** Ends the spawner and its Tiny VMs; one that has ended already is fine. */

@@ -29,6 +29,11 @@ final class Privileges {
         return field("Uid:").split("\\s+")[1].equals("0");
     }
 
+    /** The effective uid. */
+    static int uid() {
+        return Integer.parseUnsignedInt(field("Uid:").split("\\s+")[1]);
+    }
+
     /** New files are for their owner alone from now on. */
     static void privateFilesOnly() {
         int before = call("umask", 077);

@@ -36,10 +36,10 @@ interface ProgramFiles {
         };
     }
 
-    /** One file alone. @param copy what is read when it is named */
+    /** One file alone. @param copy what is read when it is named, by this name or by its own, under which Tiny VMs are pinned to it */
     static ProgramFiles only(String file, Path copy) {
         return image -> {
-            if (!image.equals(file)) {
+            if (!image.equals(file) && !image.equals(copy.toString())) {
                 throw new ManagerException(Code.IMAGE, "this manager runs the image " + file + " alone");
             }
             return copy;

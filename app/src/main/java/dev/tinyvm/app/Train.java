@@ -5,6 +5,12 @@ import dev.tinyvm.cli.ClientCommands;
 import dev.tinyvm.cli.Shell;
 import dev.tinyvm.engine.Engine;
 import dev.tinyvm.engine.EngineKind;
+import dev.tinyvm.engine.ExecRequest;
+import dev.tinyvm.engine.GuestProcess;
+import dev.tinyvm.engine.Machine;
+import dev.tinyvm.engine.MachineSpec;
+import dev.tinyvm.engine.wasm.WasmEngine;
+import dev.tinyvm.engine.wasm.WasmSettings;
 import dev.tinyvm.images.ImageStore;
 import dev.tinyvm.ledger.Ledger;
 import dev.tinyvm.ledger.LedgerTime;
@@ -16,6 +22,7 @@ import dev.tinyvm.server.ServerSettings;
 import dev.tinyvm.server.TinyVmServer;
 import dev.tinyvm.server.http.Authenticator;
 import dev.tinyvm.spec.ManagerConfig;
+import dev.tinyvm.spec.Resources;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -44,6 +51,7 @@ public final class Train {
             Files.writeString(
                     descriptor,
                     "apiVersion: tinyvm.dev/v1\nkind: Agent\nmetadata: {name: train}\nspec: {image: host, command: [sleep, '1']}\n");
+            useScripts(directory);
             try (Ledger ledger = Ledger.open(
                             directory.resolve("ledger.db"),
                             ManagerConfig.Ledger.DEFAULT.prices(),
@@ -109,6 +117,24 @@ public final class Train {
         }
     }
 
+    /** The WebAssembly wall, which needs no root: a script in the prepared runtime. */
+    private static void useScripts(Path directory) {
+        WasmSettings settings = WasmSettings.under(directory.resolve("wasm"));
+        try (Engine engine = new WasmEngine(
+                ModuleCacheDirectory.prepared().map(settings::withPrepared).orElse(settings))) {
+            Machine machine = engine.create(new MachineSpec(
+                    "train", "js", new Resources(1000, 64 << 20, 16 << 20, 16), List.of(), "train", "user"));
+            ExecRequest request = ExecRequest.of("js", "-e", "await fetch('http://127.0.0.1/').catch(console.log)");
+            try (GuestProcess process = machine.exec(request)) {
+                while (!(process.next() instanceof GuestProcess.Output.Exited)) {
+                    // Its output does not matter.
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
     private static void command(String url, String... args) {
         PrintStream nowhere = new PrintStream(new ByteArrayOutputStream(), true, StandardCharsets.UTF_8);
         Shell shell = new Shell(
@@ -134,7 +160,7 @@ public final class Train {
         }
 
         @Override
-        public dev.tinyvm.engine.Machine create(dev.tinyvm.engine.MachineSpec spec) {
+        public Machine create(MachineSpec spec) {
             throw new dev.tinyvm.engine.EngineException(
                     dev.tinyvm.engine.EngineException.Code.UNAVAILABLE, "a training run makes no Tiny VM");
         }

@@ -5,6 +5,7 @@ import dev.tinyvm.engine.Engine.Availability;
 import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.EngineKind;
 import dev.tinyvm.manager.ImageCatalog.ImageInfo;
+import dev.tinyvm.manager.ImageCatalog.OnLinux;
 import dev.tinyvm.manager.Manager.EngineStatus;
 import dev.tinyvm.manager.ManagerException.Code;
 import dev.tinyvm.spec.EngineChoice;
@@ -47,20 +48,40 @@ final class Engines {
     Choice choose(EngineChoice wanted, Trust trust, ImageInfo image) {
         if (wanted != EngineChoice.AUTO) {
             EngineKind kind = EngineKind.valueOf(wanted.name());
-            if (image.engine().isPresent() && image.engine().get() != kind) {
-                throw new ManagerException(
-                        Code.INVALID,
-                        "the image " + image.reference() + " does not run under the engine " + kind.word()
-                                + "; use `engine: auto` or `engine: "
-                                + image.engine().get().word() + "`");
-            }
+            requireFits(kind, image);
             return only(kind, "the descriptor asks for it");
         }
         return image.engine()
-                .map(kind -> only(kind, "auto: the only wall for this image"))
+                .map(kind -> only(
+                        kind,
+                        image.onLinux().isEmpty()
+                                ? "auto: the only wall for this image"
+                                : "auto: the lightest wall for this image"))
                 .orElseGet(() -> trust == Trust.UNTRUSTED
                         ? first(OWN_KERNEL, "auto: the code is untrusted, and this wall has a kernel of its own")
                         : first(LIGHTEST, "auto: the lightest wall that this host offers"));
+    }
+
+    /** @throws ManagerException {@code INVALID} when the image never runs behind that wall, {@code UNAVAILABLE} when this host lacks something for it */
+    private static void requireFits(EngineKind kind, ImageInfo image) {
+        if (image.engine().isEmpty() || image.engine().get() == kind) {
+            return;
+        }
+        OnLinux other = image.onLinux().orElse(null);
+        if (other == null || kind == EngineKind.WASM) {
+            throw new ManagerException(
+                    Code.INVALID,
+                    "the image " + image.reference() + " does not run under the engine " + kind.word()
+                            + "; use `engine: auto` or `engine: "
+                            + image.engine().get().word() + "`");
+        }
+        if (!other.missing().isEmpty()) {
+            throw new ManagerException(
+                    Code.UNAVAILABLE,
+                    "the image " + image.reference() + " cannot run under the engine " + kind.word() + " here: "
+                            + other.missing() + ", or use `engine: "
+                            + image.engine().get().word() + "`");
+        }
     }
 
     private Choice only(EngineKind kind, String reason) {

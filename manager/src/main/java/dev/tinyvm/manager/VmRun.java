@@ -2,6 +2,7 @@ package dev.tinyvm.manager;
 
 import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.ExecRequest;
+import dev.tinyvm.engine.GuestFiles;
 import dev.tinyvm.engine.GuestProcess;
 import dev.tinyvm.engine.GuestProcess.Output;
 import dev.tinyvm.engine.Machine;
@@ -323,14 +324,20 @@ final class VmRun {
     private void makeMachineRaw() {
         VmRecord record = vm.record();
         AgentSpec spec = vm.spec();
-        String image = pinned(record);
+        ImageCatalog.ImageInfo image = pinned(record);
+        Optional<ImageCatalog.OnLinux> linux = image.onLinux()
+                .filter(_ -> image.engine().stream()
+                        .noneMatch(own -> own.word().equals(record.placement().engine())));
         Machine made = shared.engines()
                 .find(record.placement().engine())
                 .orElseThrow(() -> new EngineException(
                         EngineException.Code.UNAVAILABLE,
                         "this manager has no engine " + record.placement().engine()))
                 .create(new MachineSpec(
-                        record.id(), image, spec.resources(), spec.volumes(), record.name(), spec.user()));
+                        record.id(),
+                        linux.map(ImageCatalog.OnLinux::machineImage).orElse(image.machineImage()),
+                        spec.resources(), spec.volumes(), record.name(), spec.user()));
+        linux.ifPresent(program -> seed(made, program));
         machine = made;
         shared.metering().made(record, made);
         oomKillsBefore = 0;
@@ -352,15 +359,35 @@ final class VmRun {
      * The image of all machines of a Tiny VM. Asked after the record that pins it is on disk: either a removal that goes on at the same time sees the
      * record, or this sees that the image is gone.
      */
-    private String pinned(VmRecord record) {
+    private ImageCatalog.ImageInfo pinned(VmRecord record) {
         String image = record.placement().image();
-        if (shared.images().find(image).isEmpty()) {
-            throw new EngineException(
-                    EngineException.Code.IMAGE,
-                    "the image that " + record.name() + " was made from, " + image
-                            + ", has been removed; pull or import it again, or make the Tiny VM anew");
+        return shared.images()
+                .find(image)
+                .orElseThrow(() -> new EngineException(
+                        EngineException.Code.IMAGE,
+                        "the image that " + record.name() + " was made from, " + image
+                                + ", has been removed; pull or import it again, or make the Tiny VM anew"));
+    }
+
+    /** Puts the image's own files into a new machine, which is no use without them. */
+    private static void seed(Machine made, ImageCatalog.OnLinux image) {
+        try {
+            for (ImageCatalog.SeedFile file : image.files().get()) {
+                try (GuestFiles.WriteStream out = made.files()
+                        .write(
+                                "root",
+                                file.path(),
+                                new GuestFiles.WriteOptions(file.mode(), true, false, false, false))) {
+                    out.write(file.content());
+                }
+            }
+        } catch (EngineException | IOException | GuestFiles.GuestFileException e) {
+            made.destroy();
+            throw e instanceof EngineException known
+                    ? known
+                    : new EngineException(
+                            EngineException.Code.FAILED, "its program could not be put into it: " + e.getMessage(), e);
         }
-        return image;
     }
 
     private void watch(Machine watched) {

@@ -3,21 +3,28 @@ package dev.tinyvm.engine.wasm;
 import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.EngineException.Code;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
+import java.util.zip.CRC32;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,11 +34,12 @@ import run.endive.compiler.MachineFactoryCompiler;
 import run.endive.runtime.Instance;
 import run.endive.runtime.Machine;
 import run.endive.wasm.Parser;
+import run.endive.wasm.WasmEngineException;
 import run.endive.wasm.WasmModule;
 import run.endive.wasm.types.UnknownCustomSection;
 
 /**
- * Compiled modules by digest, in memory and on disk. A file is the SHA-256 of the rest and a jar of rewritten classes; a damaged one is
+ * Compiled modules by digest, in memory and on disk. A file is a checksum, the module without its functions, and a jar of rewritten classes; a damaged one is
  * compiled anew. What is in this directory runs inside the JVM: only its owner may write to it. Thread safe; a module is compiled once, however
  * many ask for it at the same time.
  */
@@ -39,15 +47,39 @@ final class ModuleCache {
     static final int MAX_MODULE_BYTES = 64 << 20;
     private static final Logger LOG = LoggerFactory.getLogger(ModuleCache.class);
     private static final String ENDIVE = "endive-1.0.0";
-    private static final int HASH_BYTES = 32;
-
+    static final String PROGRAMS_SECTION = "tinyvm.programs";
+    private static final int CHECKSUM_BYTES = 8;
     private static final int MAX_LOADED = 32;
 
+    /** What is kept on disk; the files that were not used for the longest time go first. */
+    static final long MAX_CACHE_BYTES = 512L << 20;
+
     private final Path directory;
+    private final Optional<Path> prepared;
     private final Map<String, CompletableFuture<CompiledModule>> loaded = new ConcurrentHashMap<>();
 
     ModuleCache(Path directory) {
+        this(directory, Optional.empty());
+    }
+
+    /** @param prepared looked at first, never written to */
+    ModuleCache(Path directory, Optional<Path> prepared) {
         this.directory = directory;
+        this.prepared = prepared;
+    }
+
+    /** Something else that is kept beside the modules, with the same checksum; null when it is not there. */
+    byte @Nullable [] readData(String name) {
+        try {
+            return read(name);
+        } catch (IOException e) {
+            LOG.warn("{} cannot be read from the cache: {}", name, e.getMessage());
+            return null;
+        }
+    }
+
+    void writeData(String name, byte[] content) throws IOException {
+        write(name, content);
     }
 
     /** @throws EngineException {@code IMAGE} when it is no module that can run here */
@@ -86,32 +118,49 @@ final class ModuleCache {
     }
 
     private CompiledModule compile(byte[] wasm, String digest, String name, boolean ownImports) throws IOException {
-        WasmModule module =
-                Parser.builder().withValidation(true).build().parse(() -> new java.io.ByteArrayInputStream(wasm));
-        ModuleRules.check(module, name);
-        if (!ownImports) {
-            ModuleRules.checkImports(module, name);
-        }
-        Path file = directory.resolve(digest + "-" + ENDIVE + "-" + CheckpointRewriter.VERSION + ".jar.sum");
+        String file = digest + "-" + ENDIVE + "-" + CheckpointRewriter.VERSION + (ownImports ? "-own" : "") + ".module.sum";
         byte[] known = read(file);
         if (known != null) {
             try {
-                return compiled(digest, module, code(module, new Memo(known)), true);
+                // Its digest says that it was validated and checked when it was compiled.
+                return compiled(digest, Stored.read(known, wasm), true);
             } catch (RuntimeException | LinkageError e) {
                 LOG.warn("the compiled module {} cannot be loaded and is compiled anew: {}", file, e.toString());
             }
         }
+        WasmModule module = parse(wasm, true);
+        ModuleRules.check(module, name);
+        if (!ownImports) {
+            ModuleRules.checkImports(module, name);
+        }
         long start = System.nanoTime();
+        Stored stored = stored(wasm, module);
+        write(file, stored.bytes());
+        LOG.info("compiled {} ({} bytes) in {} ms", name, wasm.length, (System.nanoTime() - start) / 1_000_000);
+        return compiled(digest, stored, false);
+    }
+
+    /** With the bodies of all functions when the JVM has no room for one of them as a method, so that it must be interpreted. */
+    private static Stored stored(byte[] wasm, WasmModule module) throws IOException {
+        try {
+            return new Stored(ModuleSkeleton.of(wasm), classes(module, InterpreterFallback.FAIL), false);
+        } catch (WasmEngineException e) {
+            return new Stored(wasm, classes(module, InterpreterFallback.SILENT), true);
+        }
+    }
+
+    private static byte[] classes(WasmModule module, InterpreterFallback fallback) throws IOException {
         Memo memo = new Memo(null);
-        code(module, memo);
+        code(module, memo, fallback);
         byte[] jar = memo.content;
         if (jar == null) {
             throw new IllegalStateException("Endive compiled the module, but gave no classes");
         }
-        byte[] rewritten = CheckpointRewriter.rewrite(jar);
-        write(file, rewritten);
-        LOG.info("compiled {} ({} bytes) in {} ms", name, wasm.length, (System.nanoTime() - start) / 1_000_000);
-        return compiled(digest, module, code(module, new Memo(rewritten)), false);
+        return CheckpointRewriter.rewrite(jar);
+    }
+
+    private static WasmModule parse(byte[] wasm, boolean validate) {
+        return Parser.builder().withValidation(validate).build().parse(() -> new java.io.ByteArrayInputStream(wasm));
     }
 
     /** Machines keep what they use; here no more than a bound is kept. */
@@ -122,20 +171,25 @@ final class ModuleCache {
                         && e.getValue().isDone());
     }
 
-    private static CompiledModule compiled(
-            String digest, WasmModule module, Function<Instance, Machine> code, boolean fromCache) {
-        return new CompiledModule(digest, module, code, programs(module), fromCache);
+    private static CompiledModule compiled(String digest, Stored stored, boolean fromCache) {
+        WasmModule module = parse(stored.wasm(), false);
+        return new CompiledModule(
+                digest,
+                module,
+                code(module, new Memo(stored.jar()), InterpreterFallback.SILENT),
+                programs(module),
+                fromCache);
     }
 
-    private static Function<Instance, Machine> code(WasmModule module, Memo memo) {
+    private static Function<Instance, Machine> code(WasmModule module, Memo memo, InterpreterFallback fallback) {
         return MachineFactoryCompiler.builder(module)
-                .withInterpreterFallback(InterpreterFallback.SILENT)
+                .withInterpreterFallback(fallback)
                 .withCache(memo)
                 .compile();
     }
 
     private static Set<String> programs(WasmModule module) {
-        if (module.customSection("tinyvm.programs") instanceof UnknownCustomSection section) {
+        if (module.customSection(PROGRAMS_SECTION) instanceof UnknownCustomSection section) {
             return Set.of(Arrays.stream(new String(section.bytes(), StandardCharsets.UTF_8).split("\\s+"))
                     .filter(n -> !n.isEmpty())
                     .distinct()
@@ -144,35 +198,60 @@ final class ModuleCache {
         return Set.of();
     }
 
-    private byte @Nullable [] read(Path file) throws IOException {
-        if (!Files.isRegularFile(file)) {
+    private byte @Nullable [] read(String name) throws IOException {
+        if (prepared.isPresent()) {
+            byte[] content = read(prepared.get().resolve(name));
+            if (content != null) {
+                return content;
+            }
+        }
+        Path own = directory.resolve(name);
+        byte[] content = read(own);
+        if (content != null) {
+            Files.setLastModifiedTime(own, FileTime.from(Instant.now()));
+        }
+        return content;
+    }
+
+    private static byte @Nullable [] read(Path file) throws IOException {
+        if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
             return null;
         }
         byte[] all = Files.readAllBytes(file);
-        if (all.length > HASH_BYTES) {
-            byte[] jar = Arrays.copyOfRange(all, HASH_BYTES, all.length);
-            if (MessageDigest.isEqual(Arrays.copyOf(all, HASH_BYTES), sha256(jar))) {
-                return jar;
-            }
+        if (all.length > CHECKSUM_BYTES
+                && ByteBuffer.wrap(all).getLong() == checksum(all, CHECKSUM_BYTES, all.length - CHECKSUM_BYTES)) {
+            return Arrays.copyOfRange(all, CHECKSUM_BYTES, all.length);
         }
-        LOG.warn("the compiled module {} is damaged and is compiled anew", file);
+        LOG.warn("{} in the cache is damaged and is made anew", file);
         return null;
     }
 
-    private void write(Path file, byte[] jar) throws IOException {
+    private void write(String name, byte[] content) throws IOException {
         Files.createDirectories(directory);
         if (directory.getFileSystem().supportedFileAttributeViews().contains("posix")) {
             Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx------"));
         }
         Path temporary = Files.createTempFile(directory, "new-", ".tmp");
         try {
-            byte[] all = Arrays.copyOf(sha256(jar), HASH_BYTES + jar.length);
-            System.arraycopy(jar, 0, all, HASH_BYTES, jar.length);
+            byte[] all = new byte[CHECKSUM_BYTES + content.length];
+            ByteBuffer.wrap(all).putLong(checksum(content, 0, content.length)).put(content);
             Files.write(temporary, all);
-            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+            Files.move(
+                    temporary,
+                    directory.resolve(name),
+                    StandardCopyOption.ATOMIC_MOVE,
+                    StandardCopyOption.REPLACE_EXISTING);
         } finally {
             Files.deleteIfExists(temporary);
         }
+        CachePruning.prune(directory, MAX_CACHE_BYTES);
+    }
+
+    /** Against damage, not against a forger, who could write a fitting one: the directory is for its owner alone. */
+    private static long checksum(byte[] bytes, int offset, int length) {
+        CRC32 sum = new CRC32();
+        sum.update(bytes, offset, length);
+        return (long) length << 32 ^ sum.getValue();
     }
 
     private static EngineException broken(String name, Throwable cause) {
@@ -188,6 +267,34 @@ final class ModuleCache {
             return MessageDigest.getInstance("SHA-256").digest(bytes);
         } catch (NoSuchAlgorithmException e) {
             throw new AssertionError("each JDK has SHA-256", e);
+        }
+    }
+
+    /**
+     * A module as it is kept.
+     *
+     * @param wasm to be parsed; without the functions' bodies unless some are interpreted
+     * @param jar the compiled functions
+     * @param whole whether {@code wasm} is the original, which is not stored a second time
+     */
+    @SuppressWarnings("ArrayRecordComponent")
+    private record Stored(byte[] wasm, byte[] jar, boolean whole) {
+        byte[] bytes() {
+            byte[] own = whole ? new byte[0] : wasm;
+            return ByteBuffer.allocate(4 + own.length + jar.length)
+                    .putInt(own.length)
+                    .put(own)
+                    .put(jar)
+                    .array();
+        }
+
+        static Stored read(byte[] bytes, byte[] original) {
+            ByteBuffer in = ByteBuffer.wrap(bytes);
+            byte[] own = new byte[Objects.checkIndex(in.getInt(), bytes.length)];
+            in.get(own);
+            byte[] jar = new byte[in.remaining()];
+            in.get(jar);
+            return own.length == 0 ? new Stored(original, jar, true) : new Stored(own, jar, false);
         }
     }
 

@@ -7,8 +7,11 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import run.endive.runtime.ByteArrayMemory;
 import run.endive.runtime.HostFunction;
 import run.endive.runtime.ImportValues;
@@ -23,6 +26,7 @@ import run.endive.wasm.types.MemoryLimits;
  * memory, so that neither the runtime nor its surroundings are set up again. Thread safe; made at first use.
  */
 final class QuickJs {
+    private static final Logger LOG = LoggerFactory.getLogger(QuickJs.class);
     private static final String RESOURCE = "quickjs.wasm";
     private static final List<String> SCRIPTS = List.of("bootstrap.js", "web.js", "llm.js");
     private static final int MAX_JS_STACK_BYTES = 400 << 10;
@@ -44,8 +48,39 @@ final class QuickJs {
         return known;
     }
 
+    /** From the cache when it is there: then no script runs, and agents start at once. */
     private Snapshot make() {
-        CompiledModule module = cache.load(resource(RESOURCE), RESOURCE, true);
+        byte[] quickJs = resource(RESOURCE);
+        List<byte[]> scripts = SCRIPTS.stream().map(QuickJs::resource).toList();
+        CompiledModule module = cache.load(quickJs, RESOURCE, true);
+        String name = "snapshot-" + digest(module.digest(), scripts) + ".sum";
+        byte[] known = cache.readData(name);
+        if (known != null) {
+            try {
+                return new Snapshot(module, SnapshotFile.read(known));
+            } catch (IOException e) {
+                LOG.warn("the snapshot {} is of no use and is made anew: {}", name, e.getMessage());
+            }
+        }
+        State state = setUp(module, scripts);
+        try {
+            cache.writeData(name, SnapshotFile.write(state));
+        } catch (IOException e) {
+            throw new EngineException(Code.UNAVAILABLE, "could not keep the snapshot of QuickJS: " + e.getMessage(), e);
+        }
+        return new Snapshot(module, state);
+    }
+
+    /** Of all that the snapshot depends on. */
+    private static String digest(String quickJs, List<byte[]> scripts) {
+        java.io.ByteArrayOutputStream all = new java.io.ByteArrayOutputStream();
+        all.writeBytes(quickJs.getBytes(StandardCharsets.US_ASCII));
+        scripts.forEach(script -> all.writeBytes(ModuleCache.sha256(script)));
+        all.writeBytes((JsHost.NAMES + " " + MAX_JS_STACK_BYTES).getBytes(StandardCharsets.UTF_8));
+        return HexFormat.of().formatHex(ModuleCache.sha256(all.toByteArray()));
+    }
+
+    private static State setUp(CompiledModule module, List<byte[]> scripts) {
         Instance instance = Instance.builder(module.module())
                 .withImportValues(stubs(module))
                 .withMemoryFactory(QuickJs::plainMemory)
@@ -64,7 +99,7 @@ final class QuickJs {
         for (int i = 0; i < factories.length; i++) {
             String script = SCRIPTS.get(i);
             factories[i] = vm.eval(
-                    new String(resource(script), StandardCharsets.UTF_8), "tinyvm:" + script.replace(".js", ""), 0);
+                    new String(scripts.get(i), StandardCharsets.UTF_8), "tinyvm:" + script.replace(".js", ""), 0);
             if (vm.isException(factories[i])) {
                 throw failed(vm, script);
             }
@@ -84,8 +119,7 @@ final class QuickJs {
             vm.free(factory);
         }
         vm.call("qjs_run_gc");
-        return Snapshot.of(
-                module,
+        return State.of(
                 instance.memory(),
                 (int) instance.exports().global("__stack_pointer").getValue(),
                 (int) vm.call("qjs_get_runtime_ptr"),
@@ -137,28 +171,35 @@ final class QuickJs {
     /**
      * A runtime that has been set up.
      *
-     * @param module QuickJS
      * @param pages its memory; empty for a page of zeros
      * @param stackPointer of C's stack in linear memory
      * @param runtime address of the JSRuntime
      * @param context address of the JSContext
      * @param api the value that {@code bootstrap.js} returned
      */
-    record Snapshot(CompiledModule module, List<byte[]> pages, int stackPointer, int runtime, int context, int api) {
-        static Snapshot of(CompiledModule module, Memory memory, int stackPointer, int runtime, int context, int api) {
+    record State(List<byte[]> pages, int stackPointer, int runtime, int context, int api) {
+        static State of(Memory memory, int stackPointer, int runtime, int context, int api) {
             List<byte[]> pages = new ArrayList<>();
             byte[] zeros = new byte[Memory.PAGE_SIZE];
             for (int i = 0; i < memory.pages(); i++) {
                 byte[] page = memory.readBytes(i * Memory.PAGE_SIZE, Memory.PAGE_SIZE);
                 pages.add(Arrays.equals(page, zeros) ? new byte[0] : page);
             }
-            return new Snapshot(module, pages, stackPointer, runtime, context, api);
+            return new State(pages, stackPointer, runtime, context, api);
+        }
+    }
+
+    /** QuickJS, and what each agent starts as. */
+    record Snapshot(CompiledModule module, State state) {
+        int api() {
+            return state.api();
         }
 
         /** A new runtime with this state. @throws GuestStop.Trap when the guest's memory limit is too small for it */
         JsVm restore(GuestContext guest, List<HostFunction> functions) {
             Instance instance = WasmProgram.instantiate(module, guest, functions);
             Memory memory = instance.memory();
+            List<byte[]> pages = state.pages();
             int more = pages.size() - memory.pages();
             if (more > 0 && memory.grow(more) < 0) {
                 throw new GuestStop.Trap(
@@ -174,9 +215,9 @@ final class QuickJs {
                     memory.write(i * Memory.PAGE_SIZE, page, 0, page.length);
                 }
             }
-            instance.exports().global("__stack_pointer").setValue(stackPointer);
+            instance.exports().global("__stack_pointer").setValue(state.stackPointer());
             JsVm vm = new JsVm(instance);
-            vm.call("qjs_set_runtime_and_context", runtime, context);
+            vm.call("qjs_set_runtime_and_context", state.runtime(), state.context());
             return vm;
         }
     }

@@ -41,7 +41,7 @@ public final class WasmEngine implements Engine {
     public WasmEngine(WasmSettings settings) {
         this.settings = settings;
         this.heap = new HeapBudget(settings.heapBytes());
-        this.programs = new Programs(new ModuleCache(settings.cacheDirectory()));
+        this.programs = new Programs(new ModuleCache(settings.cacheDirectory(), settings.prepared()));
         this.governor = new CpuGovernor(machines::values);
     }
 
@@ -55,6 +55,14 @@ public final class WasmEngine implements Engine {
         return takes(image) && !image.equals(JsProgram.NAME)
                 ? List.of(String.valueOf(Path.of(image).getFileName()))
                 : List.of();
+    }
+
+    /**
+     * Compiles the JavaScript runtime and takes its snapshot, for {@link WasmSettings#withPrepared}: the build does it once, so that no agent pays
+     * for it.
+     */
+    public static void prepare(Path directory) {
+        new QuickJs(new ModuleCache(directory)).snapshot();
     }
 
     @Override

@@ -52,6 +52,54 @@ class ModuleCacheTest {
                 .isTrue();
     }
 
+    /** What the build has prepared is enough for a script: nothing is compiled, no snapshot is taken, nothing is written. */
+    @Test
+    void aScriptStartsFromWhatTheBuildHasPrepared(@TempDir Path prepared, @TempDir Path work) throws Exception {
+        WasmEngine.prepare(prepared);
+        assertThat(prepared).isDirectoryContaining("glob:**/snapshot-*.sum");
+        Path cache = directory.resolve("own");
+        try (WasmEngine engine = new WasmEngine(
+                new WasmSettings(work, cache, 64 << 20, java.util.Optional.empty()).withPrepared(prepared))) {
+            var machine = engine.create(new dev.tinyvm.engine.MachineSpec(
+                    "prepared", "js", WasmFixture.RESOURCES, java.util.List.of(), "tiny", "user"));
+            assertThat(WasmFixture.run(machine, "js", "-e", "console.log([1, 2].map((x) => x * 2))").stdout())
+                    .isEqualTo("[ 2, 4 ]\n");
+        }
+        assertThat(cache).doesNotExist();
+    }
+
+    @Test
+    void aDamagedSnapshotIsTakenAnew(@TempDir Path work) throws Exception {
+        WasmEngine.prepare(directory);
+        Path snapshot;
+        try (var files = Files.newDirectoryStream(directory, "snapshot-*")) {
+            snapshot = files.iterator().next();
+        }
+        byte[] content = Files.readAllBytes(snapshot);
+        content[content.length / 2] ^= 1;
+        Files.write(snapshot, content);
+        try (WasmEngine engine = new WasmEngine(new WasmSettings(work, directory, 64 << 20, java.util.Optional.empty()))) {
+            var machine = engine.create(new dev.tinyvm.engine.MachineSpec(
+                    "damaged", "js", WasmFixture.RESOURCES, java.util.List.of(), "tiny", "user"));
+            assertThat(WasmFixture.run(machine, "js", "-e", "console.log('fine')").stdout())
+                    .isEqualTo("fine\n");
+        }
+        assertThat(snapshot).binaryContent().isNotEqualTo(content);
+    }
+
+    @Test
+    void whatWasNotUsedForTheLongestTimeIsPruned() throws Exception {
+        for (int i = 0; i < 4; i++) {
+            Path file = Files.write(directory.resolve(i + ".module.sum"), new byte[100]);
+            Files.setLastModifiedTime(file, java.nio.file.attribute.FileTime.fromMillis(1_000_000L * (i + 1)));
+        }
+        CachePruning.prune(directory, 250);
+        assertThat(directory).isDirectoryNotContaining("glob:**/1.module.sum").isDirectoryContaining("glob:**/3.module.sum");
+        CachePruning.prune(directory, 10);
+        assertThat(directory.resolve("3.module.sum")).exists();
+        assertThat(directory.resolve("2.module.sum")).doesNotExist();
+    }
+
     @Test
     void whatIsNoModuleIsRefused() {
         assertRefused("hello".getBytes(StandardCharsets.UTF_8), "no WebAssembly module");
