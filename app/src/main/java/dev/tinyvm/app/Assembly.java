@@ -8,6 +8,7 @@ import dev.tinyvm.engine.EngineKind;
 import dev.tinyvm.engine.container.ContainerEngine;
 import dev.tinyvm.engine.oci.OciEngine;
 import dev.tinyvm.engine.oci.OciRuntime;
+import dev.tinyvm.engine.wasm.ScriptFiles;
 import dev.tinyvm.engine.wasm.WasmEngine;
 import dev.tinyvm.engine.wasm.WasmSettings;
 import dev.tinyvm.images.Image;
@@ -36,6 +37,7 @@ import dev.tinyvm.spec.ManagerConfig;
 import dev.tinyvm.spec.ProgramImages;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.EnumMap;
@@ -228,7 +230,24 @@ final class Assembly {
                 Map.of(),
                 "",
                 WasmEngine.defaultCommand(machineImage),
-                Optional.of(EngineKind.WASM));
+                Optional.of(EngineKind.WASM),
+                isScript(machineImage) ? Optional.of(onNode(Path.of(machineImage))) : Optional.empty());
+    }
+
+    private static boolean isScript(String file) {
+        return file.endsWith(".js") || file.endsWith(".mjs");
+    }
+
+    /** A script on this machine's own Node, which image {@code host} shows to Tiny VMs. */
+    private static ImageCatalog.OnLinux onNode(Path script) {
+        boolean node = Stream.of("/usr/bin/node", "/usr/local/bin/node", "/bin/node")
+                .anyMatch(file -> Files.isExecutable(Path.of(file)));
+        return new ImageCatalog.OnLinux(
+                "host",
+                node ? "" : "this machine has no node, which runs scripts there; apt-get install nodejs",
+                () -> ScriptFiles.of(script).forNode().stream()
+                        .map(file -> new ImageCatalog.SeedFile(file.path(), file.content(), file.mode()))
+                        .toList());
     }
 
     private static ImageCatalog.ImageInfo info(String reference, Image image) {

@@ -25,7 +25,9 @@ final class ModuleCacheDirectory {
     /** What the build has compiled beforehand, as trusted as the program's own jars beside it; empty when it is not there. */
     static Optional<Path> prepared() {
         String home = System.getProperty("tinyvm.home", "");
-        return home.isEmpty() ? Optional.empty() : Optional.of(Path.of(home, "wasm")).filter(Files::isDirectory);
+        return home.isEmpty()
+                ? Optional.empty()
+                : Optional.of(Path.of(home, "wasm")).filter(Files::isDirectory);
     }
 
     /**

@@ -26,7 +26,8 @@ class ModuleCacheDirectoryTest {
                 .isEqualTo("rwx------");
         assertThat(ModuleCacheDirectory.ofUser(Map.of("HOME", home.toString()), uid))
                 .isEqualTo(directory);
-        assertThat(ModuleCacheDirectory.ofUser(Map.of("XDG_CACHE_HOME", home.resolve("x").toString()), uid))
+        assertThat(ModuleCacheDirectory.ofUser(
+                        Map.of("XDG_CACHE_HOME", home.resolve("x").toString()), uid))
                 .isEqualTo(home.resolve("x/tinyvm/wasm"));
     }
 

@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /** The images that Tiny VMs may be made from. Asked at every create, so it must answer from memory or one file system call. */
 public interface ImageCatalog {
@@ -30,7 +31,8 @@ public interface ImageCatalog {
      * @param env environment below the descriptor's
      * @param workingDir when the descriptor names none; may be empty
      * @param command when the descriptor names none; may be empty
-     * @param engine the only wall that can run it; empty: any wall that runs Linux programs
+     * @param engine the wall for it, the only one unless there is {@code onLinux}; empty: any wall that runs Linux programs
+     * @param onLinux how it runs behind a wall that runs Linux programs, when {@code engine} is another
      */
     record ImageInfo(
             String reference,
@@ -39,7 +41,19 @@ public interface ImageCatalog {
             Map<String, String> env,
             String workingDir,
             List<String> command,
-            Optional<EngineKind> engine) {
+            Optional<EngineKind> engine,
+            Optional<OnLinux> onLinux) {
+        public ImageInfo(
+                String reference,
+                String machineImage,
+                String defaultUser,
+                Map<String, String> env,
+                String workingDir,
+                List<String> command,
+                Optional<EngineKind> engine) {
+            this(reference, machineImage, defaultUser, env, workingDir, command, engine, Optional.empty());
+        }
+
         public ImageInfo {
             env = Collections.unmodifiableMap(new LinkedHashMap<>(env));
             command = List.copyOf(command);
@@ -60,4 +74,22 @@ public interface ImageCatalog {
                             .build());
         }
     }
+
+    /**
+     * A program behind walls that run Linux programs: the same commands do the same as behind its own wall.
+     *
+     * @param machineImage the file system below it
+     * @param missing what this host lacks for that, and the remedy; empty: nothing
+     * @param files put into each new machine before anything runs there; asked at every create
+     */
+    record OnLinux(String machineImage, String missing, Supplier<List<SeedFile>> files) {}
+
+    /**
+     * A file that is put into a machine, root's.
+     *
+     * @param path absolute; missing directories are made
+     * @param mode permission bits
+     */
+    @SuppressWarnings("ArrayRecordComponent")
+    record SeedFile(String path, byte[] content, int mode) {}
 }

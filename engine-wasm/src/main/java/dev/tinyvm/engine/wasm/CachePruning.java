@@ -17,10 +17,14 @@ final class CachePruning {
     static void prune(Path directory, long mostBytes) throws IOException {
         List<Used> files = new ArrayList<>();
         try (Stream<Path> all = Files.list(directory)) {
-            for (Path file : all.filter(f -> f.getFileName().toString().endsWith(".sum")).toList()) {
+            for (Path file :
+                    all.filter(f -> f.getFileName().toString().endsWith(".sum")).toList()) {
                 try {
                     BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
-                    files.add(new Used(file, attributes.size(), attributes.lastModifiedTime().toMillis()));
+                    files.add(new Used(
+                            file,
+                            attributes.size(),
+                            attributes.lastModifiedTime().toMillis()));
                 } catch (java.nio.file.NoSuchFileException e) {
                     // Pruned by another process.
                 }

@@ -2,8 +2,8 @@ package dev.tinyvm.engine.wasm;
 
 import dev.tinyvm.engine.GuestFiles.Entry;
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A JavaScript agent: {@code js SCRIPT ARG…}, {@code js -e CODE ARG…}, or the image's own script by its name. The script is an ES module in
@@ -11,17 +11,17 @@ import java.util.List;
  */
 final class JsProgram implements Program {
     static final String NAME = "js";
-    private static final String DIRECTORY = "/app/";
+    private static final String DIRECTORY = ScriptFiles.DIRECTORY;
 
     private final QuickJs quickJs;
     private final String fileName;
-    private final byte[] script;
+    private final Map<String, byte[]> files;
 
-    /** @param fileName the image's script, empty when it has none */
-    JsProgram(QuickJs quickJs, String fileName, byte[] script) {
+    /** @param fileName the image's script, empty when it has none @param files the script and what it imports */
+    JsProgram(QuickJs quickJs, String fileName, Map<String, byte[]> files) {
         this.quickJs = quickJs;
         this.fileName = fileName;
-        this.script = script.clone();
+        this.files = files;
         // The first agent should not pay for the runtime.
         quickJs.snapshot();
     }
@@ -43,13 +43,19 @@ final class JsProgram implements Program {
 
     @Override
     public void install(FileTree tree) {
-        if (!fileName.isEmpty()) {
-            FileNode node = tree.make(tree.root(), DIRECTORY + fileName, Users.ROOT, Entry.Type.FILE, 0644, "");
-            int done = 0;
-            while (done < script.length) {
-                done += tree.write(node, done, false, script, done, script.length - done);
+        files.forEach((name, content) -> {
+            for (int slash = name.indexOf('/'); slash > 0; slash = name.indexOf('/', slash + 1)) {
+                String directory = DIRECTORY + name.substring(0, slash);
+                if (tree.findOrNull(tree.root(), directory, Users.ROOT) == null) {
+                    tree.make(tree.root(), directory, Users.ROOT, Entry.Type.DIRECTORY, 0755, "");
+                }
             }
-        }
+            FileNode node = tree.make(tree.root(), DIRECTORY + name, Users.ROOT, Entry.Type.FILE, 0644, "");
+            int done = 0;
+            while (done < content.length) {
+                done += tree.write(node, done, false, content, done, content.length - done);
+            }
+        });
     }
 
     @Override
@@ -86,6 +92,6 @@ final class JsProgram implements Program {
 
     @Override
     public String toString() {
-        return "JsProgram[" + fileName + ", " + Arrays.hashCode(script) + "]";
+        return "JsProgram[" + fileName + ", " + files.keySet() + "]";
     }
 }

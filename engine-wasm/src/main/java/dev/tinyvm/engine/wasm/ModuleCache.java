@@ -11,9 +11,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.time.Instant;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Map;
@@ -118,7 +118,8 @@ final class ModuleCache {
     }
 
     private CompiledModule compile(byte[] wasm, String digest, String name, boolean ownImports) throws IOException {
-        String file = digest + "-" + ENDIVE + "-" + CheckpointRewriter.VERSION + (ownImports ? "-own" : "") + ".module.sum";
+        String file =
+                digest + "-" + ENDIVE + "-" + CheckpointRewriter.VERSION + (ownImports ? "-own" : "") + ".module.sum";
         byte[] known = read(file);
         if (known != null) {
             try {

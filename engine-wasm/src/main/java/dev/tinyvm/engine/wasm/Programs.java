@@ -10,8 +10,6 @@ import java.nio.file.Path;
 
 /** From an image's name to what runs: a {@code .wasm} file, a {@code .js} or {@code .mjs} file, or {@code js}. Thread safe. */
 final class Programs {
-    private static final int MAX_SCRIPT_BYTES = 4 << 20;
-
     private final ModuleCache cache;
     private final QuickJs quickJs;
 
@@ -28,7 +26,7 @@ final class Programs {
     /** @throws EngineException {@code IMAGE} when it is missing or broken */
     Program load(String image) {
         if (image.equals(JsProgram.NAME)) {
-            return new JsProgram(quickJs, "", new byte[0]);
+            return new JsProgram(quickJs, "", java.util.Map.of());
         }
         Path file = Path.of(image);
         String name = String.valueOf(file.getFileName());
@@ -36,7 +34,7 @@ final class Programs {
             return new WasmProgram(cache.load(read(file, ModuleCache.MAX_MODULE_BYTES), name), name);
         }
         if (isScript(name)) {
-            return new JsProgram(quickJs, name, read(file, MAX_SCRIPT_BYTES));
+            return new JsProgram(quickJs, name, ScriptFiles.of(file).files());
         }
         throw new EngineException(
                 Code.IMAGE,

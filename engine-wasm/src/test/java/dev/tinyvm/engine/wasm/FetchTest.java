@@ -24,6 +24,17 @@ import org.junit.jupiter.api.Test;
 /** {@code fetch} and the LLM over ports of the machine's own loopback. */
 class FetchTest extends WasmFixture {
     private static final int PORT = 4000;
+    private static final String SSE = """
+            HTTP/1.1 200 OK
+            Content-Type: text/event-stream
+
+            data: {"choices":[{"delta":{"content":"four"}}]}
+
+            data: {"choices":[{"delta":{"content":"ty"}}]}
+
+            data: [DONE]
+
+            """.replace("\n", "\r\n");
 
     private final BlockingQueue<Seen> seen = new LinkedBlockingQueue<>();
 
@@ -240,14 +251,7 @@ class FetchTest extends WasmFixture {
                     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + body.length() + "\r\n\r\n"
                             + body);
         });
-        machine.listen(PORT + 1, c -> answer(c, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + """
-                        data: {"choices":[{"delta":{"content":"four"}}]}
-
-                        data: {"choices":[{"delta":{"content":"ty"}}]}
-
-                        data: [DONE]
-
-                        """));
+        machine.listen(PORT + 1, c -> answer(c, SSE));
         machine.listen(PORT + 2, c -> {
             String body = "{\"error\":{\"message\":\"the budget is spent\",\"code\":\"budget_exceeded\"}}";
             answer(c, "HTTP/1.1 402 Payment Required\r\nContent-Length: " + body.length() + "\r\n\r\n" + body);

@@ -62,7 +62,8 @@ class ModuleCacheTest {
                 new WasmSettings(work, cache, 64 << 20, java.util.Optional.empty()).withPrepared(prepared))) {
             var machine = engine.create(new dev.tinyvm.engine.MachineSpec(
                     "prepared", "js", WasmFixture.RESOURCES, java.util.List.of(), "tiny", "user"));
-            assertThat(WasmFixture.run(machine, "js", "-e", "console.log([1, 2].map((x) => x * 2))").stdout())
+            assertThat(WasmFixture.run(machine, "js", "-e", "console.log([1, 2].map((x) => x * 2))")
+                            .stdout())
                     .isEqualTo("[ 2, 4 ]\n");
         }
         assertThat(cache).doesNotExist();
@@ -78,10 +79,12 @@ class ModuleCacheTest {
         byte[] content = Files.readAllBytes(snapshot);
         content[content.length / 2] ^= 1;
         Files.write(snapshot, content);
-        try (WasmEngine engine = new WasmEngine(new WasmSettings(work, directory, 64 << 20, java.util.Optional.empty()))) {
+        try (WasmEngine engine =
+                new WasmEngine(new WasmSettings(work, directory, 64 << 20, java.util.Optional.empty()))) {
             var machine = engine.create(new dev.tinyvm.engine.MachineSpec(
                     "damaged", "js", WasmFixture.RESOURCES, java.util.List.of(), "tiny", "user"));
-            assertThat(WasmFixture.run(machine, "js", "-e", "console.log('fine')").stdout())
+            assertThat(WasmFixture.run(machine, "js", "-e", "console.log('fine')")
+                            .stdout())
                     .isEqualTo("fine\n");
         }
         assertThat(snapshot).binaryContent().isNotEqualTo(content);
@@ -94,7 +97,9 @@ class ModuleCacheTest {
             Files.setLastModifiedTime(file, java.nio.file.attribute.FileTime.fromMillis(1_000_000L * (i + 1)));
         }
         CachePruning.prune(directory, 250);
-        assertThat(directory).isDirectoryNotContaining("glob:**/1.module.sum").isDirectoryContaining("glob:**/3.module.sum");
+        assertThat(directory)
+                .isDirectoryNotContaining("glob:**/1.module.sum")
+                .isDirectoryContaining("glob:**/3.module.sum");
         CachePruning.prune(directory, 10);
         assertThat(directory.resolve("3.module.sum")).exists();
         assertThat(directory.resolve("2.module.sum")).doesNotExist();
