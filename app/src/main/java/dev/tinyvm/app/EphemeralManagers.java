@@ -7,10 +7,14 @@ import dev.tinyvm.cli.ManagerConnection.Address;
 import dev.tinyvm.cli.PrivateManagers;
 import dev.tinyvm.cli.RunningManager;
 import dev.tinyvm.cli.Shell;
+import dev.tinyvm.engine.EngineException;
+import dev.tinyvm.engine.wasm.ScriptFiles;
 import dev.tinyvm.engine.wasm.WasmEngine;
 import dev.tinyvm.llm.GatewayPlan;
 import dev.tinyvm.manager.ManagerSettings;
 import dev.tinyvm.server.ServerSettings;
+import dev.tinyvm.spec.AgentSpec;
+import dev.tinyvm.spec.EngineChoice;
 import dev.tinyvm.spec.ManagerConfig;
 import dev.tinyvm.spec.ProgramImages;
 import java.io.IOException;
@@ -18,6 +22,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -40,8 +45,10 @@ final class EphemeralManagers implements PrivateManagers {
             """;
 
     @Override
-    public PrivateManager start(Shell shell, String image) throws Exception {
-        boolean walls = !WasmEngine.takes(image);
+    public PrivateManager start(Shell shell, AgentSpec spec) throws Exception {
+        String image = spec.image();
+        boolean inside = spec.engine() == EngineChoice.AUTO || spec.engine() == EngineChoice.WASM;
+        boolean walls = !(inside && WasmEngine.takes(image));
         if (walls) {
             LocalManager.requireRoot(ExitCode.NOT_RUN);
         }
@@ -88,24 +95,40 @@ final class EphemeralManagers implements PrivateManagers {
         }
     }
 
-    /** The one program that it runs: a copy, which the manager can read after it gave root up, and nobody can change meanwhile. */
+    /** The one program that it runs: a copy with what it imports, which the manager can read after it gave root up, and nobody can change meanwhile. */
     private static ProgramFiles programs(String image, DataDirectory data) {
-        Path file = Path.of(image);
-        Path copy = data.programs().resolve(String.valueOf(file.getFileName()));
         if (!ProgramImages.isFile(image)) {
             return ProgramFiles.under(List.of(data.programs()));
         }
+        Path file = Path.of(image);
         try {
             if (!Files.isRegularFile(file) || Files.size(file) > MAX_PROGRAM_BYTES) {
                 throw new CliException(
                         ExitCode.NOT_RUN, image + ": is no file of at most " + (MAX_PROGRAM_BYTES >> 20) + " MiB");
             }
-            Files.copy(file, copy);
-            Files.setPosixFilePermissions(copy, PosixFilePermissions.fromString("rw-r--r--"));
-            return ProgramFiles.only(image, copy);
+            // The user named it, so that a link is followed; what it imports must lie beside what it leads to.
+            Path real = file.toRealPath();
+            if (image.endsWith(".wasm")) {
+                copy(Files.readAllBytes(real), data.programs().resolve(String.valueOf(file.getFileName())));
+            } else {
+                for (Map.Entry<String, byte[]> one :
+                        ScriptFiles.of(real).files().entrySet()) {
+                    copy(one.getValue(), data.programs().resolve(one.getKey()));
+                }
+            }
+            String name = String.valueOf((image.endsWith(".wasm") ? file : real).getFileName());
+            return ProgramFiles.only(image, data.programs().resolve(name));
+        } catch (EngineException e) {
+            throw new CliException(ExitCode.NOT_RUN, String.valueOf(e.getMessage()));
         } catch (IOException e) {
             throw new CliException(ExitCode.NOT_RUN, image + ": cannot be read: " + e.getMessage());
         }
+    }
+
+    private static void copy(byte[] content, Path to) throws IOException {
+        Files.createDirectories(to.getParent(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
+        Files.write(to, content);
+        Files.setPosixFilePermissions(to, PosixFilePermissions.fromString("rw-r--r--"));
     }
 
     /** Lets the watcher do its work and waits for it. */

@@ -1,14 +1,16 @@
 package dev.tinyvm.cli;
 
+import dev.tinyvm.spec.AgentSpec;
+
 /** Makes a manager for one command alone, when none runs. */
 public interface PrivateManagers {
     /**
      * Starts one.
      *
-     * @param image of the Tiny VM that it is for: what runs without root needs none
+     * @param spec of the Tiny VM that it is for: what runs without root needs none
      * @throws CliException when this host or this user cannot run one; the message says what to do
      */
-    PrivateManager start(Shell shell, String image) throws Exception;
+    PrivateManager start(Shell shell, AgentSpec spec) throws Exception;
 
     /** A manager of one's own. Closing it removes everything that it made. */
     interface PrivateManager extends AutoCloseable {

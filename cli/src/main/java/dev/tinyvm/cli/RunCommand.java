@@ -105,7 +105,7 @@ public final class RunCommand implements Callable<Integer>, TakesCommand {
             throw new CliException(
                     ExitCode.NOT_RUN, "--detach needs a manager, and none runs", ManagerConnection.HOW_TO_START);
         }
-        try (PrivateManager own = privateManagers.start(shell, agent.spec().image());
+        try (PrivateManager own = privateManagers.start(shell, agent.spec());
                 TinyVmClient client = new TinyVmClient(
                         URI.create(own.address().url()), own.address().key())) {
             return foreground(client, descriptor);

@@ -41,6 +41,35 @@ class EnginesTest {
     }
 
     @Test
+    void anImageThatAlsoRunsOnLinuxTakesTheWallThatIsAskedFor() {
+        ImageInfo both = script("");
+        assertThat(engines.choose(EngineChoice.CONTAINER, both).engine()).isSameAs(container);
+        assertThat(engines.choose(EngineChoice.WASM, both).engine()).isSameAs(wasm);
+        assertThat(engines.choose(EngineChoice.AUTO, both).engine()).isSameAs(wasm);
+        assertThat(engines.choose(EngineChoice.AUTO, both).reason()).contains("lightest");
+    }
+
+    @Test
+    void whatThisHostLacksForAnotherWallIsSaid() {
+        assertThatThrownBy(() -> engines.choose(EngineChoice.CONTAINER, script("there is no node; install it")))
+                .isInstanceOf(ManagerException.class)
+                .hasMessageContaining("install it")
+                .hasMessageContaining("engine: wasm");
+    }
+
+    private static ImageInfo script(String missing) {
+        return new ImageInfo(
+                "agent.js",
+                "agent.js",
+                "user",
+                Map.of(),
+                "",
+                List.of(),
+                Optional.of(EngineKind.WASM),
+                Optional.of(new ImageCatalog.OnLinux("host", missing, List::of)));
+    }
+
+    @Test
     void autoNeverTakesTheWebAssemblyWallForLinuxPrograms() {
         container.setAvailability(new Availability.Missing("no cgroups", "mount them"));
         assertThatThrownBy(() -> engines.choose(EngineChoice.AUTO, Trust.TRUSTED, LINUX))

@@ -209,6 +209,12 @@ final class WasmMachine implements Machine {
         }
     }
 
+    /** Also after its end, with what it used until then. */
+    @Override
+    public Usage usage() {
+        return new Usage(cpuNanos() / 1000, memory.usedBytes());
+    }
+
     @Override
     public void shutdown(Duration gracePeriod) {
         requireAlive();
