@@ -126,7 +126,8 @@ final class EphemeralManagers implements PrivateManagers {
     }
 
     private static void copy(byte[] content, Path to) throws IOException {
-        Files.createDirectories(to.getParent(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
+        Files.createDirectories(
+                to.getParent(), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxr-xr-x")));
         Files.write(to, content);
         Files.setPosixFilePermissions(to, PosixFilePermissions.fromString("rw-r--r--"));
     }

@@ -336,7 +336,10 @@ final class VmRun {
                 .create(new MachineSpec(
                         record.id(),
                         linux.map(ImageCatalog.OnLinux::machineImage).orElse(image.machineImage()),
-                        spec.resources(), spec.volumes(), record.name(), spec.user()));
+                        spec.resources(),
+                        spec.volumes(),
+                        record.name(),
+                        spec.user()));
         linux.ifPresent(program -> seed(made, program));
         machine = made;
         shared.metering().made(record, made);

@@ -53,7 +53,9 @@ class WallsExampleTest {
         Assumptions.assumeTrue(available("container"), "./tinyvm doctor says that this host offers no container");
         Shell.Result result = run(descriptor);
         assertThat(result.exitCode()).isEqualTo(125);
-        assertThat(result.errors()).contains("does not run under the engine container").contains("engine: wasm");
+        assertThat(result.errors())
+                .contains("does not run under the engine container")
+                .contains("engine: wasm");
     }
 
     /** Outside of the repository, as a user's own would be. */
@@ -70,7 +72,11 @@ class WallsExampleTest {
     private Shell.Result run(Path descriptor) throws Exception {
         return Shell.run(
                 Repository.ROOT,
-                Map.of("TINYVM_URL", "", "TINYVM_DATA", directory.resolve("data").toString()),
+                Map.of(
+                        "TINYVM_URL",
+                        "",
+                        "TINYVM_DATA",
+                        directory.resolve("data").toString()),
                 "",
                 "./tinyvm",
                 "run",
@@ -79,7 +85,9 @@ class WallsExampleTest {
 
     private static boolean available(String engine) throws Exception {
         if (DOCTOR.get().isEmpty()) {
-            DOCTOR.set(Shell.run(Repository.ROOT, "./tinyvm", "doctor", "--json").output().replaceAll("\\s", ""));
+            DOCTOR.set(Shell.run(Repository.ROOT, "./tinyvm", "doctor", "--json")
+                    .output()
+                    .replaceAll("\\s", ""));
         }
         return DOCTOR.get().contains("{\"engine\":\"" + engine + "\",\"available\":true");
     }

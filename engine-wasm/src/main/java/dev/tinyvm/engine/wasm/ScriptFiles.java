@@ -103,15 +103,16 @@ public final class ScriptFiles {
         }
         String module = DIRECTORY + "node_modules/tinyvm/";
         all.add(Placed.text(
-                module + "package.json", "{\"name\": \"tinyvm\", \"type\": \"module\", \"exports\": \"./index.js\"}\n", 0644));
+                module + "package.json",
+                "{\"name\": \"tinyvm\", \"type\": \"module\", \"exports\": \"./index.js\"}\n",
+                0644));
         all.add(Placed.text(
                 module + "index.js",
                 resource("node.js")
                         .replace("/* llm.js */", resource("llm.js").strip().replaceAll(";$", "")),
                 0644));
         String quoted = "'" + (DIRECTORY + entry).replace("'", "'\\''") + "'";
-        all.add(Placed.text(
-                "/usr/local/bin/" + entry, "#!/bin/sh\nexec node " + quoted + " \"$@\"\n", 0755));
+        all.add(Placed.text("/usr/local/bin/" + entry, "#!/bin/sh\nexec node " + quoted + " \"$@\"\n", 0755));
         return all;
     }
 

@@ -37,7 +37,8 @@ class ScriptFilesTest extends WasmFixture {
     void nothingOutsideOfTheScriptsDirectoryComesAlong() throws Exception {
         put("outside.js", "export default 'outside';");
         put("app/agent.js", "import x from '../outside.js'; import y from './../../outside.js'; import '/etc/passwd';");
-        assertThat(ScriptFiles.of(host.resolve("app/agent.js")).files().keySet()).containsExactly("agent.js");
+        assertThat(ScriptFiles.of(host.resolve("app/agent.js")).files().keySet())
+                .containsExactly("agent.js");
         Result result = run(machine(host.resolve("app/agent.js").toString(), RESOURCES), "agent.js");
         assertThat(result.status()).isEqualTo(1);
         assertThat(result.stderr()).contains("could not import /outside.js");
