@@ -43,15 +43,20 @@ class EnginesTest {
     @Test
     void anImageThatAlsoRunsOnLinuxTakesTheWallThatIsAskedFor() {
         ImageInfo both = script("");
-        assertThat(engines.choose(EngineChoice.CONTAINER, both).engine()).isSameAs(container);
-        assertThat(engines.choose(EngineChoice.WASM, both).engine()).isSameAs(wasm);
-        assertThat(engines.choose(EngineChoice.AUTO, both).engine()).isSameAs(wasm);
-        assertThat(engines.choose(EngineChoice.AUTO, both).reason()).contains("lightest");
+        assertThat(engines.choose(EngineChoice.CONTAINER, Trust.TRUSTED, both).engine())
+                .isSameAs(container);
+        assertThat(engines.choose(EngineChoice.WASM, Trust.TRUSTED, both).engine())
+                .isSameAs(wasm);
+        assertThat(engines.choose(EngineChoice.AUTO, Trust.TRUSTED, both).engine())
+                .isSameAs(wasm);
+        assertThat(engines.choose(EngineChoice.AUTO, Trust.TRUSTED, both).reason())
+                .contains("lightest");
     }
 
     @Test
     void whatThisHostLacksForAnotherWallIsSaid() {
-        assertThatThrownBy(() -> engines.choose(EngineChoice.CONTAINER, script("there is no node; install it")))
+        assertThatThrownBy(() ->
+                        engines.choose(EngineChoice.CONTAINER, Trust.TRUSTED, script("there is no node; install it")))
                 .isInstanceOf(ManagerException.class)
                 .hasMessageContaining("install it")
                 .hasMessageContaining("engine: wasm");
