@@ -66,3 +66,26 @@ test('a kernel that ends is told of and replaced; a cell that takes too long is 
     await assert.rejects(sandbox.runCode('while True: pass', { timeoutMs: 1000 }))
     assert.equal((await sandbox.runCode('2 + 2', { requestTimeoutMs: 120_000 })).text, '4')
   }))
+
+test('a plot is a picture, shown or left open', (t) =>
+  withInterpreter(async (sandbox) => {
+    if ((await sandbox.runCode('import matplotlib')).error) return t.skip('the host has no matplotlib')
+    const png = (result) => {
+      const bytes = Buffer.from(result.png, 'base64')
+      assert.equal(bytes.subarray(1, 4).toString(), 'PNG')
+      return [bytes.readUInt32BE(16), bytes.readUInt32BE(20)]
+    }
+    const open = await sandbox.runCode('import matplotlib.pyplot as plt\nplt.figure(figsize=(4, 3), dpi=100)\n_ = plt.plot([1, 2, 3])', { timeoutMs: 120_000 })
+    assert.equal(open.error, undefined)
+    assert.equal(open.results.length, 1)
+    const [width, height] = png(open.results[0])
+    assert.ok(width > 200 && height > 150)
+    const shown = await sandbox.runCode('plt.plot([3, 1, 2])\nplt.title("t")\nplt.show()\nprint("after")')
+    assert.equal(shown.results.length, 1)
+    png(shown.results[0])
+    assert.equal(shown.logs.stdout.join(''), 'after\n')
+    const last = await sandbox.runCode('figure, axes = plt.subplots()\naxes.bar([1, 2], [3, 4])\nfigure')
+    assert.ok(last.results.some((r) => r.png && r.isMainResult))
+    // Figures are not told twice.
+    assert.equal((await sandbox.runCode('1')).results.length, 1)
+  }))

@@ -25,7 +25,7 @@ static const char *const allowed[] = {
     "issue", "login.defs", "adduser.conf", "deluser.conf", "pam.d", "pam.conf", "security", "shells", "locale*",
     "python*", "perl", "java-*", "java", "manpath.config", "xattr.conf", "environment", "skel", "fonts", "vim",
     "emacs", "nanorc", "mke2fs.conf", "wgetrc", "bindresvport.blacklist", "debconf.conf", "libaudit.conf",
-    "ImageMagick-*", "gprofng.rc", "sgml", "xml", "logcheck", "php",
+    "ImageMagick-*", "gprofng.rc", "sgml", "xml", "logcheck", "php", "matplotlibrc",
 };
 
 /* Below /etc/ssl and /etc/default: never ssl/private. */

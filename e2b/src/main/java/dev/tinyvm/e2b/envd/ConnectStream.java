@@ -4,6 +4,8 @@ import dev.tinyvm.e2b.Exchange;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Base64;
@@ -95,10 +97,15 @@ final class ConnectStream {
         return out;
     }
 
+    /** Whole, or with a fraction as Python's older SDKs write it: {@code 500.0}. A part of a millisecond is one. */
     private static Optional<Long> number(String text) {
         try {
-            return text.isEmpty() ? Optional.empty() : Optional.of(Long.parseLong(text.strip()));
-        } catch (NumberFormatException e) {
+            return text.isEmpty()
+                    ? Optional.empty()
+                    : Optional.of(new BigDecimal(text.strip())
+                            .setScale(0, RoundingMode.CEILING)
+                            .longValueExact());
+        } catch (ArithmeticException | NumberFormatException e) {
             throw ConnectError.invalid("a header that should be a number is '" + text + "'");
         }
     }
