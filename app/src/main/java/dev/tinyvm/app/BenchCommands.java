@@ -5,6 +5,7 @@ import dev.tinyvm.bench.BenchResult;
 import dev.tinyvm.bench.BenchTarget;
 import dev.tinyvm.bench.Benchmark;
 import dev.tinyvm.bench.E2bFirstOutput;
+import dev.tinyvm.bench.LedgerEvents;
 import dev.tinyvm.bench.Ready;
 import dev.tinyvm.cli.CliException;
 import dev.tinyvm.cli.ExitCode;
@@ -53,7 +54,7 @@ final class BenchCommands {
         @Parameters(
                 arity = "0..1",
                 paramLabel = "NAME",
-                description = "start, create, exec, freeze, churn, density, leak, e2b or ready.")
+                description = "start, create, exec, freeze, churn, density, leak, e2b, ledger or ready.")
         @Nullable
         String name;
 
@@ -103,6 +104,10 @@ final class BenchCommands {
             if (name.equals(Ready.WORD)) {
                 LocalManager.requireRoot(ExitCode.FAILED);
                 show(Ready.run(Installation.find().entry(), plan, this::progress));
+                return ExitCode.OK;
+            }
+            if (name.equals(LedgerEvents.WORD)) {
+                show(LedgerEvents.run(plan, this::progress));
                 return ExitCode.OK;
             }
             Measure measure = measure(name, plan);
@@ -157,7 +162,7 @@ final class BenchCommands {
         }
 
         private static Benchmark benchmark(String name) {
-            List<String> known = new ArrayList<>(List.of(Ready.WORD, E2bFirstOutput.WORD));
+            List<String> known = new ArrayList<>(List.of(Ready.WORD, LedgerEvents.WORD, E2bFirstOutput.WORD));
             for (Benchmark benchmark : Benchmark.values()) {
                 if (benchmark.word().equals(name)) {
                     return benchmark;
@@ -174,6 +179,7 @@ final class BenchCommands {
                 table.row(benchmark.word(), benchmark.summary());
             }
             table.row(E2bFirstOutput.WORD, E2bFirstOutput.SUMMARY);
+            table.row(LedgerEvents.WORD, LedgerEvents.SUMMARY);
             table.row(Ready.WORD, Ready.SUMMARY);
             table.lines().forEach(shell.out()::println);
         }

@@ -37,7 +37,7 @@ class ArchitectureTest {
             Map.entry("server", Set.of("spec", "engine", "manager", "ledger", "llm")),
             Map.entry("e2b", Set.of("spec", "engine", "manager", "server")),
             Map.entry("sdk", Set.of("spec")),
-            Map.entry("bench", Set.of("spec", "sdk")),
+            Map.entry("bench", Set.of("spec", "sdk", "ledger")),
             Map.entry("cli", Set.of("spec", "sdk")),
             Map.entry(
                     "app",
