@@ -76,8 +76,8 @@ public final class Sandboxes {
         return Optional.ofNullable(templates.get(plain));
     }
 
-    /** Makes one, and returns once it runs. */
-    public Sandbox create(NewSandbox wish) {
+    /** Makes one, and returns once it runs. @param owner name of the key of whoever asks, for the bill */
+    public Sandbox create(NewSandbox wish, String owner) {
         Template template = template(wish.template())
                 .orElseThrow(() -> new E2bError(
                         404,
@@ -108,7 +108,8 @@ public final class Sandboxes {
                 false,
                 false,
                 tags,
-                Optional.of(deadline)));
+                Optional.of(deadline),
+                owner));
         try {
             SandboxMarks.write(manager.files(id), env);
             fittings.add(template.image(), manager.files(id));

@@ -49,7 +49,7 @@ final class Agents {
         agents.keySet().forEach(this::reconcileLater);
     }
 
-    AgentStatus apply(Agent agent) {
+    AgentStatus apply(Agent agent, String owner) {
         creation.checkAgent(agent);
         String name = agent.metadata().name();
         book.find(name).filter(vm -> vm.record().agent().isEmpty()).ifPresent(vm -> {
@@ -62,7 +62,8 @@ final class Agents {
                     new AgentRecord(
                             agent,
                             false,
-                            old == null ? Micros.exact(shared.timing().now()) : old.createdAt()),
+                            old == null ? Micros.exact(shared.timing().now()) : old.createdAt(),
+                            old == null ? owner : old.owner()),
                     old == null ? "agent.created" : "agent.changed");
             addMissing(name);
             startEnded(name);
@@ -89,7 +90,7 @@ final class Agents {
             AgentRecord old = require(name);
             Agent agent = new Agent(
                     old.descriptor().metadata(), old.descriptor().spec().withReplicas(replicas));
-            put(new AgentRecord(agent, old.stopped(), old.createdAt()), "agent.scaled");
+            put(new AgentRecord(agent, old.stopped(), old.createdAt(), old.owner()), "agent.scaled");
             removeSurplus(name);
             addMissing(name);
             return true;
@@ -100,7 +101,7 @@ final class Agents {
     AgentStatus stop(String name) {
         turnsOf(name).call(() -> {
             AgentRecord old = require(name);
-            put(new AgentRecord(old.descriptor(), true, old.createdAt()), "agent.stopped");
+            put(new AgentRecord(old.descriptor(), true, old.createdAt(), old.owner()), "agent.stopped");
             each(book.replicas(name), vm -> vm.stop(Ending.STOPPED_BY_USER));
             return true;
         });
@@ -110,7 +111,7 @@ final class Agents {
     AgentStatus start(String name) {
         turnsOf(name).call(() -> {
             AgentRecord old = require(name);
-            put(new AgentRecord(old.descriptor(), false, old.createdAt()), "agent.started");
+            put(new AgentRecord(old.descriptor(), false, old.createdAt(), old.owner()), "agent.started");
             addMissing(name);
             startEnded(name);
             return true;
@@ -122,7 +123,7 @@ final class Agents {
     AgentStatus restart(String name) {
         turnsOf(name).call(() -> {
             AgentRecord old = require(name);
-            put(new AgentRecord(old.descriptor(), false, old.createdAt()), "agent.restarted");
+            put(new AgentRecord(old.descriptor(), false, old.createdAt(), old.owner()), "agent.restarted");
             each(book.replicas(name), vm -> {
                 vm.stop(Ending.STOPPED_BY_USER);
                 vm.start();
@@ -197,7 +198,7 @@ final class Agents {
         List<TinyVm> made = new ArrayList<>();
         for (int ordinal = 0; ordinal < agent.descriptor().spec().replicas(); ordinal++) {
             if (book.find(name + "-" + ordinal).isEmpty()) {
-                made.add(creation.createReplica(agent.descriptor(), ordinal));
+                made.add(creation.createReplica(agent.descriptor(), ordinal, agent.owner()));
             }
         }
         each(made, TinyVm::enter);
@@ -242,7 +243,7 @@ final class Agents {
             vm.stop(Ending.STOPPED_BY_USER);
             vm.remove("vm.replaced", "its agent has changed");
             book.remove(vm);
-            TinyVm next = creation.createReplica(agent.descriptor(), vm.record().ordinal());
+            TinyVm next = creation.createReplica(agent.descriptor(), vm.record().ordinal(), agent.owner());
             if (agent.stopped()) {
                 continue;
             }

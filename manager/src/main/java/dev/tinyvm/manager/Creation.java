@@ -79,11 +79,17 @@ final class Creation {
     }
 
     /** A replica of an agent; queued when the host is full. A failed start is its state. */
-    TinyVm createReplica(Agent agent, int ordinal) {
+    TinyVm createReplica(Agent agent, int ordinal, String owner) {
         Agent own = new Agent(agent.metadata(), agent.spec().withReplicas(1));
         String name = agent.metadata().name() + "-" + ordinal;
         check(own);
-        VmRecord record = record(newId(), name, agent.metadata().name(), ordinal, own, CreateRequest.of(own));
+        VmRecord record = record(
+                newId(),
+                name,
+                agent.metadata().name(),
+                ordinal,
+                own,
+                CreateRequest.of(own).ownedBy(owner));
         TinyVm vm = new TinyVm(shared, record);
         book.add(vm);
         try {
@@ -161,6 +167,7 @@ final class Creation {
                 agentName,
                 ordinal,
                 request.attached(),
+                request.owner(),
                 agentName.isEmpty() ? "" : AgentCodec.fingerprint(own),
                 Micros.exact(shared.timing().now()),
                 own,

@@ -164,9 +164,9 @@ public final class HostManager implements Manager {
     // Agents
 
     @Override
-    public AgentStatus apply(Agent agent) {
+    public AgentStatus apply(Agent agent, String owner) {
         requireOpen();
-        return agents.apply(withImageDefaults(agent));
+        return agents.apply(withImageDefaults(agent), owner);
     }
 
     @Override

@@ -29,7 +29,12 @@ public interface Manager extends AutoCloseable {
     // Agents
 
     /** Makes or changes an agent to what the descriptor says and keeps it so. Running replicas with the same spec are left alone; others are replaced. */
-    AgentStatus apply(Agent agent);
+    default AgentStatus apply(Agent agent) {
+        return apply(agent, "");
+    }
+
+    /** The same. @param owner name of the API key of whoever asks, for the bill; an agent stays with who made it */
+    AgentStatus apply(Agent agent, String owner);
 
     /** All agents by name. */
     List<AgentStatus> agents();
@@ -188,6 +193,7 @@ public interface Manager extends AutoCloseable {
      * @param attached lives only as long as its creator's session: the next manager removes it; the image's own command is not run
      * @param tags free words of the door that made it, not shown to users as labels
      * @param deadline when it is paused or removed by itself; empty: never
+     * @param owner name of the API key of whoever makes it, for the bill; empty: unknown
      */
     record CreateRequest(
             Agent agent,
@@ -196,14 +202,32 @@ public interface Manager extends AutoCloseable {
             boolean waitForCapacity,
             boolean attached,
             Map<String, String> tags,
-            Optional<Deadline> deadline) {
+            Optional<Deadline> deadline,
+            String owner) {
         public CreateRequest {
             tags = Map.copyOf(tags);
         }
 
+        /** Of nobody in particular. */
+        public CreateRequest(
+                Agent agent,
+                String id,
+                String idempotencyKey,
+                boolean waitForCapacity,
+                boolean attached,
+                Map<String, String> tags,
+                Optional<Deadline> deadline) {
+            this(agent, id, idempotencyKey, waitForCapacity, attached, tags, deadline, "");
+        }
+
+        /** The same request of another one. */
+        public CreateRequest ownedBy(String key) {
+            return new CreateRequest(agent, id, idempotencyKey, waitForCapacity, attached, tags, deadline, key);
+        }
+
         /** The same request for another descriptor. */
         public CreateRequest withAgent(Agent other) {
-            return new CreateRequest(other, id, idempotencyKey, waitForCapacity, attached, tags, deadline);
+            return new CreateRequest(other, id, idempotencyKey, waitForCapacity, attached, tags, deadline, owner);
         }
 
         /** With defaults. */

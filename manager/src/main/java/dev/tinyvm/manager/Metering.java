@@ -159,7 +159,7 @@ final class Metering implements AutoCloseable {
 
     private void meter(VmRecord vm, Machine machine, long sinceMillis) {
         Account account = new Account(
-                vm.id(), vm.name(), vm.agent(), vm.descriptor().metadata().labels(), "");
+                vm.id(), vm.name(), vm.agent(), vm.descriptor().metadata().labels(), vm.owner());
         metered.put(
                 vm.id(),
                 new Metered(machine, ledger.meter(account, vm.placement().generation(), sinceMillis)));

@@ -95,7 +95,7 @@ final class SavedList {
             agents.start(one.name());
             return true;
         }
-        agents.apply(one.descriptor());
+        agents.apply(one.descriptor(), "");
         return true;
     }
 

@@ -25,7 +25,11 @@ final class Schema {
                     "CREATE TABLE saved(position INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, descriptor BLOB NOT NULL)",
                     "CREATE TABLE idempotency(key TEXT PRIMARY KEY, content BLOB NOT NULL, vm TEXT NOT NULL, at INTEGER NOT NULL)"),
             // What a Tiny VM is made from, also when its tag has moved.
-            List.of("ALTER TABLE vms ADD COLUMN image TEXT NOT NULL DEFAULT ''"));
+            List.of("ALTER TABLE vms ADD COLUMN image TEXT NOT NULL DEFAULT ''"),
+            // Who is billed.
+            List.of(
+                    "ALTER TABLE vms ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+                    "ALTER TABLE agents ADD COLUMN owner TEXT NOT NULL DEFAULT ''"));
 
     static final int VERSION = STEPS.size();
 

@@ -15,6 +15,7 @@ import java.util.Optional;
  * @param agent its agent's name, empty for one made by itself
  * @param ordinal its number among the agent's replicas, −1 for one made by itself
  * @param attached removed by the next manager
+ * @param owner name of the API key of whoever made it or its agent; empty: unknown
  * @param madeFrom {@link AgentCodec#fingerprint} of the descriptor it was made from, which a resize does not change
  */
 record VmRecord(
@@ -24,6 +25,7 @@ record VmRecord(
         String agent,
         int ordinal,
         boolean attached,
+        String owner,
         String madeFrom,
         Instant createdAt,
         Agent descriptor,
@@ -42,8 +44,8 @@ record VmRecord(
 
     VmRecord withDescriptor(Agent changed) {
         return new VmRecord(
-                order, id, name, agent, ordinal, attached, madeFrom, createdAt, changed, tags, deadline, placement,
-                phase, history);
+                order, id, name, agent, ordinal, attached, owner, madeFrom, createdAt, changed, tags, deadline,
+                placement, phase, history);
     }
 
     VmRecord withTags(Map<String, String> changed) {
@@ -54,6 +56,7 @@ record VmRecord(
                 agent,
                 ordinal,
                 attached,
+                owner,
                 madeFrom,
                 createdAt,
                 descriptor,
@@ -72,6 +75,7 @@ record VmRecord(
                 agent,
                 ordinal,
                 attached,
+                owner,
                 madeFrom,
                 createdAt,
                 descriptor,
@@ -90,6 +94,7 @@ record VmRecord(
                 agent,
                 ordinal,
                 attached,
+                owner,
                 madeFrom,
                 createdAt,
                 descriptor,
@@ -108,6 +113,7 @@ record VmRecord(
                 agent,
                 ordinal,
                 attached,
+                owner,
                 madeFrom,
                 createdAt,
                 descriptor,
@@ -126,6 +132,7 @@ record VmRecord(
                 agent,
                 ordinal,
                 attached,
+                owner,
                 madeFrom,
                 createdAt,
                 descriptor,

@@ -16,8 +16,8 @@ import java.util.stream.Collectors;
 final class VmTable {
     private static final String PUT = """
             INSERT OR REPLACE INTO vms(id, creation_order, name, agent, ordinal, attached, created_at, descriptor, tags, deadline_at, deadline_action,
-              engine, engine_reason, generation, state, reason, message, started_at, ended_at, exit_code, signal, restarts, ended_run, recent_restarts, made_from, image)
-            VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)""";
+              engine, engine_reason, generation, state, reason, message, started_at, ended_at, exit_code, signal, restarts, ended_run, recent_restarts, made_from, image, owner)
+            VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)""";
 
     private VmTable() {}
 
@@ -51,7 +51,8 @@ final class VmTable {
                         .map(at -> Long.toString(Micros.of(at)))
                         .collect(Collectors.joining(" ")),
                 vm.madeFrom(),
-                vm.placement().image());
+                vm.placement().image(),
+                vm.owner());
     }
 
     static Change delete(String id) {
@@ -76,6 +77,7 @@ final class VmTable {
                 row.getString("agent"),
                 row.getInt("ordinal"),
                 row.getBoolean("attached"),
+                row.getString("owner"),
                 row.getString("made_from"),
                 Micros.toInstant(row.getLong("created_at")),
                 AgentCodec.decode(row.getBytes("descriptor")),

@@ -151,6 +151,25 @@ class MeteringTest {
     }
 
     @Test
+    void theBillKnowsWhoseKeyMadeATinyVmOrItsAgent() {
+        String id = fixture.manager
+                .create(Manager.CreateRequest.of(Fixture.agent("", Fixture.NO_RESTART, "sleep", "1000"))
+                        .ownedBy("ci"))
+                .id();
+        fixture.manager.apply(Fixture.agent("spender", Fixture.NO_RESTART, "sleep", "1000"), "alice");
+        fixture.awaitState("spender-0", VmState.RUNNING);
+        seconds(5);
+        fixture.reopen();
+        fixture.manager.scale("spender", 2);
+        fixture.awaitState("spender-1", VmState.RUNNING);
+        seconds(5);
+        assertThat(fixture.manager.bill(BillQuery.by(By.KEY)).lines())
+                .extracting(line -> line.name() + " " + line.amounts().get(Measure.ACTIVE_MILLIS))
+                .containsExactly("alice 15000", "ci 10000");
+        fixture.manager.remove(id);
+    }
+
+    @Test
     void aBusyMachineIsReadEachSecondWithoutBeingAsked() {
         String id = fixture.run("sleep", "1000").id();
         seconds(3);

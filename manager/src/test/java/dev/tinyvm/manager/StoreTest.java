@@ -203,6 +203,7 @@ class StoreTest {
                 "agent",
                 number,
                 number % 2 == 0,
+                "ci",
                 "f00",
                 AT,
                 Fixture.agent("some", Resources.DEFAULT, restart, Optional.of(health), "run", "ü\n"),

@@ -109,7 +109,7 @@ public final class MemoryManager implements Manager {
     }
 
     @Override
-    public synchronized AgentStatus apply(Agent agent) {
+    public synchronized AgentStatus apply(Agent agent, String owner) {
         String name = agent.metadata().name();
         agents.put(name, new Replicas(agent, false, Instant.now()));
         fill(name);

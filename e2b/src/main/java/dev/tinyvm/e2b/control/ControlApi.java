@@ -58,13 +58,13 @@ public final class ControlApi {
 
     /** Answers, or throws what {@link E2bError#from} understands. */
     public void serve(Exchange exchange) {
-        authenticate(exchange);
+        String caller = authenticate(exchange);
         List<String> path = segments(exchange.path());
         boolean versioned = VERSIONS.contains(path.getFirst());
         String version = versioned ? path.getFirst() : "v1";
         List<String> rest = versioned ? path.subList(1, path.size()) : path;
         switch (rest.getFirst()) {
-            case "sandboxes" -> sandboxes(exchange, version, rest);
+            case "sandboxes" -> sandboxes(exchange, version, rest, caller);
             case "templates" -> templates.serve(exchange, version, rest);
             case "teams" -> teams(exchange, rest);
             case "snapshots" -> collection(exchange, "snapshots", rest);
@@ -75,7 +75,8 @@ public final class ControlApi {
         }
     }
 
-    private void authenticate(Exchange exchange) {
+    /** The name of the key. */
+    private String authenticate(Exchange exchange) {
         String key = exchange.header("X-API-Key").strip();
         if (key.isEmpty()) {
             String bearer = exchange.header("Authorization");
@@ -84,18 +85,18 @@ public final class ControlApi {
                     : "";
         }
         try {
-            authenticator.authenticate(key, exchange.remoteAddress());
+            return authenticator.authenticate(key, exchange.remoteAddress());
         } catch (HttpError e) {
             e.headers().forEach(exchange::header);
             throw E2bError.from(e);
         }
     }
 
-    private void sandboxes(Exchange exchange, String version, List<String> path) {
+    private void sandboxes(Exchange exchange, String version, List<String> path, String caller) {
         String method = exchange.method();
         if (path.size() == 1) {
             switch (method) {
-                case "POST" -> create(exchange, version);
+                case "POST" -> create(exchange, version, caller);
                 case "GET" -> list(exchange, version);
                 default -> throw wrongMethod(exchange);
             }
@@ -157,9 +158,9 @@ public final class ControlApi {
         }
     }
 
-    private void create(Exchange exchange, String version) {
+    private void create(Exchange exchange, String version, String caller) {
         Duration otherwise = version.equals("v1") ? V1_DEFAULT_TIMEOUT : Sandboxes.DEFAULT_TIMEOUT;
-        Sandbox sandbox = sandboxes.create(NewSandbox.read(exchange.json(), otherwise));
+        Sandbox sandbox = sandboxes.create(NewSandbox.read(exchange.json(), otherwise), caller);
         exchange.json(201, SandboxJson.opened(sandbox, sandboxes.settings()));
     }
 

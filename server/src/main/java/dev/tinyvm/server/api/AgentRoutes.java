@@ -54,7 +54,7 @@ final class AgentRoutes {
             throw HttpError.invalid("metadata.name is missing; an agent needs a name");
         }
         call.takesLong();
-        answer(call, manager.apply(agent));
+        answer(call, manager.apply(agent, call.caller()));
     }
 
     private void applyNamed(Call call) {
@@ -66,7 +66,9 @@ final class AgentRoutes {
                     "metadata.name is '" + written + "' and the path says '" + name + "'; they must be the same");
         }
         call.takesLong();
-        answer(call, manager.apply(new Agent(new Metadata(name, agent.metadata().labels()), agent.spec())));
+        answer(
+                call,
+                manager.apply(new Agent(new Metadata(name, agent.metadata().labels()), agent.spec()), call.caller()));
     }
 
     private void scale(Call call) {

@@ -41,10 +41,12 @@ final class RunSocket implements FrameSocket.Body {
 
     private final Manager manager;
     private final String requestId;
+    private final String caller;
 
-    RunSocket(Manager manager, String requestId) {
+    RunSocket(Manager manager, String requestId, String caller) {
         this.manager = manager;
         this.requestId = requestId;
+        this.caller = caller;
     }
 
     @Override
@@ -61,8 +63,8 @@ final class RunSocket implements FrameSocket.Body {
                 throw HttpError.invalid(
                         "spec.command is missing and the image names none; a Tiny VM in the foreground needs something to run");
             }
-            VmStatus made =
-                    manager.create(new CreateRequest(idle(agent), "", "", wait, true, Map.of(), Optional.empty()));
+            VmStatus made = manager.create(
+                    new CreateRequest(idle(agent), "", "", wait, true, Map.of(), Optional.empty()).ownedBy(caller));
             vm = made.id();
             made = awaitRunning(socket, made);
             attach(socket, made, agent.spec(), terminal, stdin);

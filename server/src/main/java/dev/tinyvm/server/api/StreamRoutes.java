@@ -36,7 +36,8 @@ final class StreamRoutes {
         router.add(Route.stream(base + "/vms/{vm}/logs", this::logs));
         router.add(Route.stream(base + "/events", this::events));
         router.add(Route.stream(base + "/vms/{vm}/ports/{port}", this::port));
-        router.add(Route.stream(base + "/run", call -> call.upgrade(new RunSocket(manager, call.requestId()))));
+        router.add(Route.stream(
+                base + "/run", call -> call.upgrade(new RunSocket(manager, call.requestId(), call.caller()))));
     }
 
     private void logs(Call call) throws IOException, InterruptedException {

@@ -86,7 +86,7 @@ final class VmRoutes {
         }
         CreateRequest request = createRequest(call, idempotencyKey);
         call.takesLong();
-        VmStatus vm = manager.create(request);
+        VmStatus vm = manager.create(request.ownedBy(call.caller()));
         call.header("Location", "/api/v1/vms/" + vm.id());
         call.json(vm.state() == VmState.PENDING ? 202 : 201, g -> VmJson.vm(g, vm, false));
     }
