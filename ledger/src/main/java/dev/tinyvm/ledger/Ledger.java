@@ -168,11 +168,11 @@ public final class Ledger implements AutoCloseable {
 
     // Other use
 
-    /** Adds LLM use of a Tiny VM or of a client outside. @param who taken as it is when it is the first that the ledger hears of it */
+    /** Adds LLM use of a Tiny VM or of a client outside. @param model as the provider calls it; {@code -} when it is empty @param who taken as it is when it is the first that the ledger hears of it */
     public void llm(Account who, String model, LlmUse use) {
         locked(() -> {
             long now = time.wallMillis();
-            add(entry(who), model, now, now + 1, use.amounts());
+            add(entry(who), model.isEmpty() ? "-" : model, now, now + 1, use.amounts());
             return true;
         });
         writer.gather();

@@ -12,11 +12,13 @@ import java.sql.Statement;
 import java.sql.Types;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Collectors;
 
 /**
  * The ledger on disk. Two connections: one for the writer's thread alone, and one for readers, which {@link #reading} guards. Readers see what is committed and hold nobody up.
@@ -26,10 +28,23 @@ final class LedgerDatabase implements AutoCloseable {
     private static final String ACCOUNT =
             "id, vm, vm_name, agent, labels, key, created_ms, generation, mode, at_ms, cpu_micros, memory_bytes, requests, tokens, llm_nano, total_nano";
 
+    /** What a line of a model has; a line of a machine has the others. */
+    private static final List<Measure> LLM = List.of(
+            Measure.REQUESTS,
+            Measure.INPUT_TOKENS,
+            Measure.CACHED_INPUT_TOKENS,
+            Measure.OUTPUT_TOKENS,
+            Measure.LLM_NANO_USD);
+
+    private static final List<Measure> MACHINE = Arrays.stream(Measure.values())
+            .filter(measure -> !LLM.contains(measure))
+            .toList();
+
     private final Connection writing;
     private final Connection reading;
     private final ReentrantLock readLock = new ReentrantLock();
-    private final PreparedStatement insertUsage;
+    private final PreparedStatement insertMachineUse;
+    private final PreparedStatement insertLlmUse;
     private final PreparedStatement insertAccount;
     private final PreparedStatement updateAccount;
     private final PreparedStatement progress;
@@ -39,8 +54,8 @@ final class LedgerDatabase implements AutoCloseable {
         this.writing = writing;
         this.reading = reading;
         writing.setAutoCommit(false);
-        insertUsage = writing.prepareStatement("INSERT INTO usage(account, model, from_ms, to_ms, "
-                + LedgerSchema.MEASURES + ") VALUES (?,?,?,?" + ",?".repeat(Measure.COUNT) + ")");
+        insertMachineUse = writing.prepareStatement(insert(MACHINE));
+        insertLlmUse = writing.prepareStatement(insert(LLM));
         insertAccount =
                 writing.prepareStatement("INSERT INTO account(" + ACCOUNT + ") VALUES (?" + ",?".repeat(15) + ")");
         updateAccount = writing.prepareStatement(
@@ -111,9 +126,8 @@ final class LedgerDatabase implements AutoCloseable {
                     }
                 }
                 List<StoredAccount> live = new ArrayList<>();
-                try (ResultSet rows = statement.executeQuery("SELECT " + ACCOUNT
-                        + " FROM account WHERE at_ms IS NOT NULL UNION ALL SELECT " + ACCOUNT
-                        + " FROM account WHERE vm = '' AND at_ms IS NULL")) {
+                try (ResultSet rows = statement.executeQuery(
+                        "SELECT " + ACCOUNT + " FROM account WHERE at_ms IS NOT NULL OR vm = ''")) {
                     while (rows.next()) {
                         live.add(account(rows));
                     }
@@ -187,18 +201,19 @@ final class LedgerDatabase implements AutoCloseable {
                 return;
             }
             for (StoredAccount account : batch.accounts()) {
-                write(account);
+                add(account);
             }
+            insertAccount.executeBatch();
+            updateAccount.executeBatch();
             for (UsageRow row : batch.rows()) {
-                insertUsage.setLong(1, row.account());
-                insertUsage.setString(2, row.model());
-                insertUsage.setLong(3, row.fromMillis());
-                insertUsage.setLong(4, row.toMillis());
-                for (Measure measure : Measure.values()) {
-                    insertUsage.setLong(5 + measure.index(), row.amounts().get(measure));
+                if (row.model().isEmpty()) {
+                    add(insertMachineUse, row, MACHINE);
+                } else {
+                    add(insertLlmUse, row, LLM);
                 }
-                insertUsage.executeUpdate();
             }
+            insertMachineUse.executeBatch();
+            insertLlmUse.executeBatch();
             for (Epoch epoch : batch.epochs()) {
                 putEpoch.setString(1, epoch.scope());
                 putEpoch.setLong(2, epoch.atMillis());
@@ -207,12 +222,33 @@ final class LedgerDatabase implements AutoCloseable {
             }
             writing.commit();
         } catch (SQLException | RuntimeException e) {
+            for (PreparedStatement statement : List.of(insertAccount, updateAccount, insertMachineUse, insertLlmUse)) {
+                statement.clearBatch();
+            }
             writing.rollback();
             throw e;
         }
     }
 
-    private void write(StoredAccount stored) throws SQLException {
+    private static String insert(List<Measure> measures) {
+        return "INSERT INTO usage(account, model, from_ms, to_ms, "
+                + measures.stream().map(Measure::column).collect(Collectors.joining(", ")) + ") VALUES (?,?,?,?"
+                + ",?".repeat(measures.size()) + ")";
+    }
+
+    private static void add(PreparedStatement statement, UsageRow row, List<Measure> measures) throws SQLException {
+        statement.setLong(1, row.account());
+        statement.setString(2, row.model());
+        statement.setLong(3, row.fromMillis());
+        statement.setLong(4, row.toMillis());
+        int at = 5;
+        for (Measure measure : measures) {
+            statement.setLong(at++, row.amounts().get(measure));
+        }
+        statement.addBatch();
+    }
+
+    private void add(StoredAccount stored) throws SQLException {
         PreparedStatement statement = stored.fresh() ? insertAccount : updateAccount;
         int at = 1;
         if (stored.fresh()) {
@@ -243,7 +279,7 @@ final class LedgerDatabase implements AutoCloseable {
         if (!stored.fresh()) {
             statement.setLong(at, stored.id());
         }
-        statement.executeUpdate();
+        statement.addBatch();
     }
 
     /**

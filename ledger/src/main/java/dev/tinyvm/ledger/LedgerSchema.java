@@ -4,15 +4,10 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.util.Arrays;
 import java.util.List;
-import java.util.stream.Collectors;
 
 /** The tables. {@code user_version} counts the steps that were taken; a step that was released is never changed. Times are milliseconds since 1970. */
 final class LedgerSchema {
-    static final String MEASURES =
-            Arrays.stream(Measure.values()).map(Measure::column).collect(Collectors.joining(", "));
-
     private static final List<List<String>> STEPS = List.of(List.of(
             // vm is empty for clients outside. The position is null when no machine is metered.
             """
@@ -20,13 +15,12 @@ final class LedgerSchema {
               created_ms INTEGER NOT NULL, generation INTEGER, mode INTEGER, at_ms INTEGER, cpu_micros INTEGER, memory_bytes INTEGER,
               requests INTEGER NOT NULL, tokens INTEGER NOT NULL, llm_nano INTEGER NOT NULL, total_nano INTEGER NOT NULL)""",
             "CREATE UNIQUE INDEX account_vm ON account(vm) WHERE vm <> ''",
-            "CREATE INDEX account_live ON account(at_ms) WHERE at_ms IS NOT NULL",
             """
-            CREATE TABLE usage(number INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, model TEXT NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL,
-              cpu_micros INTEGER NOT NULL, active_ms INTEGER NOT NULL, waiting_ms INTEGER NOT NULL, paused_ms INTEGER NOT NULL,
-              active_kib_s INTEGER NOT NULL, waiting_kib_s INTEGER NOT NULL, paused_kib_s INTEGER NOT NULL, egress_bytes INTEGER NOT NULL,
-              requests INTEGER NOT NULL, input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL,
-              compute_nano INTEGER NOT NULL, egress_nano INTEGER NOT NULL, llm_nano INTEGER NOT NULL)""",
+            CREATE TABLE usage(number INTEGER PRIMARY KEY, account INTEGER NOT NULL, model TEXT NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL,
+              cpu_micros INTEGER NOT NULL DEFAULT 0, active_ms INTEGER NOT NULL DEFAULT 0, waiting_ms INTEGER NOT NULL DEFAULT 0, paused_ms INTEGER NOT NULL DEFAULT 0,
+              active_kib_s INTEGER NOT NULL DEFAULT 0, waiting_kib_s INTEGER NOT NULL DEFAULT 0, paused_kib_s INTEGER NOT NULL DEFAULT 0, egress_bytes INTEGER NOT NULL DEFAULT 0,
+              requests INTEGER NOT NULL DEFAULT 0, input_tokens INTEGER NOT NULL DEFAULT 0, cached_tokens INTEGER NOT NULL DEFAULT 0, output_tokens INTEGER NOT NULL DEFAULT 0,
+              compute_nano INTEGER NOT NULL DEFAULT 0, egress_nano INTEGER NOT NULL DEFAULT 0, llm_nano INTEGER NOT NULL DEFAULT 0)""",
             "CREATE INDEX usage_from ON usage(from_ms)",
             "CREATE TABLE epoch(scope TEXT PRIMARY KEY, at_ms INTEGER NOT NULL, first_account INTEGER NOT NULL)",
             "CREATE TABLE progress(one INTEGER PRIMARY KEY CHECK (one = 1), heartbeat_ms INTEGER NOT NULL, merged_hour INTEGER NOT NULL, batch INTEGER NOT NULL)",

@@ -18,7 +18,7 @@ import org.slf4j.LoggerFactory;
 final class LedgerWriter {
     private static final Logger LOG = LoggerFactory.getLogger(LedgerWriter.class);
     /** With the time of a commit well below the second that may be lost. */
-    private static final Duration GATHER = Duration.ofMillis(200);
+    private static final Duration GATHER = Duration.ofMillis(500);
 
     private static final Duration RETRY = Duration.ofSeconds(1);
     private static final Duration MERGE_EVERY = Duration.ofMinutes(10);
