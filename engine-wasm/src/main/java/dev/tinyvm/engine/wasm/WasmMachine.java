@@ -216,11 +216,6 @@ final class WasmMachine implements Machine {
     }
 
     @Override
-    public Usage usage() {
-        return new Usage(cpuNanos() / 1000, memory.usedBytes());
-    }
-
-    @Override
     public void shutdown(Duration gracePeriod) {
         requireAlive();
         // Without signal handlers a SIGTERM cannot be ignored, so that there is nothing to give grace for.
