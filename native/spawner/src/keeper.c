@@ -30,7 +30,7 @@ static char *const runc_arguments[] = {"runc", "--root", STAGE_STATE, "--rootles
 /* No network but its own loopback; cgroups are the spawner's business; writes go to the bounded layer, not to memory; the
  * guest may bind its socket. */
 static char *const runsc_arguments[] = {"runsc", "--root", STAGE_STATE, "--network=none", "--ignore-cgroups", "--platform=systrap",
-                                        "--overlay2=none", "--host-uds=all", "--directfs=false", "--log", STAGE_LOG, "run", "--detach",
+                                        "--overlay2=none", "--host-uds=all", "--oci-seccomp", "--log", STAGE_LOG, "run", "--detach",
                                         "--pid-file", STAGE_PID_FILE, "--bundle", STAGE_BUNDLE, "vm", NULL};
 
 static char *const *arguments_of(enum runtime runtime) {

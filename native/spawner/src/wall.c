@@ -109,6 +109,10 @@ static void control_closed(uint32_t slot) {
         server_watch(WATCH_OOM, slot, wall->oom, wall->oom_events);
     if (slot >= CACHED_USER_NAMESPACES)
         fd_close(&wall->userns);
+    if (wall->runtime != RUNTIME_NONE && !wall->pooled && cgroup_limit(slot, &wall->limits, &wall->fault) < 0) {
+        wall_clean(slot);
+        return;
+    }
     int result = wall_write_state(slot, wall, true);
     if (result < 0) {
         fault_set(&wall->fault, -result, "write-state", "cannot write the wall's state file");

@@ -28,6 +28,8 @@ struct wall {
     int userns; /* kept for the next user of the slot */
     uint32_t oom_events;
     enum runtime runtime;
+    struct limits limits; /* the cgroup's, under a runtime */
+    bool pooled;          /* the sandbox was there before the request */
     char image[IMAGE_BYTES]; /* of a pooled sandbox */
     uint64_t image_inode;
     uint64_t disk_bytes;

@@ -18,6 +18,7 @@
 #include "userns.h"
 #include "wall.h"
 
+enum { START_CPU_MILLIS = 1000 };
 enum { BLANK_FAILURES_MAX = 3 }; /* in a row; then none are made until a CREATE succeeds */
 
 static uint32_t blank_failures;
@@ -95,12 +96,12 @@ static int build(const char *image, const char *id, enum runtime runtime, uint32
     struct wall *wall = wall_at(slot);
     int userns = wall->userns;
     *wall = (struct wall){.state = WALL_BUILDING, .since = now_millis(), .pidfd = -1, .control = -1, .oom = -1, .userns = userns,
-                          .runtime = runtime, .image_inode = pool_image_inode(image)};
+                          .runtime = runtime, .pooled = runtime != RUNTIME_NONE && id[0] == 0, .image_inode = pool_image_inode(image)};
     snprintf(wall->image, sizeof wall->image, "%s", image);
     snprintf(wall->id, sizeof wall->id, "%s", id);
     *out = slot;
     int result = make_parts(slot, fault);
-    return result == 0 ? step("clone", clone_child(slot, image, runtime != RUNTIME_NONE && id[0] == 0, fault), fault) : result;
+    return result == 0 ? step("clone", clone_child(slot, image, wall->pooled, fault), fault) : result;
 }
 
 static int send_request(uint32_t slot, const struct request *request, const int *fds, struct fault *fault) {
@@ -148,6 +149,10 @@ static int configure(uint32_t slot, const struct request *request, struct fault 
     if (result < 0)
         return fault_set(fault, -result, "write-state", "cannot write the wall's state file");
     struct limits limits = wall_limits(wall, &request->limits);
+    wall->limits = limits;
+    /* A runtime may use a whole core until the guest has started: at a tenth it would take ten times as long. */
+    if (wall->runtime != RUNTIME_NONE && !wall->pooled && limits.cpu_millis < START_CPU_MILLIS)
+        limits.cpu_millis = START_CPU_MILLIS;
     result = step("limit-cgroup", cgroup_limit(slot, &limits, fault), fault);
     if (result == 0)
         result = step("limit-layer", layer_limit(slot, request->disk_bytes, fault), fault);

@@ -89,8 +89,7 @@ class Pool(unittest.TestCase):
             waiting = self.ready(spawner, {first})
             second, _ = client.create("second", image="pooled", runtime="runsc", mounts=[("/usr/share", "/data", 1)])
             self.assertNotIn(second, waiting)
-            os.rename(root, root + ".old")
-            os.makedirs(root)
+            os.rename(os.path.dirname(root), os.path.dirname(root) + ".old")
             for name in ("proc", "sys", "dev", "tmp", "etc", "run"):
                 os.makedirs(os.path.join(root, name))
             third, _ = client.create("third", image="pooled", runtime="runsc")

@@ -58,6 +58,18 @@ class Runtime:
             self.assertEqual(client.stats("vm")["cpu"], before, "a frozen wall uses no processor")
             client.thaw("vm")
 
+    def test_a_tenth_of_a_core_is_one_once_it_has_started(self):
+        with Spawner(options(self.name)) as spawner, spawner.client() as client:
+            pid, path = client.create("vm", runtime=self.name, cpu=100)
+            with open("/proc/%d/cgroup" % pid) as file:
+                paths = [line.strip().split(":", 2) for line in file]
+            for _, controllers, group in paths:
+                for root in ("/sys/fs/cgroup/cpu" if "cpu" in controllers.split(",") else None, "/sys/fs/cgroup" if not controllers else None):
+                    quota = root and root + group + ("/cpu.cfs_quota_us" if controllers else "/cpu.max")
+                    if quota and os.path.exists(quota):
+                        with open(quota) as file:
+                            self.assertEqual(int(file.read().split()[0]), 5000, "a tenth of the period of 50 ms")
+
     def test_the_disk_is_bounded(self):
         with Spawner(options(self.name)) as spawner, spawner.client() as client:
             _, path = client.create("vm", runtime=self.name, disk=8 * MIB)
