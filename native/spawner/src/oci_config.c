@@ -186,6 +186,12 @@ static void add_judged(struct out *out) {
     add_rule(out, "socketpair", 0, 1, (const unsigned[][3]){{0, 1, 0}});
     add_rule(out, "socket", 0, 1, (const unsigned[][3]){{0, 1, 0}});
     add_rule(out, "socket", 0, 2, (const unsigned[][3]){{0, 16, 0}, {2, 0, 0}});
+    /* sudo's PAM modules ask for an audit socket and take only these errors for "there is none". */
+    for (unsigned bit = 1; bit < 32; bit <<= 1)
+        add_rule(out, "socket", EPROTONOSUPPORT, 2, (const unsigned[][3]){{0, 16, 0}, {2, bit, bit}});
+    for (unsigned family = 0; family < 48; family++)
+        if (family != 1 && family != 2 && family != 10 && family != 16)
+            add_rule(out, "socket", EAFNOSUPPORT, 1, (const unsigned[][3]){{0, family, 0}});
     for (size_t f = 0; f < 2; f++) {
         for (size_t i = 0; i < sizeof stream / sizeof *stream; i++)
             add_rule(out, "socket", 0, 3, (const unsigned[][3]){{0, families[f], 0}, {1, 1, 0xf}, {2, stream[i], 0}});

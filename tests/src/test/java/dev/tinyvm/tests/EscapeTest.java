@@ -88,12 +88,11 @@ class EscapeTest {
                                     .withTimeout(Product.PATIENCE));
             Map<String, String> attempts = results(result.stdoutText());
             assertThat(attempts).as(result.stderrText()).hasSizeGreaterThan(40);
-            assertThat(attempts)
-                    .allSatisfy((name, outcome) -> {
-                        if (!engine.equals("gvisor") || !ANSWERED_BY_THE_SENTRY.contains(name)) {
-                            assertThat(outcome).as(name).startsWith("held: ");
-                        }
-                    });
+            assertThat(attempts).allSatisfy((name, outcome) -> {
+                if (!engine.equals("gvisor") || !ANSWERED_BY_THE_SENTRY.contains(name)) {
+                    assertThat(outcome).as(name).startsWith("held: ");
+                }
+            });
             product.client().remove(vm.id());
         } finally {
             Files.delete(marker);
@@ -199,6 +198,10 @@ class EscapeTest {
         Walls.need(engine);
         VmInfo vm = product.create("cpu: 0.5, memory: 64Mi", Walls.line(engine));
         ExecResult result = product.exec(vm.id(), "sudo", "-n", "id", "-u");
+        if (engine.equals("gvisor")) { // it has no set-user-ID programs (docs/walls.md); the manager can still act as root
+            assertThat(result.stderrText()).contains("no new privileges");
+            result = product.execAsRoot(vm.id(), "id", "-u");
+        }
         assertThat(result.stdoutText()).as(result.stderrText()).isEqualTo("0\n");
         product.client().remove(vm.id());
     }

@@ -107,8 +107,7 @@ class GvisorLimitsTest {
 
     @Test
     void aTenthOfACoreIsATenthAndAResizeShowsAtOnce() throws Exception {
-        VmInfo vm = product.create(
-                "cpu: 0.1, memory: 32Mi", GVISOR + "  command: [sh, -c, \"while :; do :; done\"]\n");
+        VmInfo vm = product.create("cpu: 0.1, memory: 32Mi", GVISOR + "  command: [sh, -c, \"while :; do :; done\"]\n");
         Thread.sleep(1000);
         assertThat(share(vm.id(), Duration.ofSeconds(4))).isBetween(0.08, 0.12);
         product.client().resize(vm.id(), new Resize(OptionalInt.of(500), OptionalLong.empty(), OptionalInt.empty()));
@@ -132,7 +131,8 @@ class GvisorLimitsTest {
     /** Runs a bomb until it, or its Tiny VM, has ended. */
     private void bomb(VmInfo vm, String program) throws InterruptedException {
         try {
-            assertThat(product.exec(vm.id(), "python3", "-c", program).exitCode()).isNotZero();
+            assertThat(product.exec(vm.id(), "python3", "-c", program).exitCode())
+                    .isNotZero();
         } catch (TinyVmException e) {
             Product.eventually(
                     () -> vm.id() + " ended", () -> product.client().vm(vm.id()).ended());

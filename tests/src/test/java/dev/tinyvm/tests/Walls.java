@@ -25,8 +25,8 @@ final class Walls {
             if (runtime.kind().word().equals(engine)) {
                 Optional<Path> path = runtime.find();
                 assumeTrue(path.isPresent(), runtime.program() + " is not installed: " + runtime.remedy());
-                String problem = runtime.problem(runtime.version(path.get()).orElse("?"))
-                        .orElse("");
+                String problem =
+                        runtime.problem(runtime.version(path.get()).orElse("?")).orElse("");
                 assumeTrue(problem.isEmpty(), problem + ": " + runtime.remedy());
             }
         }
