@@ -198,7 +198,8 @@ class EscapeTest {
         Walls.need(engine);
         VmInfo vm = product.create("cpu: 0.5, memory: 64Mi", Walls.line(engine));
         ExecResult result = product.exec(vm.id(), "sudo", "-n", "id", "-u");
-        if (engine.equals("gvisor")) { // it has no set-user-ID programs (docs/walls.md); the manager can still act as root
+        if (engine.equals(
+                "gvisor")) { // it has no set-user-ID programs (docs/walls.md); the manager can still act as root
             assertThat(result.stderrText()).contains("no new privileges");
             result = product.execAsRoot(vm.id(), "id", "-u");
         }
