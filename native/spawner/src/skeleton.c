@@ -173,7 +173,7 @@ static const struct made_file made_files[] = {
      "user ALL=(ALL:ALL) NOPASSWD: ALL\n@includedir /etc/sudoers.d\n"},
     {"etc/hostname", 0644, 0, "tinyvm\n"},
     {"etc/hosts", 0644, 0, "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"},
-    {"etc/resolv.conf", 0644, 0, "# A Tiny VM has no network until one is attached.\n"},
+    {"etc/resolv.conf", 0644, 0, "# Names that network.egress allows; the host answers over TCP.\nnameserver 127.0.0.1\noptions use-vc\n"},
     {"etc/fstab", 0644, 0, ""},
     {"home/user/.profile", 0644, 1000, "if [ -n \"$BASH_VERSION\" ] && [ -f \"$HOME/.bashrc\" ]; then . \"$HOME/.bashrc\"; fi\n"
                                        "if [ -d \"$HOME/.local/bin\" ]; then PATH=\"$HOME/.local/bin:$PATH\"; fi\n"},

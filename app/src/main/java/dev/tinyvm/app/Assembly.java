@@ -30,6 +30,9 @@ import dev.tinyvm.manager.ImageCatalog;
 import dev.tinyvm.manager.LoopbackService;
 import dev.tinyvm.manager.Manager;
 import dev.tinyvm.manager.VmMeter;
+import dev.tinyvm.network.EgressLimits;
+import dev.tinyvm.network.EgressProxy;
+import dev.tinyvm.network.HostResolver;
 import dev.tinyvm.server.TinyVmServer;
 import dev.tinyvm.server.http.Authenticator;
 import dev.tinyvm.server.llm.LlmDoor;
@@ -58,6 +61,7 @@ final class Assembly {
     private final E2bDoor e2b;
     private final Optional<Gateway> gateway;
     private final TinyVmServer server;
+    private final EgressProxy egress;
 
     private Assembly(
             List<Engine> engines,
@@ -65,13 +69,15 @@ final class Assembly {
             Manager manager,
             Optional<Gateway> gateway,
             E2bDoor e2b,
-            TinyVmServer server) {
+            TinyVmServer server,
+            EgressProxy egress) {
         this.engines = engines;
         this.ledger = ledger;
         this.manager = manager;
         this.gateway = gateway;
         this.e2b = e2b;
         this.server = server;
+        this.egress = egress;
     }
 
     /** @param spawnerSocket empty: WebAssembly is the only wall @param moduleCache where compiled modules are kept; empty: in the data directory @param localKey of commands on this machine @param onShutdown told whether Tiny VMs go on when a client asks the manager to stop */
@@ -91,11 +97,17 @@ final class Assembly {
         engines.put(EngineKind.WASM, new WasmEngine(wasm(plan.data().managerState(), moduleCache)));
         ImageCatalog images = catalog(new ImageStore(plan.images()), plan.programs());
         Ledger ledger = ledger(plan);
+        EgressProxy egress = new EgressProxy(
+                plan.data().managerState().resolve("egress"),
+                new HostResolver(),
+                EgressLimits.DEFAULT,
+                plan.egress().credentials(),
+                (vm, bytesOut, bytesIn) -> ledger.egress(vm, bytesOut));
         CompletableFuture<Manager> made = new CompletableFuture<>();
         WaitSignals waits = new WaitSignals();
         Optional<Gateway> gateway = gateway(plan.llm(), new Billing(ledger), waits, made);
-        List<LoopbackService> loopback = gateway.map(LoopbackGateway::new).stream()
-                .map(LoopbackService.class::cast)
+        List<LoopbackService> loopback = Stream.concat(
+                        gateway.map(LoopbackGateway::new).stream(), Stream.<LoopbackService>of(egress))
                 .toList();
         Manager manager;
         try {
@@ -114,14 +126,16 @@ final class Assembly {
         }
         made.complete(manager);
         waits.tell(manager.activity());
+        egress.holdWith(vm -> manager.activity().hold(vm));
         Authenticator keys =
                 new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), localKey);
-        E2bSettings settings = E2bSettings.of(tokenKey(plan.data()));
+        E2bSettings settings =
+                E2bSettings.of(tokenKey(plan.data())).withEgress(plan.egress().e2bEgress());
         E2bDoor e2b = new E2bDoor(
                 manager, keys, plan.e2bDomain().isEmpty() ? settings : settings.withDomain(plan.e2bDomain()));
         TinyVmServer server =
                 new TinyVmServer(plan.http(), manager, keys, List.of(e2b, new LlmDoor(gateway, keys)), onShutdown);
-        return new Assembly(List.copyOf(engines.values()), ledger, manager, gateway, e2b, server);
+        return new Assembly(List.copyOf(engines.values()), ledger, manager, gateway, e2b, server, egress);
     }
 
     private static WasmSettings wasm(Path state, Optional<Path> moduleCache) {
@@ -159,6 +173,7 @@ final class Assembly {
         gateway.ifPresent(Gateway::close);
         server.close();
         e2b.close();
+        egress.close();
         manager.close();
         ledger.close();
         engines.forEach(Engine::close);

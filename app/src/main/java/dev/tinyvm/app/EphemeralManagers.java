@@ -82,6 +82,7 @@ final class EphemeralManagers implements PrivateManagers {
                             "",
                             GatewayPlan.NONE,
                             0,
+                            EgressPlan.NONE,
                             programs,
                             walls,
                             false),

@@ -43,6 +43,7 @@ final class LocalManager {
      * @param walls whether there is a spawner for walls that need root; otherwise WebAssembly is the only one, and root is not needed
      * @param foreground whether warnings belong on stderr
      * @param settings capacity, volumes, logs
+     * @param egress secrets that the egress proxy adds, and what E2B's sandboxes may reach
      * @param e2bDomain under which E2B's hosts are served, {@code name} or {@code name:port}; empty: none
      * @param gvisorSandboxes kept ready, for a spawner that is started now
      * @param llm providers of the LLM gateway with their keys
@@ -56,6 +57,7 @@ final class LocalManager {
             String e2bDomain,
             GatewayPlan llm,
             int gvisorSandboxes,
+            EgressPlan egress,
             ProgramFiles programs,
             boolean walls,
             boolean foreground) {}

@@ -125,13 +125,20 @@ final class UpCommand implements Callable<Integer> {
         ManagerSettings settings = withCapacity(ManagerSettings.of(read, Cli.VERSION), capacity);
         TlsPlan tls = TlsPlan.read(directory, read, Optional.ofNullable(tlsPort));
         GatewayPlan llm = gatewayPlan(directory, file, read);
+        EgressPlan egress = egressPlan(directory, file, read);
         if (detach) {
             return new DetachedStart(shell, Installation.find()).start(directory, arguments(directory));
         }
-        return foreground(directory, settings, tls, llm, read.gvisorSandboxes());
+        return foreground(directory, settings, tls, llm, read.gvisorSandboxes(), egress);
     }
 
-    private int foreground(Path directory, ManagerSettings settings, TlsPlan tls, GatewayPlan llm, int gvisorSandboxes)
+    private int foreground(
+            Path directory,
+            ManagerSettings settings,
+            TlsPlan tls,
+            GatewayPlan llm,
+            int gvisorSandboxes,
+            EgressPlan egress)
             throws IOException {
         List<String> names = new ArrayList<>(hostNames);
         if (!tls.name().isEmpty()) {
@@ -162,6 +169,7 @@ final class UpCommand implements Callable<Integer> {
                         tls.e2bDomain(),
                         llm,
                         gvisorSandboxes,
+                        egress,
                         ProgramFiles.under(Stream.concat(
                                         Stream.of(locked.programs()),
                                         settings.volumeHostPaths().stream()
@@ -193,6 +201,16 @@ final class UpCommand implements Callable<Integer> {
                     file + ": the LLM gateway cannot start",
                     e.problems().toArray(String[]::new));
         }
+    }
+
+    private static EgressPlan egressPlan(Path directory, Path file, ManagerConfig config) {
+        List<String> problems = new ArrayList<>();
+        EgressPlan plan = EgressPlan.read(config.network(), new Secrets(directory).directory(), problems);
+        if (!problems.isEmpty()) {
+            throw new CliException(
+                    ExitCode.FAILED, file + ": the egress proxy cannot start", problems.toArray(String[]::new));
+        }
+        return plan;
     }
 
     /** @param data as named on the command line */

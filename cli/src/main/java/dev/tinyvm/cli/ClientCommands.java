@@ -23,6 +23,7 @@ public final class ClientCommands implements CommandSource {
                 new Entry("pause", AGENTS, "Freeze Tiny VMs"),
                 new Entry("resume", AGENTS, "Let paused Tiny VMs go on"),
                 new Entry("resize", AGENTS, "Change CPU, memory, process limit of running Tiny VMs"),
+                new Entry("network", AGENTS, "Show or change what running Tiny VMs may reach"),
                 new Entry("save", AGENTS, "Write down what runs now"),
                 new Entry("resurrect", AGENTS, "Bring back what was saved"),
                 new Entry("exec", INSIDE, "Run a command in a running Tiny VM"),
@@ -33,6 +34,7 @@ public final class ClientCommands implements CommandSource {
                 new Entry("stats", WATCHING, "Print what Tiny VMs use now"),
                 new Entry("bill", WATCHING, "Print what was used and what it costs"),
                 new Entry("monit", WATCHING, "Watch all Tiny VMs live on the full screen"),
+                new Entry("egress", WATCHING, "Print what Tiny VMs tried to reach"),
                 new Entry("events", WATCHING, "Print what happened"),
                 new Entry("key", HOST, "Make, list, revoke API keys"),
                 new Entry("version", "This program", "Print the version"));
@@ -50,6 +52,8 @@ public final class ClientCommands implements CommandSource {
             case "pause" -> new LifecycleCommand.Pause(shell);
             case "resume" -> new LifecycleCommand.Resume(shell);
             case "resize" -> new ResizeCommand(shell);
+            case "network" -> new NetworkCommand(shell);
+            case "egress" -> new EgressCommand(shell);
             case "save" -> new SaveCommand.Save(shell);
             case "resurrect" -> new SaveCommand.Resurrect(shell);
             case "exec" -> new ExecInVmCommand(shell);

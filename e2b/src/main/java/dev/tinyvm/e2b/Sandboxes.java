@@ -7,6 +7,7 @@ import dev.tinyvm.manager.Manager.VmQuery;
 import dev.tinyvm.manager.Manager.VmState;
 import dev.tinyvm.manager.Manager.VmStatus;
 import dev.tinyvm.manager.ManagerException;
+import dev.tinyvm.spec.Network;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
@@ -102,7 +103,7 @@ public final class Sandboxes {
         Deadline deadline = new Deadline(now.plus(wish.timeout()), action(wish.autoPause()));
         tags.put(Sandbox.END_AT, deadline.at().toString());
         VmStatus vm = manager.create(new CreateRequest(
-                template.descriptor("e2b-" + id, env, wish.rules().network()),
+                template.descriptor("e2b-" + id, env, egress(wish.rules(), wish.internet())),
                 id,
                 "",
                 false,
@@ -239,7 +240,7 @@ public final class Sandboxes {
     /** New network settings in place of the old ones. Public traffic, masked host and TLS ports stay as they were. */
     public void setNetwork(String id, JsonNode update) {
         NewSandbox.refuseUnbuilt(update);
-        NetworkRules _ = NetworkRules.read(update);
+        NetworkRules wish = NetworkRules.read(update);
         locked(id, () -> {
             Sandbox sandbox = get(id);
             var merged = Sandbox.JSON.createObjectNode();
@@ -255,15 +256,16 @@ public final class Sandboxes {
                     merged.set(changed, value);
                 }
             }
-            return tag(
-                    sandbox,
-                    Map.of(
-                            Sandbox.NETWORK,
-                            merged.toString(),
-                            Sandbox.INTERNET,
-                            Boolean.toString(
-                                    update.path("allow_internet_access").asBoolean(sandbox.internet()))));
+            boolean internet = update.path("allow_internet_access").asBoolean(sandbox.internet());
+            Network rules = egress(wish, internet);
+            VmStatus _ = tag(
+                    sandbox, Map.of(Sandbox.NETWORK, merged.toString(), Sandbox.INTERNET, Boolean.toString(internet)));
+            return manager.setNetwork(sandbox.id(), rules);
         });
+    }
+
+    private Network egress(NetworkRules wish, boolean internet) {
+        return SandboxEgress.of(settings.egress(), wish, internet);
     }
 
     private Sandbox extended(Sandbox sandbox, Duration timeout) {

@@ -37,7 +37,7 @@ import java.util.OptionalLong;
  * a later version's reader is stricter, and a thousand of them are read at a start. The first byte is the version; a later version reads all earlier ones.
  */
 final class AgentCodec {
-    private static final int VERSION = 4;
+    private static final int VERSION = 5;
 
     private AgentCodec() {}
 
@@ -109,7 +109,7 @@ final class AgentCodec {
                     .stopGracePeriod(readDuration(in))
                     .replicas(in.readInt());
             if (version >= 2) {
-                spec.network(readNetwork(in)).llm(readLlm(in)).idle(readIdle(in));
+                spec.network(readNetwork(in, version)).llm(readLlm(in)).idle(readIdle(in));
             }
             if (version >= 3) {
                 spec.trust(Trust.valueOf(readText(in)));
@@ -197,10 +197,12 @@ final class AgentCodec {
             for (int port : rule.ports()) {
                 out.writeInt(port);
             }
+            out.writeBoolean(rule.deny());
+            writeText(out, rule.credential().orElse(""));
         }
     }
 
-    private static Network readNetwork(DataInputStream in) throws IOException {
+    private static Network readNetwork(DataInputStream in, int version) throws IOException {
         List<Network.Egress> rules = new ArrayList<>();
         for (int left = in.readInt(); left > 0; left--) {
             String host = readText(in);
@@ -209,7 +211,10 @@ final class AgentCodec {
             for (int more = in.readInt(); more > 0; more--) {
                 ports.add(in.readInt());
             }
-            rules.add(new Network.Egress(host, cidr, ports));
+            boolean deny = version >= 5 && in.readBoolean();
+            Optional<String> credential =
+                    version >= 5 ? Optional.of(readText(in)).filter(name -> !name.isEmpty()) : Optional.empty();
+            rules.add(new Network.Egress(host, cidr, ports, deny, credential));
         }
         return new Network(rules);
     }

@@ -18,6 +18,7 @@ import dev.tinyvm.ledger.UsageRecord;
 import dev.tinyvm.manager.ManagerException.Code;
 import dev.tinyvm.manager.VmActivity.Hold;
 import dev.tinyvm.spec.Agent;
+import dev.tinyvm.spec.Network;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -282,6 +283,17 @@ public final class HostManager implements Manager {
     public VmStatus resize(String vm, ResizeRequest request) {
         requireOpen();
         return book.get(vm).resize(request);
+    }
+
+    @Override
+    public VmStatus setNetwork(String vm, Network network) {
+        requireOpen();
+        return book.get(vm).setNetwork(network);
+    }
+
+    @Override
+    public EgressReport egress(String vm, int mostLines) {
+        return shared.offers().egress(book.get(vm).record(), mostLines);
     }
 
     @Override

@@ -4,6 +4,7 @@ import dev.tinyvm.engine.GuestConnection;
 import dev.tinyvm.spec.AgentSpec;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -16,6 +17,17 @@ public interface LoopbackService {
 
     /** The ports to listen on, opened before the main process starts; empty when it is not offered there. */
     List<Port> ports(ServedVm vm);
+
+    /** Its descriptor has changed while it runs; {@link #ports} is asked next, for ports that are not open yet. */
+    default void changed(ServedVm vm) {}
+
+    /** What it tried to reach, when this service is its way out. @param mostLines of the log */
+    default Optional<EgressReport> egress(ServedVm vm, int mostLines) {
+        return Optional.empty();
+    }
+
+    /** It is gone for good: what was kept for it can go, too. */
+    default void removed(String vm) {}
 
     /**
      * Who is served.

@@ -11,6 +11,7 @@ import dev.tinyvm.ledger.BillQuery;
 import dev.tinyvm.ledger.RecordQuery;
 import dev.tinyvm.ledger.UsageRecord;
 import dev.tinyvm.spec.Agent;
+import dev.tinyvm.spec.Network;
 import dev.tinyvm.spec.Resources;
 import java.time.Duration;
 import java.time.Instant;
@@ -94,6 +95,15 @@ public interface Manager extends AutoCloseable {
     VmStatus pause(String vm);
 
     VmStatus resume(String vm);
+
+    /**
+     * New network rules in place of the old ones, for as long as it exists. They hold at once, also for what is open, and for the managers to come.
+     * Proxy variables of commands that run already stay as they are.
+     */
+    VmStatus setNetwork(String vm, Network network);
+
+    /** What it tried to reach. @param mostLines of the log, the newest */
+    EgressReport egress(String vm, int mostLines);
 
     /** New CPU, memory or pids of a live one, within capacity. Empty parts stay. */
     VmStatus resize(String vm, ResizeRequest request);

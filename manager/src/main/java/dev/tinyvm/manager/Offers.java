@@ -5,6 +5,7 @@ import dev.tinyvm.engine.Machine;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** What the host offers its Tiny VMs on their own loopback, all services together. */
 record Offers(List<LoopbackService> services) {
@@ -28,15 +29,19 @@ record Offers(List<LoopbackService> services) {
     /**
      * Opens the ports in a machine that was just made or adopted.
      *
+     * @param openAlready numbers of those that are open in that machine; grows
      * @param failed told of each port that cannot be opened, such as one that a process inside took while no manager ran
      */
-    void open(Machine machine, VmRecord vm, Failed failed) {
+    void open(Machine machine, VmRecord vm, Set<Integer> openAlready, Failed failed) {
         if (services.isEmpty()) {
             return;
         }
         LoopbackService.ServedVm served = served(vm);
         for (LoopbackService service : services) {
             for (LoopbackService.Port port : service.ports(served)) {
+                if (openAlready.contains(port.number())) {
+                    continue;
+                }
                 try {
                     // Not kept: the listener ends with the machine or with this manager's link to it.
                     AutoCloseable _ = machine.listen(port.number(), connection -> {
@@ -44,11 +49,27 @@ record Offers(List<LoopbackService> services) {
                             port.handler().accept(connection);
                         }
                     });
+                    openAlready.add(port.number());
                 } catch (EngineException e) {
                     failed.toOpen(port.number(), Engines.message(e));
                 }
             }
         }
+    }
+
+    void changed(VmRecord vm) {
+        services.forEach(service -> service.changed(served(vm)));
+    }
+
+    EgressReport egress(VmRecord vm, int mostLines) {
+        return services.stream()
+                .flatMap(service -> service.egress(served(vm), mostLines).stream())
+                .findFirst()
+                .orElseGet(() -> EgressReport.none(vm.descriptor().spec().network()));
+    }
+
+    void removed(String vm) {
+        services.forEach(service -> service.removed(vm));
     }
 
     private static LoopbackService.ServedVm served(VmRecord vm) {

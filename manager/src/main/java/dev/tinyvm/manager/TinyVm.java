@@ -10,7 +10,9 @@ import dev.tinyvm.manager.Manager.ResizeRequest;
 import dev.tinyvm.manager.Manager.VmState;
 import dev.tinyvm.manager.Manager.VmStatus;
 import dev.tinyvm.manager.ManagerException.Code;
+import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.AgentSpec;
+import dev.tinyvm.spec.Network;
 import dev.tinyvm.spec.Quantities;
 import dev.tinyvm.spec.Resources;
 import java.io.IOException;
@@ -311,6 +313,26 @@ final class TinyVm {
         return status();
     }
 
+    VmStatus setNetwork(Network network) {
+        turns.call(() -> {
+            requireKnown("change its network");
+            if (spec().network().equals(network)) {
+                return false;
+            }
+            Agent before = record.descriptor();
+            store(
+                    record.withDescriptor(new Agent(
+                            before.metadata(),
+                            before.spec().change().network(network).build())),
+                    "vm.network-changed",
+                    "");
+            shared.offers().changed(record);
+            run.openNewOffers();
+            return true;
+        });
+        return status();
+    }
+
     VmStatus setDeadline(Optional<Deadline> deadline) {
         turns.call(() -> {
             requireKnown("set its deadline");
@@ -566,6 +588,7 @@ final class TinyVm {
         }
         shared.metering().removed(id());
         shared.listener().removed(this);
+        shared.offers().removed(id());
         stopFinished();
         synchronized (changed) {
             changed.notifyAll();

@@ -17,8 +17,10 @@ import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -40,6 +42,7 @@ final class VmRun {
     private final Shared shared;
     private final Turns turns;
     private final VmLog log;
+    private final Set<Integer> offered = new HashSet<>();
     private volatile @Nullable Machine machine;
     private volatile Optional<Boolean> healthy = Optional.empty();
     private volatile @Nullable MainProcess main;
@@ -247,6 +250,7 @@ final class VmRun {
         if (waiting != null) {
             waiting.run();
         }
+        openNewOffers();
     }
 
     /** Ends it for its user; {@link TinyVm#stopFinished} tells when. */
@@ -349,7 +353,20 @@ final class VmRun {
     }
 
     private void openOffers(Machine in) {
-        shared.offers().open(in, vm.record(), (port, reason) -> {
+        offered.clear();
+        openMissing(in);
+    }
+
+    /** Ports that are offered since the descriptor was changed. A frozen guest cannot open them: it does when it is resumed. */
+    void openNewOffers() {
+        Machine in = machine;
+        if (in != null && vm.record().state() == VmState.RUNNING) {
+            openMissing(in);
+        }
+    }
+
+    private void openMissing(Machine in) {
+        shared.offers().open(in, vm.record(), offered, (port, reason) -> {
             LOG.warn("port {} cannot be offered in {}: {}", port, vm.record().name(), reason);
             vm.tell(
                     "vm.offer-failed",

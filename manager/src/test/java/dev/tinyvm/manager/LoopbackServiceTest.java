@@ -4,12 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.tinyvm.engine.GuestConnection;
 import dev.tinyvm.manager.Manager.VmStatus;
+import dev.tinyvm.spec.Network;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -19,12 +22,13 @@ class LoopbackServiceTest {
     @TempDir
     Path data;
 
+    private final Greeter greeter = new Greeter();
     private Fixture fixture;
 
     @BeforeEach
     void open() {
         fixture = new Fixture(data);
-        fixture.loopback.add(new Greeter());
+        fixture.loopback.add(greeter);
         fixture.reopen();
     }
 
@@ -70,6 +74,34 @@ class LoopbackServiceTest {
     }
 
     @Test
+    void aChangedDescriptorIsToldAndOpensWhatItOffersNow() {
+        VmStatus vm = fixture.run("sleep", "1000");
+        Network network = new Network(List.of(new Network.Egress("example.org", "", List.of(4001))));
+        fixture.manager.setNetwork(vm.id(), network);
+        assertThat(fixture.exec(vm.id(), "connect", "4001", "hello")).contains("hello from " + vm.name());
+        assertThat(fixture.eventTypes(vm.id())).contains("vm.network-changed");
+        fixture.reopen();
+        assertThat(fixture.manager.vm(vm.id()).descriptor().spec().network()).isEqualTo(network);
+        assertThat(fixture.exec(vm.id(), "connect", "4001", "hello")).contains("hello from " + vm.name());
+    }
+
+    @Test
+    void aPausedOneGetsWhatIsNewWhenItIsResumed() {
+        VmStatus vm = fixture.run("sleep", "1000");
+        fixture.manager.pause(vm.id());
+        fixture.manager.setNetwork(vm.id(), new Network(List.of(new Network.Egress("example.org", "", List.of(4001)))));
+        fixture.manager.resume(vm.id());
+        assertThat(fixture.exec(vm.id(), "connect", "4001", "hello")).contains("hello from " + vm.name());
+    }
+
+    @Test
+    void itIsToldWhenATinyVmIsGone() {
+        VmStatus vm = fixture.run("sleep", "1000");
+        fixture.manager.remove(vm.id());
+        assertThat(greeter.removed).containsExactly(vm.id());
+    }
+
+    @Test
     void aPortThatAProcessInsideTookIsTold() throws Exception {
         VmStatus vm = fixture.run("sleep", "1000");
         fixture.closeManager();
@@ -82,6 +114,8 @@ class LoopbackServiceTest {
     }
 
     private static final class Greeter implements LoopbackService {
+        final List<String> removed = new CopyOnWriteArrayList<>();
+
         @Override
         public Map<String, String> environment(ServedVm vm) {
             return Map.of("GREETER", vm.name(), "MODE", "offered");
@@ -89,7 +123,16 @@ class LoopbackServiceTest {
 
         @Override
         public List<Port> ports(ServedVm vm) {
-            return List.of(new Port(4000, connection -> greet(vm, connection)));
+            return Stream.concat(
+                            Stream.of(4000),
+                            vm.spec().network().egress().stream().flatMap(r -> r.ports().stream()))
+                    .map(number -> new Port(number, connection -> greet(vm, connection)))
+                    .toList();
+        }
+
+        @Override
+        public void removed(String vm) {
+            removed.add(vm);
         }
 
         private static void greet(ServedVm vm, GuestConnection connection) {

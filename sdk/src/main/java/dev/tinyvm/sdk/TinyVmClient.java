@@ -207,6 +207,29 @@ public final class TinyVmClient implements AutoCloseable {
                 Map.of()));
     }
 
+    /** What it may reach, as {@code {"egress": […]}}. */
+    public String network(String vm) {
+        return transport.get(path(vm) + "/network").toString();
+    }
+
+    /** Changes what it may reach, at once. @param network {@code {"egress": […]}}, as JSON @return the rules as they are now */
+    public String setNetwork(String vm, String network) {
+        return transport
+                .send(
+                        "PUT",
+                        path(vm) + "/network",
+                        "application/json",
+                        BodyPublishers.ofString(network),
+                        Transport.REQUEST_TIMEOUT,
+                        Map.of())
+                .toString();
+    }
+
+    /** What it tried to reach: counters and the newest lines of its log, as JSON. */
+    public String egress(String vm, int lines) {
+        return transport.get(path(vm) + "/egress?lines=" + lines).toString();
+    }
+
     public VmStats stats(String vm) {
         return Decoding.stats(transport.get(path(vm) + "/stats"));
     }

@@ -16,12 +16,14 @@ import dev.tinyvm.ledger.BillQuery;
 import dev.tinyvm.ledger.Measure;
 import dev.tinyvm.ledger.RecordQuery;
 import dev.tinyvm.ledger.UsageRecord;
+import dev.tinyvm.manager.EgressReport;
 import dev.tinyvm.manager.Manager;
 import dev.tinyvm.manager.ManagerException;
 import dev.tinyvm.manager.ManagerException.Code;
 import dev.tinyvm.manager.VmActivity;
 import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.Metadata;
+import dev.tinyvm.spec.Network;
 import dev.tinyvm.spec.Resources;
 import java.time.Duration;
 import java.time.Instant;
@@ -43,6 +45,7 @@ public final class MemoryManager implements Manager {
         final Agent agent;
         final String agentName;
         Resources resources;
+        Network network;
 
         @Nullable
         Machine machine;
@@ -65,6 +68,7 @@ public final class MemoryManager implements Manager {
             this.agent = agent;
             this.agentName = agentName;
             this.resources = agent.spec().resources();
+            this.network = agent.spec().network();
         }
     }
 
@@ -285,6 +289,26 @@ public final class MemoryManager implements Manager {
                 request.pids().orElse(was.pids()));
         machine(vm).resize(found.resources);
         return status(found);
+    }
+
+    @Override
+    public synchronized VmStatus setNetwork(String vm, Network network) {
+        Vm found = find(vm);
+        found.network = network;
+        return status(found);
+    }
+
+    @Override
+    public synchronized EgressReport egress(String vm, int mostLines) {
+        return new EgressReport(
+                find(vm).network,
+                1,
+                20,
+                30,
+                1,
+                1,
+                List.of(
+                        "{\"at\":\"2026-01-01T00:00:00Z\",\"kind\":\"http\",\"outcome\":\"refused\",\"destination\":\"example.org:80\",\"reason\":\"host-not-allowed\"}"));
     }
 
     @Override
@@ -551,7 +575,14 @@ public final class MemoryManager implements Manager {
     }
 
     private VmStatus status(Vm vm) {
-        Agent descriptor = new Agent(vm.agent.metadata(), vm.agent.spec().withResources(vm.resources));
+        Agent descriptor = new Agent(
+                vm.agent.metadata(),
+                vm.agent
+                        .spec()
+                        .change()
+                        .resources(vm.resources)
+                        .network(vm.network)
+                        .build());
         return new VmStatus(
                 vm.id,
                 name(vm),

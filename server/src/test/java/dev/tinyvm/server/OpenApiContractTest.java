@@ -114,6 +114,21 @@ class OpenApiContractTest {
         for (String verb : List.of("pause", "resume", "stop", "start", "restart")) {
             check("POST", "/api/v1/vms/{vm}/" + verb, fixture.post("/api/v1/vms/" + vm + "/" + verb, ""));
         }
+        check("GET", "/api/v1/vms/{vm}/network", fixture.get("/api/v1/vms/" + vm + "/network"));
+        Answer changed = fixture.send(
+                "PUT",
+                "/api/v1/vms/" + vm + "/network",
+                "application/json",
+                "{\"egress\":[{\"host\":\"example.org\",\"ports\":[443]},{\"cidr\":\"10.0.0.0/8\",\"deny\":true}]}");
+        check("PUT", "/api/v1/vms/{vm}/network", changed);
+        assertThat(changed.json().path("egress").path(0).path("host").asString(""))
+                .isEqualTo("example.org");
+        Answer wrong = fixture.send(
+                "PUT", "/api/v1/vms/" + vm + "/network", "application/json", "{\"egress\":[{\"hosts\":\"x\"}]}");
+        check("PUT", "/api/v1/vms/{vm}/network", wrong);
+        assertThat(wrong.status()).isEqualTo(400);
+        assertThat(wrong.body()).contains("did you mean `host`");
+        check("GET", "/api/v1/vms/{vm}/egress", fixture.get("/api/v1/vms/" + vm + "/egress?lines=5"));
         check(
                 "PATCH",
                 "/api/v1/vms/{vm}/resources",

@@ -112,6 +112,10 @@ public final class DescriptorWriter {
             putUnlessEmpty(map, "host", rule.host());
             putUnlessEmpty(map, "cidr", rule.cidr());
             putUnlessEmpty(map, "ports", rule.ports());
+            if (rule.deny()) {
+                map.put("deny", true);
+            }
+            rule.credential().ifPresent(name -> map.put("credential", name));
             rules.add(map);
         }
         return rules.isEmpty() ? Map.of() : Map.of("egress", rules);

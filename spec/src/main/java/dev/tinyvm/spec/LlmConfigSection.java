@@ -33,7 +33,7 @@ final class LlmConfigSection {
                     "key", "is written `apiKey: {env: NAME}`, `{file: PATH}` or `{secret: NAME}`",
                     "model", "belongs to a route: llm.routes: [{model: …, provider: …}]",
                     "models", "belong to routes: llm.routes: [{model: …, provider: …}]"));
-    private static final Keys KEY = Keys.of("env", "file", "secret");
+    static final Keys KEY = Keys.of("env", "file", "secret");
     private static final Keys TIMEOUTS = Keys.of("connect", "firstByte", "idle", "queue");
     private static final Keys RETRIES = Keys.of("attempts", "delay", "maxDelay");
 
@@ -150,7 +150,7 @@ final class LlmConfigSection {
         return url;
     }
 
-    private static LlmConfig.Key key(Section section, @Nullable Path directory) {
+    static LlmConfig.Key key(Section section, @Nullable Path directory) {
         long named =
                 List.of("env", "file", "secret").stream().filter(section::has).count();
         if (named != 1) {

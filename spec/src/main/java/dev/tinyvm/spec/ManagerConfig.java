@@ -18,6 +18,7 @@ import java.util.OptionalLong;
  * @param llm the LLM gateway
  * @param ledger prices, and how long single lines of the record are kept
  * @param gvisorSandboxes gVisor sandboxes kept ready for each image that was used last
+ * @param network credentials of the egress proxy, and what E2B's sandboxes may reach
  */
 public record ManagerConfig(
         OptionalInt capacityCpuMillis,
@@ -28,7 +29,8 @@ public record ManagerConfig(
         Optional<String> e2bDomain,
         LlmConfig llm,
         Ledger ledger,
-        int gvisorSandboxes) {
+        int gvisorSandboxes,
+        NetworkConfig network) {
     /** Sandboxes that are kept ready when nothing is said. */
     public static final int DEFAULT_GVISOR_SANDBOXES = 2;
 
@@ -84,5 +86,6 @@ public record ManagerConfig(
             Optional.empty(),
             LlmConfig.NONE,
             Ledger.DEFAULT,
-            DEFAULT_GVISOR_SANDBOXES);
+            DEFAULT_GVISOR_SANDBOXES,
+            NetworkConfig.NONE);
 }

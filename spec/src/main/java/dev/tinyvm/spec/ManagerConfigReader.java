@@ -15,13 +15,14 @@ import org.jspecify.annotations.Nullable;
  * {@link DescriptorReader}. Stateless; for any thread.
  */
 public final class ManagerConfigReader {
-    private static final Keys ROOT = Keys.of("capacity", "volumes", "logs", "tls", "e2b", "llm", "ledger", "gvisor");
+    private static final Keys ROOT =
+            Keys.of("capacity", "volumes", "logs", "tls", "e2b", "llm", "ledger", "gvisor", "network");
     private static final Keys CAPACITY = Keys.of("cpu", "memory");
     private static final Keys VOLUMES = Keys.of("hostPaths");
     private static final Keys LOGS = Keys.of("maxFileSize", "maxFiles");
     private static final Keys TLS = Keys.of("port", "certificate", "privateKey");
     private static final Keys GVISOR = Keys.of("sandboxes");
-    private static final Keys E2B = Keys.of("domain");
+    private static final Keys E2B = Keys.of("domain", "egress");
     private static final Pattern DOMAIN = Pattern.compile(
             "(?=.{1,253}(:|$))[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"
                     + "(:[1-9][0-9]{0,4})?");
@@ -63,6 +64,7 @@ public final class ManagerConfigReader {
         long memoryBytes = capacity.map(
                         section -> section.bytes("memory", Resources.MIN_MEMORY_BYTES, Quantities.MAX_BYTES, -1))
                 .orElse(-1L);
+        Optional<Section> e2b = root.section("e2b", E2B);
         return new ManagerConfig(
                 cpuMillis < 0 ? OptionalInt.empty() : OptionalInt.of(cpuMillis),
                 memoryBytes < 0 ? OptionalLong.empty() : OptionalLong.of(memoryBytes),
@@ -71,7 +73,7 @@ public final class ManagerConfigReader {
                         .orElse(List.of()),
                 root.section("logs", LOGS).map(ManagerConfigReader::logs).orElse(ManagerConfig.Logs.DEFAULT),
                 root.section("tls", TLS).map(section -> tls(section, directory)),
-                root.section("e2b", E2B).flatMap(ManagerConfigReader::domain),
+                e2b.flatMap(ManagerConfigReader::domain),
                 root.section("llm", LlmConfigSection.KEYS)
                         .map(section -> LlmConfigSection.read(section, directory))
                         .orElse(LlmConfig.NONE),
@@ -81,7 +83,13 @@ public final class ManagerConfigReader {
                 root.section("gvisor", GVISOR)
                         .map(section -> section.integer(
                                 "sandboxes", 0, Limits.MAX_GVISOR_SANDBOXES, ManagerConfig.DEFAULT_GVISOR_SANDBOXES))
-                        .orElse(ManagerConfig.DEFAULT_GVISOR_SANDBOXES));
+                        .orElse(ManagerConfig.DEFAULT_GVISOR_SANDBOXES),
+                new NetworkConfig(
+                        root.section("network", NetworkConfigSection.KEYS)
+                                .map(section -> NetworkConfigSection.credentials(section, directory))
+                                .orElse(List.of()),
+                        e2b.map(section -> NetworkSection.rules(section, "egress", problems))
+                                .orElse(List.of())));
     }
 
     private static ManagerConfig.Logs logs(Section section) {

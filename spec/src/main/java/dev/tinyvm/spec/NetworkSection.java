@@ -9,37 +9,44 @@ import java.util.regex.Pattern;
 final class NetworkSection {
     static final Keys KEYS = Keys.of("egress");
 
-    private static final Keys EGRESS = Keys.of("host", "cidr", "ports");
+    private static final Keys EGRESS = Keys.of("host", "cidr", "ports", "deny", "credential");
     private static final Pattern HOST = Pattern.compile(
             "\\*|(?=.{1,253}$)(\\*\\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+
+    private static final Pattern CREDENTIAL = Pattern.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
 
     private NetworkSection() {}
 
     static Network read(Section section, Problems problems) {
-        Value value = section.value("egress");
+        return new Network(rules(section, "egress", problems));
+    }
+
+    /** A list of rules below any key. */
+    static List<Network.Egress> rules(Section section, String key, Problems problems) {
+        Value value = section.value(key);
         if (value == null) {
-            return Network.NONE;
+            return List.of();
         }
         if (!(value instanceof Value.Listing list)) {
             section.problem(
-                    "egress",
+                    key,
                     "is " + Section.shown(value)
                             + "; expected a list such as [{host: \"*.example.org\", ports: [443]}]");
-            return Network.NONE;
+            return List.of();
         }
         if (list.items().size() > Limits.MAX_EGRESS_RULES) {
             section.problem(
-                    "egress",
+                    key,
                     "has " + list.items().size() + " entries; at most " + Limits.MAX_EGRESS_RULES + " are allowed");
-            return Network.NONE;
+            return List.of();
         }
         List<Network.Egress> rules = new ArrayList<>();
         for (int i = 0; i < list.items().size(); i++) {
-            Section.open(list.items().get(i), section.at("egress") + "[" + i + "]", EGRESS, problems)
+            Section.open(list.items().get(i), section.at(key) + "[" + i + "]", EGRESS, problems)
                     .map(NetworkSection::rule)
                     .ifPresent(rules::add);
         }
-        return new Network(rules);
+        return rules;
     }
 
     private static Network.Egress rule(Section section) {
@@ -51,7 +58,7 @@ final class NetworkSection {
                             : "is missing; a rule has one of host (such as `*.example.org`) and cidr (such as `10.0.0.0/8`)");
         }
         Optional<String> host = section.string("host");
-        host.filter(name -> !HOST.matcher(name).matches() || name.matches("[0-9.]+"))
+        host.filter(NetworkSection::wrongHost)
                 .ifPresent(
                         name -> section.problem(
                                 "host",
@@ -59,6 +66,37 @@ final class NetworkSection {
                                         + "; expected a lower-case DNS name, `*.` before it for all names below it, or `*`; for an address write `cidr`"));
         Optional<String> cidr = section.string("cidr");
         cidr.ifPresent(range -> Cidr.wrong(range).ifPresent(wrong -> section.problem("cidr", wrong)));
-        return new Network.Egress(host.orElse(""), cidr.orElse(""), section.ports("ports", Limits.MAX_PORTS));
+        boolean deny = section.bool("deny", false);
+        return new Network.Egress(
+                host.orElse(""),
+                cidr.orElse(""),
+                section.ports("ports", Limits.MAX_PORTS),
+                deny,
+                credential(section, deny));
+    }
+
+    static boolean wrongHost(String name) {
+        return !HOST.matcher(name).matches() || name.matches("[0-9.]+");
+    }
+
+    private static Optional<String> credential(Section section, boolean deny) {
+        Optional<String> name = section.string("credential");
+        if (name.isPresent()
+                && (deny || !section.has("host") || section.string("host").equals(Optional.of("*")))) {
+            section.problem(
+                    "credential",
+                    "stands in a rule that denies or that names no host; a credential goes to the hosts of a rule such as {host: api.example.org, credential: "
+                            + name.get() + "}");
+        }
+        return name.filter(text -> {
+            boolean fine = CREDENTIAL.matcher(text).matches();
+            if (!fine) {
+                section.problem(
+                        "credential",
+                        "is " + Problems.quote(text)
+                                + "; expected the name of a credential in the manager's configuration: 1 to 63 of a-z, 0-9 and -");
+            }
+            return fine;
+        });
     }
 }

@@ -248,11 +248,15 @@ class DescriptorReaderTest {
                 volumes: {hostPaths: [/srv/data, sub/dir]}
                 logs: {maxFileSize: 1Mi, maxFiles: 2}
                 tls: {port: 8443, certificate: server.crt, privateKey: /keys/server.key}
-                e2b: {domain: 'e2b.example.org:8443'}
+                e2b: {domain: 'e2b.example.org:8443', egress: [{host: pypi.org}]}
                 gvisor: {sandboxes: 5}
                 ledger:
                   linesKept: 12h
                   prices: {cpuSecond: 0.000014, memoryGibSecond: "0.0000045", activeSecond: 1, waitingSecond: 2, waitingMemoryGibSecond: 3, pausedSecond: 4, pausedMemoryGibSecond: 5, egressGb: 0.09}
+                network:
+                  credentials:
+                    - {name: github, hosts: [api.github.com], prefix: "Bearer ", value: {secret: github}}
+                    - {name: plain, hosts: ["*.example.org"], header: X-Api-Key, value: {env: KEY}, tls: false}
                 """;
         Path file = Files.writeString(directory.resolve("tinyvm.yaml"), text);
         assertThat(ManagerConfigReader.readFile(file))
@@ -278,7 +282,24 @@ class DescriptorReaderTest {
                                         new BigDecimal("5"),
                                         new BigDecimal("0.09")),
                                 Duration.ofHours(12)),
-                        5));
+                        5,
+                        new NetworkConfig(
+                                List.of(
+                                        new NetworkConfig.Credential(
+                                                "github",
+                                                List.of("api.github.com"),
+                                                "Authorization",
+                                                "Bearer ",
+                                                new LlmConfig.Key.Secret("github"),
+                                                true),
+                                        new NetworkConfig.Credential(
+                                                "plain",
+                                                List.of("*.example.org"),
+                                                "X-Api-Key",
+                                                "",
+                                                new LlmConfig.Key.Environment("KEY"),
+                                                false)),
+                                List.of(new Network.Egress("pypi.org", "", List.of())))));
         assertThat(ManagerConfigReader.read("tls: {}", "x", null).tls())
                 .contains(new ManagerConfig.Tls(ManagerConfig.Tls.DEFAULT_PORT, Optional.empty()));
         assertThat(ManagerConfigReader.readFile(directory.resolve("none.yaml"))).isEqualTo(ManagerConfig.DEFAULT);
