@@ -10,7 +10,7 @@ import dev.tinyvm.manager.VmActivity.ModelCall;
  * beginning to its end, so the thread knows its call. Calls from outside of Tiny VMs are none of the manager's business.
  */
 public final class WaitSignals implements WaitListener {
-    private final ThreadLocal<ModelCall> current = new ThreadLocal<>();
+    private static final ThreadLocal<ModelCall> CURRENT = new ThreadLocal<>();
     /** The manager is made after the gateway: both hold the other. */
     private volatile VmActivity activity = VmActivity.NONE;
 
@@ -22,13 +22,13 @@ public final class WaitSignals implements WaitListener {
     @Override
     public void callBegan(Caller caller) {
         if (!caller.vm().isEmpty()) {
-            current.set(activity.modelCall(caller.vm()));
+            CURRENT.set(activity.modelCall(caller.vm()));
         }
     }
 
     @Override
     public void firstByte(Caller caller) {
-        ModelCall call = current.get();
+        ModelCall call = CURRENT.get();
         if (call != null) {
             call.answered();
         }
@@ -36,9 +36,9 @@ public final class WaitSignals implements WaitListener {
 
     @Override
     public void callEnded(Caller caller) {
-        ModelCall call = current.get();
+        ModelCall call = CURRENT.get();
         if (call != null) {
-            current.remove();
+            CURRENT.remove();
             call.close();
         }
     }
