@@ -57,6 +57,7 @@ _Noreturn void child_run(const struct child_plan *plan);
 /* In child_mounts.c: the steps that build the tree, in the child's own mount namespace, as the host's root. */
 int child_mount_root(const struct child_plan *plan, int *layer_mount, struct fault *fault);
 int child_mount_all(const struct child_plan *plan, int *layer_mount, struct fault *fault);
+/* In attach.c. Makes the mount point component by component below the root, never through a link, and attaches the mount. */
 int child_mount_volume(int mount_fd, const char *target, uid_t base);
 int child_make_read_only(const struct child_plan *plan);
 int child_resize_layer(int layer_mount, uint64_t bytes);

@@ -262,30 +262,6 @@ int child_mount_all(const struct child_plan *plan, int *layer_mount, struct faul
     return result;
 }
 
-/* Makes the mount point component by component below the root, never through a link, and attaches the mount. */
-int child_mount_volume(int mount_fd, const char *target, uid_t base) {
-    char path[MOUNT_PATH_BYTES];
-    snprintf(path, sizeof path, "%s", target);
-    for (char *slash = path; slash != NULL;) {
-        slash = strchr(slash + 1, '/');
-        if (slash != NULL)
-            *slash = 0;
-        if (mkdir(path, 0755) == 0) {
-            if (lchown(path, base, base) < 0)
-                return -errno;
-        } else if (errno != EEXIST)
-            return -errno;
-        if (slash != NULL)
-            *slash = '/';
-    }
-    int dir = sys_openat2(AT_FDCWD, path, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
-    if (dir < 0)
-        return dir;
-    int result = syscall(SYS_move_mount, mount_fd, "", dir, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
-    fd_close(&dir);
-    return result;
-}
-
 int child_make_read_only(const struct child_plan *plan) {
     int result = set_read_only("/", 0);
     return result == 0 && plan->host_image ? set_read_only("/usr", 0) : result;

@@ -12,7 +12,7 @@ static int usage(const char *problem) {
             "tinyvm-spawner: %s\n"
             "usage: tinyvm-spawner serve --run DIR --images DIR --guest PATH --ready-fd N\n"
             "                            [--allow-volume PATH]... [--layers auto|btrfs|tmpfs] [--pool N]\n"
-            "                            [--pool-file PATH] [--pool-bytes N]\n"
+            "                            [--pool-file PATH] [--pool-bytes N] [--volume-pool-file PATH] [--volume-pool-bytes N]\n"
             "                            [--runtime crun|runc|runsc=PATH]... [--sandboxes N]\n"
             "       tinyvm-spawner --version\n",
             problem);
@@ -59,7 +59,7 @@ static const char *parse_runtime(char *text, struct config *config) {
 }
 
 int config_parse(int argc, char **argv, struct config *config) {
-    enum { RUN, IMAGES, GUEST, VOLUME, LAYERS, POOL, POOL_FILE, POOL_BYTES, READY, RUNTIME, SANDBOXES_KEPT };
+    enum { RUN, IMAGES, GUEST, VOLUME, LAYERS, POOL, POOL_FILE, POOL_BYTES, STORE_FILE, STORE_BYTES, READY, RUNTIME, SANDBOXES_KEPT };
     static const struct option options[] = {
         {"run", required_argument, NULL, RUN},
         {"images", required_argument, NULL, IMAGES},
@@ -69,6 +69,8 @@ int config_parse(int argc, char **argv, struct config *config) {
         {"pool", required_argument, NULL, POOL},
         {"pool-file", required_argument, NULL, POOL_FILE},
         {"pool-bytes", required_argument, NULL, POOL_BYTES},
+        {"volume-pool-file", required_argument, NULL, STORE_FILE},
+        {"volume-pool-bytes", required_argument, NULL, STORE_BYTES},
         {"ready-fd", required_argument, NULL, READY},
         {"runtime", required_argument, NULL, RUNTIME},
         {"sandboxes", required_argument, NULL, SANDBOXES_KEPT},
@@ -113,6 +115,11 @@ int config_parse(int argc, char **argv, struct config *config) {
         case POOL_BYTES:
             if (parse_number(optarg, 1ULL << 50, &config->pool_bytes) < 0 || config->pool_bytes < (256ULL << 20))
                 return usage("--pool-bytes is a number from 268435456 up");
+            break;
+        case STORE_FILE: config->volume_pool_file = optarg; break;
+        case STORE_BYTES:
+            if (parse_number(optarg, 1ULL << 50, &config->volume_pool_bytes) < 0 || config->volume_pool_bytes < (256ULL << 20))
+                return usage("--volume-pool-bytes is a number from 268435456 up");
             break;
         case READY:
             if (parse_number(optarg, 1 << 20, &number) < 0)

@@ -22,6 +22,8 @@ struct config {
     enum layers_wanted layers;
     const char *pool_file;     /* NULL: in the run directory */
     uint64_t pool_bytes;       /* apparent size of the sparse pool file; 0: what the file system has free, at most 64 GiB */
+    const char *volume_pool_file; /* NULL: no named volumes */
+    uint64_t volume_pool_bytes;
     uint32_t blanks;           /* walls kept ready */
     const char *runtimes[RUNTIMES]; /* absolute paths, NULL: not on offer */
     uint32_t sandboxes;        /* gVisor sandboxes kept ready, frozen, of each image that was used last */
@@ -47,6 +49,7 @@ int config_parse(int argc, char **argv, struct config *config);
 #define TREE_IMAGES "/images"
 #define TREE_VOLUMES "/volumes" /* one directory per allowed path, by number */
 #define TREE_POOL "/pool"       /* btrfs */
+#define TREE_STORE "/store"     /* btrfs with named volumes */
 #define TREE_DEV "/template/dev"
 #define TREE_SYS "/template/sys"
 #define TREE_EMPTY "/template/empty"

@@ -19,12 +19,14 @@ int umount2(const char *target, int flags);
 
 enum { MAX_MOUNTED = 1024, DIGEST_DIGITS = 64, RESOLVE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
 
-/* EROFS files that are mounted at TREE_LOWERS/<index>. */
+/*
+ * EROFS files that this spawner mounted, or found mounted by the one before it, whose mount tree it has: each at a place
+ * named by device and inode, which is no other file's while it is mounted.
+ */
 static struct mounted {
     bool used;
-    int file; /* held, so that its inode number is not another file's while it is here */
-    dev_t device;
-    ino_t inode;
+    int file; /* held to see when it is removed */
+    char path[64];
 } mounted[MAX_MOUNTED];
 
 static int images_dir(void) {
@@ -32,10 +34,8 @@ static int images_dir(void) {
 }
 
 static void unmount(size_t index) {
-    char path[64];
-    snprintf(path, sizeof path, TREE_LOWERS "/%zu", index);
-    umount2(path, MNT_DETACH);
-    rmdir(path);
+    umount2(mounted[index].path, MNT_DETACH);
+    rmdir(mounted[index].path);
     fd_close(&mounted[index].file);
     mounted[index].used = false;
 }
@@ -46,6 +46,11 @@ void lowers_sweep(void) {
         if (mounted[i].used && (fstat(mounted[i].file, &info) < 0 || info.st_nlink == 0))
             unmount(i);
     }
+}
+
+void lowers_forget(void) {
+    for (size_t i = 0; i < MAX_MOUNTED; i++)
+        mounted[i] = (struct mounted){.file = -1};
 }
 
 /* A context for an EROFS file without a loop device, its own pages read past the page cache where the kernel can (6.15): else
@@ -81,32 +86,36 @@ static int mount_file(int file, const char *point) {
     return result;
 }
 
+static bool is_mount_point(const char *path) {
+    struct statx info;
+    return statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, 0, &info) == 0 && (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 /* The mount point of an EROFS file, mounted when it is not. */
 static int find_mount(int file, char *path, size_t room, struct fault *fault) {
     struct stat info;
-    size_t free_index = MAX_MOUNTED;
+    size_t index = MAX_MOUNTED;
     if (fstat(file, &info) < 0 || !S_ISREG(info.st_mode))
         return fault_set(fault, EINVAL, "open-image", "an image's rootfs.erofs is no file");
-    for (size_t i = 0; i < MAX_MOUNTED; i++) {
-        if (mounted[i].used && mounted[i].device == info.st_dev && mounted[i].inode == info.st_ino)
-            return format_path(path, room, TREE_LOWERS "/%zu", i);
-        if (!mounted[i].used && free_index == MAX_MOUNTED)
-            free_index = i;
+    int result = format_path(path, room, TREE_LOWERS "/%llx-%llx", (unsigned long long)info.st_dev, (unsigned long long)info.st_ino);
+    if (result < 0)
+        return result;
+    for (size_t i = MAX_MOUNTED; i-- > 0;) {
+        if (mounted[i].used && strcmp(mounted[i].path, path) == 0)
+            return 0;
+        index = mounted[i].used ? index : i;
     }
-    if (free_index == MAX_MOUNTED)
+    if (index == MAX_MOUNTED)
         return fault_set(fault, EUSERS, "mount-image", "%d image layers are mounted, more are not allowed", MAX_MOUNTED);
-    int result = format_path(path, room, TREE_LOWERS "/%zu", free_index);
-    if (result == 0)
-        result = mount_file(file, path);
+    result = is_mount_point(path) ? 0 : mount_file(file, path);
     int held = result < 0 ? -1 : fcntl(file, F_DUPFD_CLOEXEC, 0);
-    if (result == 0 && held < 0) {
+    if (result == 0 && held < 0)
         result = -errno;
-        umount2(path, MNT_DETACH);
-    }
     if (result < 0)
         return fault_set(fault, -result, "mount-image",
                          "cannot mount an image's EROFS file without a loop device (Linux 6.12 can; on an older kernel pull the image again)");
-    mounted[free_index] = (struct mounted){.used = true, .file = held, .device = info.st_dev, .inode = info.st_ino};
+    mounted[index] = (struct mounted){.used = true, .file = held};
+    snprintf(mounted[index].path, sizeof mounted[index].path, "%s", path);
     return 0;
 }
 

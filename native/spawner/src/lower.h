@@ -19,5 +19,7 @@ struct lowers {
 int lowers_find(const char *image, struct lowers *lowers, struct fault *fault);
 /* Lets go of the mounts whose files were removed; walls that stand on them keep them. */
 void lowers_sweep(void);
+/* A new spawner begins: the mounts stay and are found again, what it inherited of another's descriptors is gone. */
+void lowers_forget(void);
 
 #endif

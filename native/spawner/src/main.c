@@ -21,6 +21,7 @@
 #include "cgroup.h"
 #include "layer.h"
 #include "seccomp.h"
+#include "store.h"
 #include "supervise.h"
 
 enum { SOCKET_NAME_MAX = sizeof((struct sockaddr_un *)0)->sun_path - sizeof "/spawner.sock" };
@@ -125,7 +126,7 @@ static int load_guest(struct fault *fault) {
 }
 
 static int prepare(struct fault *fault) {
-    char parent[32], pool_point[PATH_BYTES], skeleton[PATH_BYTES];
+    char parent[32], pool_point[PATH_BYTES], store_point[PATH_BYTES], skeleton[PATH_BYTES];
     if (geteuid() != 0)
         return fault_set(fault, EPERM, "check-root", "the spawner must be started by root");
     if (strlen(config.run) > SOCKET_NAME_MAX)
@@ -154,6 +155,8 @@ static int prepare(struct fault *fault) {
         result = tree_build(&config, &setup.host.host_dirs, &setup.place, skeleton, pool_point, fault);
     if (result == 0)
         result = layers_open(&config, pool_point, fault);
+    if (result == 0 && (result = format_path(store_point, sizeof store_point, "%s/../store", pool_point)) == 0)
+        store_open(&config, store_point);
     if (result == 0)
         result = tree_enter(&config, fault);
     bool runtimes = false;
@@ -163,6 +166,8 @@ static int prepare(struct fault *fault) {
         result = tree_add_guest(setup.host.guest, fault);
     if (result == 0)
         result = layers_enter(fault);
+    if (result == 0)
+        store_enter();
     if (result == 0 && (result = seccomp_build()) < 0)
         fault_set(fault, -result, "build-seccomp", "the system call filter is too long");
     if (result == 0)

@@ -89,10 +89,8 @@ static int check_limits(const struct limits *limits, struct fault *fault) {
     return 0;
 }
 
-static int check_mount(const struct mount_request *mount, struct fault *fault) {
+static int check_target(const struct mount_request *mount, struct fault *fault) {
     static const char *const kept[] = {"/proc", "/sys", "/dev"};
-    if (!is_clean_path(mount->source))
-        return fault_set(fault, EINVAL, "validate-mount", "a volume's source must be absolute, without . or ..");
     if (!is_clean_path(mount->target))
         return fault_set(fault, EINVAL, "validate-mount",
                          "a volume's target must be absolute, not /, without . or ..");
@@ -100,6 +98,68 @@ static int check_mount(const struct mount_request *mount, struct fault *fault) {
         if (is_below(mount->target, kept[i]))
             return fault_set(fault, EINVAL, "validate-mount", "a volume cannot be mounted on or below %s", kept[i]);
     return 0;
+}
+
+static bool is_volume(const char *text) {
+    return strlen(text) < ID_BYTES && is_name(text, "-");
+}
+
+static int check_mount(const struct mount_request *mount, struct fault *fault) {
+    if (mount->source[0] == '/' ? !is_clean_path(mount->source) : !is_volume(mount->source))
+        return fault_set(fault, EINVAL, "validate-mount",
+                         "a volume's source must be absolute, without . or .., or a name that matches [a-z0-9][a-z0-9-]{0,62}");
+    return check_target(mount, fault);
+}
+
+static int check_bytes(uint64_t bytes, const char *what, struct fault *fault) {
+    if (bytes < DISK_BYTES_MIN || bytes > DISK_BYTES_MAX)
+        return fault_set(fault, EINVAL, "validate-disk", "%s is %llu; allowed are %llu to %llu", what, (unsigned long long)bytes,
+                         DISK_BYTES_MIN, DISK_BYTES_MAX);
+    return 0;
+}
+
+/* VOLUME_…: the name takes the place of an id. */
+static int parse_volume(struct wire_reader *reader, struct request *request, bool sized, struct fault *fault) {
+    struct wire_str name = wire_read_str(reader);
+    request->disk_bytes = sized ? wire_read_u64(reader) : 0;
+    if (wire_reader_finish(reader) != 0)
+        return -EBADMSG;
+    if (!copy_str(request->id, sizeof request->id, name) || !is_volume(request->id))
+        return fault_set(fault, EINVAL, "validate-volume", "a volume's name must match [a-z0-9][a-z0-9-]{0,62}");
+    return sized ? check_bytes(request->disk_bytes, "the volume's size", fault) : 0;
+}
+
+/* ATTACH id source target readOnly defaultUser image; DETACH id target force. */
+static int parse_attachment(struct wire_reader *reader, struct request *request, bool attach, struct fault *fault) {
+    struct mount_request *mount = &request->mounts[0];
+    struct wire_str id = wire_read_str(reader);
+    struct wire_str source = {0};
+    if (attach)
+        source = wire_read_str(reader);
+    struct wire_str target = wire_read_str(reader);
+    uint8_t flag = wire_read_u8(reader);
+    struct wire_str user = {0}, image = {0};
+    if (attach) {
+        user = wire_read_str(reader);
+        image = wire_read_str(reader);
+    }
+    if (wire_reader_finish(reader) != 0)
+        return -EBADMSG;
+    if (!copy_str(request->id, sizeof request->id, id) || !is_name(request->id, "-"))
+        return fault_set(fault, EINVAL, "validate-id", "the id must match [a-z0-9][a-z0-9-]{0,62}");
+    if (!copy_str(mount->target, sizeof mount->target, target) || (attach && !copy_str(mount->source, sizeof mount->source, source)) ||
+        flag > 1)
+        return fault_set(fault, EINVAL, "validate-mount", "a volume's path is longer than %d bytes or its flag is not 0 or 1",
+                         MOUNT_PATH_BYTES - 1);
+    request->mount_count = 1;
+    mount->read_only = request->force = flag == 1;
+    if (!attach)
+        return check_target(mount, fault);
+    if (!copy_str(request->user, sizeof request->user, user) || !is_user(request->user))
+        return fault_set(fault, EINVAL, "validate-user", "the default user must be 1 to 32 of letters, digits, _ - and .");
+    if (!copy_str(request->image, sizeof request->image, image) || !is_name(request->image, "-._"))
+        return fault_set(fault, EINVAL, "validate-image", "the image must match [a-z0-9][a-z0-9._-]{0,127}");
+    return check_mount(mount, fault);
 }
 
 static int parse_mounts(struct wire_reader *reader, struct request *request, struct fault *fault) {
@@ -151,10 +211,9 @@ static int parse_create(struct wire_reader *reader, struct request *request, str
     if (read_only > 1)
         return fault_set(fault, EINVAL, "validate-root", "readOnlyRoot is %u; allowed are 0 and 1", read_only);
     request->read_only_root = read_only == 1;
-    if (request->disk_bytes < DISK_BYTES_MIN || request->disk_bytes > DISK_BYTES_MAX)
-        return fault_set(fault, EINVAL, "validate-disk", "diskBytes is %llu; allowed are %llu to %llu",
-                         (unsigned long long)request->disk_bytes, DISK_BYTES_MIN, DISK_BYTES_MAX);
-    int limits = check_limits(&request->limits, fault);
+    int limits = check_bytes(request->disk_bytes, "diskBytes", fault);
+    if (limits == 0)
+        limits = check_limits(&request->limits, fault);
     return limits != 0 ? limits : mounts;
 }
 
@@ -199,6 +258,13 @@ int request_parse(const struct wire_frame *frame, struct request *request, struc
         return parse_create(&reader, request, fault);
     case REQUEST_CREATE_UNDER:
         return parse_create_under(&reader, request, fault);
+    case REQUEST_VOLUME_MAKE:
+    case REQUEST_VOLUME_REMOVE:
+    case REQUEST_VOLUME_USED:
+        return parse_volume(&reader, request, frame->type == REQUEST_VOLUME_MAKE, fault);
+    case REQUEST_ATTACH:
+    case REQUEST_DETACH:
+        return parse_attachment(&reader, request, frame->type == REQUEST_ATTACH, fault);
     case REQUEST_RESIZE:
         return parse_resize(&reader, request, fault);
     case REQUEST_DESTROY:

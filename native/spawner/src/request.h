@@ -24,6 +24,11 @@ enum request_type {
     REQUEST_LIST = 0x09,
     REQUEST_SUBSCRIBE = 0x0a,
     REQUEST_QUIT = 0x0b,
+    REQUEST_VOLUME_MAKE = 0x10,
+    REQUEST_VOLUME_REMOVE = 0x11,
+    REQUEST_VOLUME_USED = 0x12,
+    REQUEST_ATTACH = 0x13,
+    REQUEST_DETACH = 0x14,
     REQUEST_CREATE_UNDER = 0x20, /* CREATE by an OCI runtime */
 };
 
@@ -54,7 +59,7 @@ struct limits {
 };
 
 struct mount_request {
-    char source[MOUNT_PATH_BYTES];
+    char source[MOUNT_PATH_BYTES]; /* a host directory, or the name of a volume */
     char target[MOUNT_PATH_BYTES];
     bool read_only;
 };
@@ -66,11 +71,12 @@ struct request {
     /* CREATE and CREATE_UNDER only */
     enum runtime runtime;
     char image[IMAGE_BYTES];
-    uint64_t disk_bytes;
+    uint64_t disk_bytes; /* CREATE, VOLUME_MAKE */
+    bool force;          /* DETACH */
     char hostname[HOSTNAME_BYTES];
     char user[USER_BYTES];
     bool read_only_root;
-    uint32_t mount_count;
+    uint32_t mount_count; /* 1 for ATTACH and DETACH, which has no source */
     struct mount_request mounts[MAX_MOUNTS];
 };
 

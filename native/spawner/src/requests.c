@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attach.h"
 #include "cgroup.h"
 #include "client.h"
 #include "layer.h"
 #include "lower.h"
+#include "store.h"
 
 enum { FREEZE_MILLIS = 2000, LIST_ITEM_BYTES = 512 };
 
@@ -268,6 +270,8 @@ static void handle_wall_request(uint32_t client, uint32_t stream, const struct r
         answer_ok(client, stream);
         break;
     case REQUEST_THAW: thaw(client, stream, slot, fault); break;
+    case REQUEST_ATTACH: answer_result(client, stream, volume_attach(slot, request, fault), fault); break;
+    case REQUEST_DETACH: answer_result(client, stream, volume_detach(slot, request, fault), fault); break;
     case REQUEST_RESIZE: {
         struct limits limits = wall_limits(wall_at(slot), &request->limits);
         answer_result(client, stream, cgroup_resize(slot, &limits, fault), fault);
@@ -275,6 +279,18 @@ static void handle_wall_request(uint32_t client, uint32_t stream, const struct r
     }
     default: answer_stats(client, stream, slot, fault); break;
     }
+}
+
+static void answer_volume_used(uint32_t client, uint32_t stream, const struct request *request, struct fault *fault) {
+    struct wire_writer writer;
+    uint64_t used = 0;
+    if (store_used(request->id, &used, fault) < 0) {
+        answer_error(client, stream, fault);
+        return;
+    }
+    begin(&writer, ANSWER_OK, stream);
+    wire_write_u64(&writer, used);
+    finish(&writer, client);
 }
 
 int handle_request(const struct server_setup *setup, uint32_t client, const struct wire_frame *frame) {
@@ -305,6 +321,11 @@ int handle_request(const struct server_setup *setup, uint32_t client, const stru
         client_at(client)->subscription = frame->stream;
         answer_ok(client, frame->stream);
         break;
+    case REQUEST_VOLUME_MAKE:
+        answer_result(client, frame->stream, store_make(request.id, request.disk_bytes, &fault), &fault);
+        break;
+    case REQUEST_VOLUME_REMOVE: answer_result(client, frame->stream, store_remove(request.id, &fault), &fault); break;
+    case REQUEST_VOLUME_USED: answer_volume_used(client, frame->stream, &request, &fault); break;
     case REQUEST_QUIT: quit(setup, client, frame->stream); break;
     default: handle_wall_request(client, frame->stream, &request, &fault); break;
     }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "lower.h"
 #include "requests.h"
 
 enum { EVENTS_PER_WAKE = 64, MAX_WAITING = 1024 };
@@ -213,6 +214,7 @@ static int shorter(int a, int b) {
 }
 
 void server_forget(void) {
+    lowers_forget();
     epoll = signals = supervisor = -1;
 }
 

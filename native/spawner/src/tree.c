@@ -160,7 +160,7 @@ static int make_sys(int root) {
 
 static int make_inside(int root, const struct config *config, const struct host_dirs *dirs) {
     static const char *const names[] = {
-        "run", "fast", "skeleton", "usr", "images", "volumes", "pool", "proc", "lowers", "work", "work/stack", "work/lower", "work/lowerusr", "work/layer",
+        "run", "fast", "skeleton", "usr", "images", "volumes", "store", "pool", "proc", "lowers", "work", "work/stack", "work/lower", "work/lowerusr", "work/layer",
         "work/root", "work/stage", "runtimes", "hostdirs", "template", "template/empty", "template/dev", "template/dev/pts", "template/dev/shm",
         "template/sys", "template/sys/block", "template/sys/bus", "template/sys/class", "template/sys/class/net",
         "template/sys/dev", "template/sys/devices", "template/sys/devices/system", "template/sys/devices/system/cpu",

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lower.h"
+#include "store.h"
 #include "userns.h"
 #include "wall.h"
 
@@ -83,7 +84,7 @@ static uid_t default_uid(const struct request *request) {
 int volume_open(const struct host *host, const struct request *request, uint32_t index, uid_t base, struct fault *fault) {
     const struct mount_request *mount = &request->mounts[index];
     struct stat info;
-    int dir = open_source(host->config, mount->source, fault);
+    int dir = mount->source[0] == '/' ? open_source(host->config, mount->source, fault) : store_find(mount->source, fault);
     if (dir < 0)
         return dir;
     if (fstat(dir, &info) < 0) {

@@ -37,6 +37,12 @@ static void require(bool truth, const char *what) {
 static void check(const struct request *request) {
     require(memchr(request->id, 0, sizeof request->id) != NULL, "the id ends");
     require(strchr(request->id, '/') == NULL && strstr(request->id, "..") == NULL, "the id names no path");
+    if (request->type == REQUEST_ATTACH || request->type == REQUEST_DETACH) {
+        require(request->mount_count == 1 && request->mounts[0].target[0] == '/' && request->mounts[0].target[1] != 0, "one target");
+        require(strstr(request->mounts[0].target, "/../") == NULL, "the target is clean");
+    }
+    if (request->type == REQUEST_ATTACH)
+        require(request->mounts[0].source[0] == '/' || strchr(request->mounts[0].source, '/') == NULL, "a path or a name");
     if (request->type != REQUEST_CREATE && request->type != REQUEST_CREATE_UNDER)
         return;
     require((request->type == REQUEST_CREATE) == (request->runtime == RUNTIME_NONE), "a runtime is named where it has to be");
@@ -45,7 +51,8 @@ static void check(const struct request *request) {
     require(request->user[0] != '-', "the user is no option");
     for (uint32_t i = 0; i < request->mount_count; i++) {
         require(request->mounts[i].target[0] == '/' && strstr(request->mounts[i].target, "/../") == NULL, "targets are clean");
-        require(request->mounts[i].source[0] == '/' && strstr(request->mounts[i].source, "/../") == NULL, "sources are clean");
+        require(request->mounts[i].source[0] == '/' ? strstr(request->mounts[i].source, "/../") == NULL
+                                                    : strchr(request->mounts[i].source, '/') == NULL, "sources are clean or names");
     }
 }
 

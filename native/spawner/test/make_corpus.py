@@ -5,7 +5,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from spawner import CREATE, CREATE_UNDER, DESTROY, FREEZE, KILL, LIST, PING, QUIT, RESIZE, STATS, SUBSCRIBE, THAW, create_payload  # noqa: E402
+from spawner import CREATE, CREATE_UNDER, DESTROY, FREEZE, KILL, LIST, PING, QUIT, RESIZE, STATS, SUBSCRIBE, THAW, VOLUME_MAKE, VOLUME_REMOVE, VOLUME_USED, ATTACH, DETACH, create_payload  # noqa: E402
 from wire import frame, string  # noqa: E402
 
 MOUNTS = [("/srv/data", "/data", 1), ("/srv/data/a", "/a/b", 0)]
@@ -21,6 +21,12 @@ FILES = {
                              for name in ("crun", "runc", "runsc", "", "sh", "runscc")),
     "resize": frame(RESIZE, 7, string("vm-1") + struct.pack(">IQI", 500, 64 << 20, 32)),
     "bad-id": frame(DESTROY, 8, string("../x")),
+    "volumes": frame(VOLUME_MAKE, 11, string("notes") + struct.pack(">Q", 1 << 30)) + frame(VOLUME_REMOVE, 12, string("notes")) +
+               frame(VOLUME_USED, 13, string("notes")) + frame(VOLUME_MAKE, 14, string("../x") + struct.pack(">Q", 1)),
+    "attach": frame(ATTACH, 15, string("vm-1") + string("notes") + string("/notes") + b"\1" + string("user") + string("host")) +
+              frame(ATTACH, 16, string("vm-1") + string("/srv/data") + string("/a/b") + b"\0" + string("1000") + string("tiny")) +
+              frame(ATTACH, 17, string("vm-1") + string("a/b") + string("/proc/x") + b"\2" + string("--x") + string("../x")),
+    "detach": frame(DETACH, 18, string("vm-1") + string("/notes") + b"\1") + frame(DETACH, 19, string("vm-1") + string("/") + b"\0"),
     "short": frame(RESIZE, 9, string("vm-1")),
     "unknown": frame(0x7f, 10, b"x"),
 }

@@ -18,6 +18,7 @@ MIB = 1 << 20
 
 PING, CREATE, DESTROY, KILL, FREEZE, THAW, RESIZE, STATS, LIST, SUBSCRIBE, QUIT = range(1, 12)
 CREATE_UNDER = 0x20
+VOLUME_MAKE, VOLUME_REMOVE, VOLUME_USED, ATTACH, DETACH = range(0x10, 0x15)
 OK, ERROR, EVENT = 0x40, 0x41, 0x42
 
 
@@ -144,6 +145,21 @@ class Client(Connection):
                 walls[id] = (pid, state, path)
                 self.runtimes[id] = reader.str()
         return walls
+
+    def volume_make(self, name, size=16 * MIB):
+        self.call(VOLUME_MAKE, string(name) + struct.pack(">Q", size))
+
+    def volume_remove(self, name):
+        self.call(VOLUME_REMOVE, string(name))
+
+    def volume_used(self, name):
+        return self.call(VOLUME_USED, string(name)).u64()
+
+    def attach(self, id, source, target, read_only=0, user="user", image="host"):
+        self.call(ATTACH, string(id) + string(source) + string(target) + struct.pack(">B", read_only) + string(user) + string(image))
+
+    def detach(self, id, target, force=0):
+        self.call(DETACH, string(id) + string(target) + struct.pack(">B", force))
 
     def subscribe(self):
         self.call(SUBSCRIBE)
