@@ -31,6 +31,7 @@ import java.util.HexFormat;
  *   images/       root's: imported images
  *   programs/     root's: .wasm, .js and .mjs files that descriptors may name
  *   pool/         root's: writable layers
+ *   volumes/      root's: named volumes
  *   secrets/      root's: keys of LLM providers, each readable by the manager alone
  *   manager/      the manager's own, who is not root: database, logs of Tiny VMs, address, cli.key, manager.log
  * </pre>
@@ -56,12 +57,13 @@ final class DataDirectory implements AutoCloseable {
         try {
             Files.createDirectories(path);
             Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rwx--x--x"));
-            for (String root : new String[] {"images", "pool", "programs"}) {
+            for (String root : new String[] {"images", "pool", "programs", "volumes"}) {
                 Files.createDirectories(path.resolve(root));
             }
             Files.setPosixFilePermissions(path.resolve("images"), PosixFilePermissions.fromString("rwxr-xr-x"));
             Files.setPosixFilePermissions(path.resolve("programs"), PosixFilePermissions.fromString("rwxr-xr-x"));
             Files.setPosixFilePermissions(path.resolve("pool"), PosixFilePermissions.fromString("rwx------"));
+            Files.setPosixFilePermissions(path.resolve("volumes"), PosixFilePermissions.fromString("rwx------"));
             FileChannel channel = FileChannel.open(
                     path.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
             FileLock lock = tryLock(channel);
@@ -106,6 +108,11 @@ final class DataDirectory implements AutoCloseable {
     /** The sparse file that holds writable layers. */
     Path pool() {
         return path.resolve("pool/layers");
+    }
+
+    /** The sparse file that holds named volumes; never formatted again once it holds something. */
+    Path volumes() {
+        return path.resolve("volumes/volumes");
     }
 
     Path spawnerLog() {

@@ -80,7 +80,8 @@ final class LocalManager {
                 plan.settings().volumeHostPaths(),
                 plan.gvisorSandboxes(),
                 data.spawnerLog(),
-                data.pool());
+                data.pool(),
+                data.volumes());
         try {
             return start(plan, Optional.of(spawner), onShutdown);
         } catch (IOException | RuntimeException e) {

@@ -35,25 +35,27 @@ record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
     /**
      * Connects to the spawner of this directory, or starts one. Needs root.
      *
-     * @param volumes host directories that Tiny VMs may mount
+     * @param hostPaths host directories that Tiny VMs may mount
      * @param gvisorSandboxes kept ready for each image that was used last
      * @param log where its messages go
      * @param pool file for writable layers
+     * @param volumes file for named volumes
      */
     static SpawnerProcess find(
             Installation installation,
             Path run,
             Path images,
-            List<String> volumes,
+            List<String> hostPaths,
             int gvisorSandboxes,
             Path log,
-            Path pool)
+            Path pool,
+            Path volumes)
             throws IOException {
         Path socket = run.resolve("spawner.sock");
         Optional<SpawnerProcess> existing = existing(socket);
         return existing.isPresent()
                 ? existing.get()
-                : start(installation, run, images, volumes, gvisorSandboxes, log, pool);
+                : start(installation, run, images, hostPaths, gvisorSandboxes, log, pool, volumes);
     }
 
     private static Optional<SpawnerProcess> existing(Path socket) {
@@ -73,10 +75,11 @@ record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
             Installation installation,
             Path run,
             Path images,
-            List<String> volumes,
+            List<String> hostPaths,
             int gvisorSandboxes,
             Path log,
-            Path pool)
+            Path pool,
+            Path volumes)
             throws IOException {
         Files.createDirectories(run);
         Files.setPosixFilePermissions(run, PosixFilePermissions.fromString("rwxr-xr-x"));
@@ -94,12 +97,14 @@ record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
                 pool.toString(),
                 "--sandboxes",
                 Integer.toString(gvisorSandboxes),
+                "--volume-pool-file",
+                volumes.toString(),
                 "--ready-fd",
                 "1"));
         for (OciRuntime runtime : OciRuntime.values()) {
             runtime.find().ifPresent(path -> command.addAll(List.of("--runtime", runtime.program() + "=" + path)));
         }
-        volumes.forEach(v -> command.addAll(List.of("--allow-volume", v)));
+        hostPaths.forEach(v -> command.addAll(List.of("--allow-volume", v)));
         Process process = new ProcessBuilder(command)
                 .directory(Path.of("/").toFile())
                 .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))

@@ -24,6 +24,9 @@ public final class ClientCommands implements CommandSource {
                 new Entry("resume", AGENTS, "Let paused Tiny VMs go on"),
                 new Entry("resize", AGENTS, "Change CPU, memory, process limit of running Tiny VMs"),
                 new Entry("network", AGENTS, "Show or change what running Tiny VMs may reach"),
+                new Entry("attach", AGENTS, "Attach volumes to a running Tiny VM"),
+                new Entry("detach", AGENTS, "Detach volumes from a running Tiny VM"),
+                new Entry("volume", AGENTS, "Make, list, remove, export, import named volumes"),
                 new Entry("save", AGENTS, "Write down what runs now"),
                 new Entry("resurrect", AGENTS, "Bring back what was saved"),
                 new Entry("exec", INSIDE, "Run a command in a running Tiny VM"),
@@ -54,6 +57,9 @@ public final class ClientCommands implements CommandSource {
             case "resize" -> new ResizeCommand(shell);
             case "network" -> new NetworkCommand(shell);
             case "egress" -> new EgressCommand(shell);
+            case "attach" -> new AttachCommand(shell);
+            case "detach" -> new DetachCommand(shell);
+            case "volume" -> VolumeCommand.line(shell);
             case "save" -> new SaveCommand.Save(shell);
             case "resurrect" -> new SaveCommand.Resurrect(shell);
             case "exec" -> new ExecInVmCommand(shell);

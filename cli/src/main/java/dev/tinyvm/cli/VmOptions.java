@@ -93,7 +93,7 @@ final class VmOptions {
         Map<String, String> environment = new LinkedHashMap<>(spec.env());
         environment.putAll(Environment.parse(env, shell));
         List<Volume> mounts = new ArrayList<>(spec.volumes());
-        volumes.forEach(v -> mounts.add(volume(v)));
+        volumes.forEach(v -> mounts.add(volume("-v", v)));
         Map<String, String> allLabels = new LinkedHashMap<>(base.metadata().labels());
         allLabels.putAll(labels);
         return new Agent(
@@ -129,7 +129,8 @@ final class VmOptions {
                 cpu == null ? base.cpuMillis() : quantity("--cpu", cpu, Quantities::parseCpuMillis),
                 memory == null ? base.memoryBytes() : quantity("--memory", memory, Quantities::parseBytes),
                 disk == null ? base.diskBytes() : quantity("--disk", disk, Quantities::parseBytes),
-                pids == null ? base.pids() : pids);
+                pids == null ? base.pids() : pids,
+                base.memoryMerge());
     }
 
     private static EngineChoice engineChoice(String word) {
@@ -142,14 +143,22 @@ final class VmOptions {
                 ExitCode.USAGE, "--engine " + word + ": there is auto, container, wasm, gvisor, crun, runc, microvm");
     }
 
-    private static Volume volume(String text) {
+    /** {@code notes:/notes} or {@code /srv/data:/data}, with {@code :ro} or {@code :rw} behind. @param option for messages */
+    static Volume volume(String option, String text) {
         String[] parts = text.split(":", -1);
         boolean mode = parts.length == 3 && (parts[2].equals("ro") || parts[2].equals("rw"));
-        if (!(parts.length == 2 || mode) || !parts[0].startsWith("/") || !parts[1].startsWith("/")) {
+        boolean host = parts[0].startsWith("/");
+        if (!(parts.length == 2 || mode)
+                || !(host || Volume.wrongName(parts[0]).isEmpty())
+                || !parts[1].startsWith("/")) {
             throw new CliException(
                     ExitCode.USAGE,
-                    "-v " + text + ": write -v /host/directory:/inside or -v /host/directory:/inside:ro");
+                    option + " " + text + ": write " + option + " NAME:/inside or " + option
+                            + " /host/directory:/inside, with :ro behind for read-only");
         }
-        return new Volume(Path.of(parts[0]).normalize().toString(), parts[1], mode && parts[2].equals("ro"));
+        boolean readOnly = mode && parts[2].equals("ro");
+        return host
+                ? new Volume(Path.of(parts[0]).normalize().toString(), parts[1], readOnly)
+                : Volume.named(parts[0], parts[1], readOnly);
     }
 }

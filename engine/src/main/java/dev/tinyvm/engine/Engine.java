@@ -2,6 +2,7 @@ package dev.tinyvm.engine;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * One kind of wall. Threading: every method may be called from any (virtual) thread and blocks; none is called under a lock of the caller.
@@ -34,6 +35,11 @@ public interface Engine extends AutoCloseable {
 
     /** Removes whatever is left of a machine, by id; nothing happens when there is nothing. */
     void destroy(String id);
+
+    /** Named volumes for its machines; empty when it has none. */
+    default Optional<VolumeStore> volumes() {
+        return Optional.empty();
+    }
 
     @Override
     void close();

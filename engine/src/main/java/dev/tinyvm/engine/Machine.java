@@ -1,6 +1,7 @@
 package dev.tinyvm.engine;
 
 import dev.tinyvm.spec.Resources;
+import dev.tinyvm.spec.Volume;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -62,6 +63,29 @@ public interface Machine {
 
     /** The reverse of {@link #freeze}. */
     void thaw();
+
+    /**
+     * Mounts a volume while it runs.
+     *
+     * @param spec what the machine was made from
+     * @throws EngineException {@code MOUNT} when the source or the place is refused, or something is mounted there already; {@code INVALID} behind walls whose
+     *     volumes are fixed at the start
+     */
+    default void attach(MachineSpec spec, Volume volume) {
+        throw new EngineException(
+                EngineException.Code.INVALID, "the volumes of " + id() + " are fixed when it starts, behind this wall");
+    }
+
+    /**
+     * Takes a volume away while it runs.
+     *
+     * @param force also when something inside uses it, which then goes on with what it has open
+     * @throws EngineException {@code LIMIT} when something inside uses it; {@code NOT_FOUND} when nothing is mounted there; {@code INVALID} as for {@link #attach}
+     */
+    default void detach(String mountPath, boolean force) {
+        throw new EngineException(
+                EngineException.Code.INVALID, "the volumes of " + id() + " are fixed when it starts, behind this wall");
+    }
 
     /** Changes CPU, memory and pids of the running machine. {@code LIMIT} when more memory is in use than it shall have. Disk cannot change. */
     void resize(Resources resources);

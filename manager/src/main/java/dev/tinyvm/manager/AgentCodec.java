@@ -75,6 +75,11 @@ final class AgentCodec {
             writeIdle(out, spec.idle());
             writeText(out, spec.trust().name());
             out.writeLong(spec.budget().nanoUsd().orElse(-1));
+            for (Volume volume : spec.volumes()) {
+                writeText(out, volume.name());
+                out.writeLong(volume.sizeBytes().orElse(-1));
+            }
+            out.writeBoolean(spec.resources().memoryMerge());
         });
     }
 
@@ -116,6 +121,24 @@ final class AgentCodec {
             }
             if (version >= 4) {
                 spec.budget(new Budget(readOptional(in)));
+            }
+            if (version >= 5) {
+                AgentSpec so = spec.build();
+                List<Volume> volumes = new ArrayList<>();
+                for (Volume volume : so.volumes()) {
+                    String name = readText(in);
+                    long size = in.readLong();
+                    volumes.add(new Volume(
+                            name,
+                            volume.hostPath(),
+                            volume.mountPath(),
+                            volume.readOnly(),
+                            size < 0 ? OptionalLong.empty() : OptionalLong.of(size)));
+                }
+                Resources r = so.resources();
+                spec.volumes(volumes)
+                        .resources(new Resources(
+                                r.cpuMillis(), r.memoryBytes(), r.diskBytes(), r.pids(), in.readBoolean()));
             }
             return new Agent(metadata, spec.build());
         });

@@ -19,6 +19,7 @@ import dev.tinyvm.manager.ManagerException.Code;
 import dev.tinyvm.manager.VmActivity.Hold;
 import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.Network;
+import dev.tinyvm.spec.Volume;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -78,13 +79,14 @@ public final class HostManager implements Manager {
         Store store = Store.open(dataDirectory.resolve("manager.db"), gate);
         Events events = new Events(store, timing, settings.eventsKept());
         this.retention = new Retention(book, settings.endedVmsKept());
+        Engines walls = new Engines(engines);
         this.shared = new Shared(
                 settings,
                 logs,
                 store,
                 events,
                 new Admission(Capacity.of(settings)),
-                new Engines(engines),
+                walls,
                 images,
                 timing,
                 new Cleanup(timing, store, events),
@@ -92,6 +94,7 @@ public final class HostManager implements Manager {
                 meter,
                 new Metering(ledger),
                 new Waits(),
+                new HostVolumes(store, walls, timing, book::all),
                 new VmListener());
         ledger.onExceeded(this::budgetExceeded);
         this.creation = new Creation(shared, book, new IdempotencyTable(store));
@@ -151,6 +154,7 @@ public final class HostManager implements Manager {
     private void recover() {
         List<VmRecord> stored = VmTable.readAll(shared.store());
         agents.load(AgentTable.readAll(shared.store()));
+        shared.volumes().load();
         shared.store().start();
         new Recovery(shared, book).run(stored);
         shared.metering().start();
@@ -294,6 +298,24 @@ public final class HostManager implements Manager {
     @Override
     public EgressReport egress(String vm, int mostLines) {
         return shared.offers().egress(book.get(vm).record(), mostLines);
+    }
+
+    @Override
+    public NamedVolumes volumes() {
+        return shared.volumes();
+    }
+
+    @Override
+    public VmStatus attach(String vm, Volume volume) {
+        requireOpen();
+        VmChecks.volumes(List.of(volume), settings.volumeHostPaths());
+        return book.get(vm).attach(volume);
+    }
+
+    @Override
+    public VmStatus detach(String vm, String mountPath, boolean force) {
+        requireOpen();
+        return book.get(vm).detach(mountPath, force);
     }
 
     @Override

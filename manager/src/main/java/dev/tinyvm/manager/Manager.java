@@ -108,6 +108,24 @@ public interface Manager extends AutoCloseable {
     /** New CPU, memory or pids of a live one, within capacity. Empty parts stay. */
     VmStatus resize(String vm, ResizeRequest request);
 
+    /** Named volumes. */
+    NamedVolumes volumes();
+
+    /**
+     * Mounts a volume in a Tiny VM while it runs or is paused, and at each start from now on. A named one is made when it is missing.
+     *
+     * @throws ManagerException {@code MOUNT} when it is refused, {@code CONFLICT} when something is mounted there or it does not run
+     */
+    VmStatus attach(String vm, dev.tinyvm.spec.Volume volume);
+
+    /**
+     * Takes a volume away from a Tiny VM while it runs or is paused, and for all starts from now on.
+     *
+     * @param force also while something inside uses it
+     * @throws ManagerException {@code NOT_FOUND} when no volume is mounted there, {@code CONFLICT} when something inside uses it
+     */
+    VmStatus detach(String vm, String mountPath, boolean force);
+
     /**
      * Sets or clears the time at which a VM is paused or removed by itself. Durable; survives the manager; missed deadlines are carried out at the next start.
      * (The E2B door's timeouts rest on it.)

@@ -29,7 +29,9 @@ final class Schema {
             // Who is billed.
             List.of(
                     "ALTER TABLE vms ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
-                    "ALTER TABLE agents ADD COLUMN owner TEXT NOT NULL DEFAULT ''"));
+                    "ALTER TABLE agents ADD COLUMN owner TEXT NOT NULL DEFAULT ''"),
+            List.of(
+                    "CREATE TABLE volumes(name TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, exclusive INTEGER NOT NULL, created_at INTEGER NOT NULL)"));
 
     static final int VERSION = STEPS.size();
 

@@ -18,6 +18,7 @@ record Shared(
         VmMeter meter,
         Metering metering,
         Waits waits,
+        HostVolumes volumes,
         Listener listener) {
     /** The wall for a Tiny VM of that kind. @throws ManagerException when the image is missing, or no wall for it runs here */
     Engines.Choice choose(AgentSpec spec) {

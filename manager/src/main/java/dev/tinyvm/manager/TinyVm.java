@@ -15,6 +15,7 @@ import dev.tinyvm.spec.AgentSpec;
 import dev.tinyvm.spec.Network;
 import dev.tinyvm.spec.Quantities;
 import dev.tinyvm.spec.Resources;
+import dev.tinyvm.spec.Volume;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -266,6 +267,16 @@ final class TinyVm {
         return status();
     }
 
+    VmStatus attach(Volume volume) {
+        turns.call(() -> VmVolumes.attach(this, run, shared, volume));
+        return status();
+    }
+
+    VmStatus detach(String mountPath, boolean force) {
+        turns.call(() -> VmVolumes.detach(this, run, mountPath, force));
+        return status();
+    }
+
     VmStatus resize(ResizeRequest request) {
         turns.call(() -> {
             Machine machine = run.machine();
@@ -281,7 +292,8 @@ final class TinyVm {
                     request.cpuMillis().orElse(old.cpuMillis()),
                     request.memoryBytes().orElse(old.memoryBytes()),
                     old.diskBytes(),
-                    request.pids().orElse(old.pids()));
+                    request.pids().orElse(old.pids()),
+                    old.memoryMerge());
             VmChecks.resources(wanted);
             if (wanted.equals(old)) {
                 return false;
@@ -665,6 +677,7 @@ final class TinyVm {
                 Math.max(a.cpuMillis(), b.cpuMillis()),
                 Math.max(a.memoryBytes(), b.memoryBytes()),
                 b.diskBytes(),
-                b.pids());
+                b.pids(),
+                b.memoryMerge());
     }
 }

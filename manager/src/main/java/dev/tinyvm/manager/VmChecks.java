@@ -75,6 +75,9 @@ final class VmChecks {
     /** A host directory must lie under an allowed one, links resolved. The spawner looks again when it mounts. */
     static void volumes(List<Volume> volumes, List<String> allowed) {
         for (Volume volume : volumes) {
+            if (volume.isNamed()) {
+                continue;
+            }
             Path path = Path.of(volume.hostPath()).normalize();
             Path real;
             try {

@@ -21,6 +21,7 @@ final class VmRecovery {
             try {
                 if (state != VmState.STOPPING) {
                     adopted.resize(vm.spec().resources());
+                    VmVolumes.mend(vm, run, adopted);
                 }
             } catch (EngineException e) {
                 LOG.warn("could not give {} its stored size: {}", vm.record().name(), e.getMessage());

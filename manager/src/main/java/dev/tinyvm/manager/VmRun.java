@@ -328,28 +328,41 @@ final class VmRun {
     private void makeMachineRaw() {
         VmRecord record = vm.record();
         AgentSpec spec = vm.spec();
-        ImageCatalog.ImageInfo image = pinned(record);
-        Optional<ImageCatalog.OnLinux> linux = image.onLinux()
-                .filter(_ -> image.engine().stream()
-                        .noneMatch(own -> own.word().equals(record.placement().engine())));
+        Optional<ImageCatalog.OnLinux> linux = onLinux(record, pinned(record));
+        MachineSpec machineSpec = machineSpec(record);
+        shared.volumes().use(vm, spec.volumes());
         Machine made = shared.engines()
                 .find(record.placement().engine())
                 .orElseThrow(() -> new EngineException(
                         EngineException.Code.UNAVAILABLE,
                         "this manager has no engine " + record.placement().engine()))
-                .create(new MachineSpec(
-                        record.id(),
-                        linux.map(ImageCatalog.OnLinux::machineImage).orElse(image.machineImage()),
-                        spec.resources(),
-                        spec.volumes(),
-                        record.name(),
-                        spec.user()));
+                .create(machineSpec);
         linux.ifPresent(program -> seed(made, program));
         machine = made;
         shared.metering().made(record, made);
         oomKillsBefore = 0;
         watch(made);
         openOffers(made);
+    }
+
+    /** What a machine of that record is made from. @throws EngineException {@code IMAGE} when its image is gone */
+    MachineSpec machineSpec(VmRecord record) {
+        AgentSpec spec = record.descriptor().spec();
+        ImageCatalog.ImageInfo image = pinned(record);
+        return new MachineSpec(
+                record.id(),
+                onLinux(record, image).map(ImageCatalog.OnLinux::machineImage).orElse(image.machineImage()),
+                spec.resources(),
+                spec.volumes(),
+                record.name(),
+                spec.user());
+    }
+
+    /** How a program's image runs behind a wall that is not its own. */
+    private static Optional<ImageCatalog.OnLinux> onLinux(VmRecord record, ImageCatalog.ImageInfo image) {
+        return image.onLinux()
+                .filter(_ -> image.engine().stream()
+                        .noneMatch(own -> own.word().equals(record.placement().engine())));
     }
 
     private void openOffers(Machine in) {

@@ -52,6 +52,18 @@ final class Decoding {
                 node.path("cpuSeconds").asDouble(0));
     }
 
+    static VolumeInfo volume(JsonNode node) {
+        return new VolumeInfo(
+                text(node, "name"),
+                node.path("sizeBytes").asLong(0),
+                node.path("exclusive").asBoolean(false),
+                instant(node, "createdAt"),
+                node.has("usedBytes")
+                        ? java.util.OptionalLong.of(node.path("usedBytes").asLong(0))
+                        : java.util.OptionalLong.empty(),
+                texts(node, "usedBy"));
+    }
+
     static AgentInfo agent(JsonNode node) {
         return new AgentInfo(
                 text(node, "name"),

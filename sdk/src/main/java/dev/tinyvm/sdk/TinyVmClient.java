@@ -230,6 +230,11 @@ public final class TinyVmClient implements AutoCloseable {
         return transport.get(path(vm) + "/egress?lines=" + lines).toString();
     }
 
+    /** Named volumes, and the volumes of running Tiny VMs. */
+    public Volumes volumes() {
+        return new Volumes(this, transport);
+    }
+
     public VmStats stats(String vm) {
         return Decoding.stats(transport.get(path(vm) + "/stats"));
     }

@@ -20,11 +20,13 @@ import dev.tinyvm.manager.EgressReport;
 import dev.tinyvm.manager.Manager;
 import dev.tinyvm.manager.ManagerException;
 import dev.tinyvm.manager.ManagerException.Code;
+import dev.tinyvm.manager.NamedVolumes;
 import dev.tinyvm.manager.VmActivity;
 import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.Metadata;
 import dev.tinyvm.spec.Network;
 import dev.tinyvm.spec.Resources;
+import dev.tinyvm.spec.Volume;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -37,6 +39,7 @@ import org.jspecify.annotations.Nullable;
 
 /** A manager in memory over the fake host: enough of its verbs for a door to be tested against. All methods hold its lock, except those that wait. */
 public final class MemoryManager implements Manager {
+    final MemoryVolumes volumes = new MemoryVolumes();
     /** The one VM that does not fit as long as {@link #full} is set waits here. */
     public static final int CAPACITY_CPU_MILLIS = 100_000;
 
@@ -276,6 +279,27 @@ public final class MemoryManager implements Manager {
     @Override
     public synchronized VmStatus resume(String vm) {
         return freeze(vm, VmState.PAUSED, VmState.RUNNING);
+    }
+
+    @Override
+    public NamedVolumes volumes() {
+        return volumes;
+    }
+
+    @Override
+    public synchronized VmStatus attach(String vm, Volume volume) {
+        Vm found = find(vm);
+        volumes.mounted.put(volume.mountPath(), volume);
+        return status(found);
+    }
+
+    @Override
+    public synchronized VmStatus detach(String vm, String mountPath, boolean force) {
+        Vm found = find(vm);
+        if (volumes.mounted.remove(mountPath) == null) {
+            throw new ManagerException(ManagerException.Code.NOT_FOUND, "nothing is mounted at " + mountPath);
+        }
+        return status(found);
     }
 
     @Override

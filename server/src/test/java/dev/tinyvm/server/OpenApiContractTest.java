@@ -133,6 +133,43 @@ class OpenApiContractTest {
                 "PATCH",
                 "/api/v1/vms/{vm}/resources",
                 fixture.send("PATCH", "/api/v1/vms/" + vm + "/resources", "application/json", "{\"cpu\":\"0.3\"}"));
+        check(
+                "POST",
+                "/api/v1/vms/{vm}/volumes",
+                fixture.post(
+                        "/api/v1/vms/" + vm + "/volumes",
+                        "{\"name\":\"notes\",\"mountPath\":\"/notes\",\"size\":\"1Gi\"}"));
+        for (String wrong : List.of(
+                "{\"mountPath\":\"/x\"}",
+                "{\"name\":\"../x\",\"mountPath\":\"/x\"}",
+                "{\"name\":\"x\",\"hostPath\":\"/x\",\"mountPath\":\"/x\"}",
+                "{\"name\":\"x\",\"mountPath\":\"/proc/x\"}",
+                "{\"name\":\"x\",\"mountPath\":\"/a/../b\"}",
+                "{\"name\":\"x\",\"mountPath\":\"/\"}",
+                "{\"hostPath\":\"relative\",\"mountPath\":\"/x\"}",
+                "{\"name\":\"x\",\"mountPath\":\"/x\",\"size\":\"big\"}")) {
+            Answer refused = fixture.post("/api/v1/vms/" + vm + "/volumes", wrong);
+            check("POST", "/api/v1/vms/{vm}/volumes", refused);
+            assertThat(refused.status()).as(wrong).isEqualTo(400);
+        }
+        check(
+                "DELETE",
+                "/api/v1/vms/{vm}/volumes",
+                fixture.send("DELETE", "/api/v1/vms/" + vm + "/volumes?mountPath=/notes&force=true", "", ""));
+        check(
+                "DELETE",
+                "/api/v1/vms/{vm}/volumes",
+                fixture.send("DELETE", "/api/v1/vms/" + vm + "/volumes?mountPath=/none", "", ""));
+        check("POST", "/api/v1/volumes", fixture.post("/api/v1/volumes", "{\"name\":\"notes\",\"size\":\"2Gi\"}"));
+        check("POST", "/api/v1/volumes", fixture.post("/api/v1/volumes", "{\"name\":\"notes\"}"));
+        check("GET", "/api/v1/volumes", fixture.get("/api/v1/volumes"));
+        check("GET", "/api/v1/volumes/{volume}", fixture.get("/api/v1/volumes/notes"));
+        check("GET", "/api/v1/volumes/{volume}", fixture.get("/api/v1/volumes/none"));
+        check(
+                "PATCH",
+                "/api/v1/volumes/{volume}",
+                fixture.send("PATCH", "/api/v1/volumes/notes", "application/json", "{\"size\":\"4Gi\"}"));
+        check("DELETE", "/api/v1/volumes/{volume}", fixture.send("DELETE", "/api/v1/volumes/notes", "", ""));
         check("GET", "/api/v1/vms/{vm}/wait", fixture.get("/api/v1/vms/" + vm + "/wait?timeout=1ms"));
         check("GET", "/api/v1/vms/{vm}/stats", fixture.get("/api/v1/vms/" + vm + "/stats"));
         check("GET", "/api/v1/stats", fixture.get("/api/v1/stats"));

@@ -59,17 +59,14 @@ final class AgentSection {
                     Map.entry("egress", "belongs under network: `network: {egress: […]}`"),
                     Map.entry("name", "belongs under metadata: `metadata: {name: …}`"),
                     Map.entry("labels", "belongs under metadata: `metadata: {labels: …}`")));
-    private static final Keys RESOURCES = Keys.of("cpu", "memory", "disk", "pids")
+    private static final Keys RESOURCES = Keys.of("cpu", "memory", "disk", "pids", "memoryMerge")
             .with(
                     Map.of(
                             "limits",
                                     "there is one set of resources, which is both request and limit; write cpu and memory directly under resources",
                             "requests",
                                     "there is one set of resources, which is both request and limit; write cpu and memory directly under resources"));
-    private static final Keys VOLUME = Keys.of("hostPath", "mountPath", "readOnly")
-            .with(Map.of(
-                    "name",
-                    "this version does not have named volumes yet; mount a directory of the host with `hostPath`"));
+    private static final Keys VOLUME = Keys.of("name", "hostPath", "mountPath", "readOnly", "size");
     private static final Keys RESTART =
             Keys.of("policy", "maxRestarts", "window", "backoff", "maxBackoff", "maxMemory");
     private static final Keys HEALTH = Keys.of("exec", "tcp", "http", "interval", "timeout", "startPeriod", "retries");
@@ -197,7 +194,8 @@ final class AgentSection {
                 section.bytes(
                         "memory", Resources.MIN_MEMORY_BYTES, Quantities.MAX_BYTES, Resources.DEFAULT.memoryBytes()),
                 section.bytes("disk", Resources.MIN_DISK_BYTES, Quantities.MAX_BYTES, Resources.DEFAULT.diskBytes()),
-                section.integer("pids", 1, Resources.MAX_PIDS, Resources.DEFAULT.pids()));
+                section.integer("pids", 1, Resources.MAX_PIDS, Resources.DEFAULT.pids()),
+                section.bool("memoryMerge", false));
     }
 
     private List<Volume> volumes(Section section) {
@@ -208,8 +206,7 @@ final class AgentSection {
         if (!(value instanceof Value.Listing list)) {
             section.problem(
                     "volumes",
-                    "is " + Section.shown(value)
-                            + "; expected a list such as [{hostPath: /srv/data, mountPath: /data, readOnly: true}]");
+                    "is " + Section.shown(value) + "; expected a list such as [{name: notes, mountPath: /notes}]");
             return List.of();
         }
         if (list.items().size() > Limits.MAX_VOLUMES) {
@@ -241,17 +238,36 @@ final class AgentSection {
     }
 
     private Optional<Volume> volume(Section section) {
-        for (String key : List.of("hostPath", "mountPath")) {
-            if (!section.has(key)) {
-                section.problem(key, "is missing; a volume is {hostPath: /srv/data, mountPath: /data, readOnly: true}");
-            }
+        boolean named = section.has("name");
+        if (!named && !section.has("hostPath")) {
+            section.problem(
+                    "hostPath",
+                    "is missing; a volume is {name: notes, mountPath: /notes} or {hostPath: /srv/data, mountPath: /data, readOnly: true}");
         }
+        if (named && section.has("hostPath")) {
+            section.problem("hostPath", "stands beside `name`; a volume has one of the two");
+        }
+        if (!named && section.has("size")) {
+            section.problem("size", "is only for a named volume; a host directory is as large as its disk");
+        }
+        if (!section.has("mountPath")) {
+            section.problem("mountPath", "is missing; it is where the volume is seen inside, such as /data");
+        }
+        Optional<String> name = section.string("name").filter(text -> {
+            Optional<String> wrong = Volume.wrongName(text);
+            wrong.ifPresent(message -> section.problem("name", message));
+            return wrong.isEmpty();
+        });
         Optional<String> hostPath = section.string("hostPath")
                 .flatMap(path -> Paths.hostPath(path, directory, message -> section.problem("hostPath", message)));
         Optional<String> mountPath =
                 section.string("mountPath").flatMap(path -> Paths.mountPath(section, "mountPath", path));
         boolean readOnly = section.bool("readOnly", false);
-        return hostPath.flatMap(host -> mountPath.map(mount -> new Volume(host, mount, readOnly)));
+        long size = section.bytes("size", Resources.MIN_DISK_BYTES, Quantities.MAX_BYTES, -1);
+        OptionalLong sizeBytes = size < 0 ? OptionalLong.empty() : OptionalLong.of(size);
+        return mountPath.flatMap(mount -> named
+                ? name.map(known -> new Volume(known, "", mount, readOnly, sizeBytes))
+                : hostPath.map(host -> new Volume(host, mount, readOnly)));
     }
 
     private static Restart restart(Section section) {

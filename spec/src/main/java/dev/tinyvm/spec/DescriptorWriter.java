@@ -59,6 +59,9 @@ public final class DescriptorWriter {
         map.put("memory", Quantities.formatBytes(resources.memoryBytes()));
         map.put("disk", Quantities.formatBytes(resources.diskBytes()));
         map.put("pids", resources.pids());
+        if (resources.memoryMerge()) {
+            map.put("memoryMerge", true);
+        }
         return map;
     }
 
@@ -66,9 +69,10 @@ public final class DescriptorWriter {
         List<Map<String, Object>> list = new ArrayList<>();
         for (Volume volume : volumes) {
             Map<String, Object> map = new LinkedHashMap<>();
-            map.put("hostPath", volume.hostPath());
+            map.put(volume.isNamed() ? "name" : "hostPath", volume.source());
             map.put("mountPath", volume.mountPath());
             map.put("readOnly", volume.readOnly());
+            volume.sizeBytes().ifPresent(bytes -> map.put("size", Quantities.formatBytes(bytes)));
             list.add(map);
         }
         return list;

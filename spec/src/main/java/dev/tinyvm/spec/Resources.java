@@ -7,8 +7,9 @@ package dev.tinyvm.spec;
  * @param memoryBytes bytes of memory, at least 4 MiB
  * @param diskBytes bytes that the writable layer may hold, at least 1 MiB
  * @param pids processes and threads together, 1 to 32,768
+ * @param memoryMerge whether the kernel may merge pages with the same content among the Tiny VMs of this host that ask for it
  */
-public record Resources(int cpuMillis, long memoryBytes, long diskBytes, int pids) {
+public record Resources(int cpuMillis, long memoryBytes, long diskBytes, int pids, boolean memoryMerge) {
     /** What a descriptor without {@code resources} gets. */
     public static final Resources DEFAULT = new Resources(500, 64L << 20, 256L << 20, 64);
 
@@ -18,4 +19,9 @@ public record Resources(int cpuMillis, long memoryBytes, long diskBytes, int pid
     public static final long MIN_MEMORY_BYTES = 4L << 20;
     public static final long MIN_DISK_BYTES = 1L << 20;
     public static final int MAX_PIDS = 32_768;
+
+    /** Without merging of memory. */
+    public Resources(int cpuMillis, long memoryBytes, long diskBytes, int pids) {
+        this(cpuMillis, memoryBytes, diskBytes, pids, false);
+    }
 }

@@ -6,6 +6,7 @@ import dev.tinyvm.engine.EngineException.Code;
 import dev.tinyvm.engine.EngineKind;
 import dev.tinyvm.engine.Machine;
 import dev.tinyvm.engine.MachineSpec;
+import dev.tinyvm.engine.VolumeStore;
 import dev.tinyvm.engine.container.SpawnerClient.Capabilities;
 import dev.tinyvm.engine.container.SpawnerClient.Wall;
 import dev.tinyvm.engine.container.SpawnerClient.WallState;
@@ -16,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
@@ -43,6 +45,7 @@ public final class ContainerEngine implements Engine {
 
     private final Path spawnerSocket;
     private final SpawnerClient spawner;
+    private final SpawnerVolumes volumes;
     private final LinkLoop loop = new LinkLoop();
     private final Map<String, ContainerMachine> machines = new ConcurrentHashMap<>();
     private volatile boolean closed;
@@ -59,6 +62,7 @@ public final class ContainerEngine implements Engine {
         this.namesGuests = kind == EngineKind.GVISOR;
         this.spawnerSocket = spawnerSocket;
         this.spawner = new SpawnerClient(spawnerSocket, new Events());
+        this.volumes = new SpawnerVolumes(spawner);
     }
 
     @Override
@@ -94,6 +98,11 @@ public final class ContainerEngine implements Engine {
             default -> "cgroup v1 and v2 (hybrid)";
         };
         return new Availability.Available(cgroups + ", " + can.layers() + " layers");
+    }
+
+    @Override
+    public Optional<VolumeStore> volumes() {
+        return Optional.of(volumes);
     }
 
     @Override

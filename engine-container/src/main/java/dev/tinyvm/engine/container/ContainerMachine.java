@@ -7,12 +7,14 @@ import dev.tinyvm.engine.GuestConnection;
 import dev.tinyvm.engine.GuestFiles;
 import dev.tinyvm.engine.GuestProcess;
 import dev.tinyvm.engine.Machine;
+import dev.tinyvm.engine.MachineSpec;
 import dev.tinyvm.engine.MachineStats;
 import dev.tinyvm.engine.ProcessInfo;
 import dev.tinyvm.engine.container.SpawnerClient.Wall;
 import dev.tinyvm.guestlink.GuestLink;
 import dev.tinyvm.guestlink.LinkEnd;
 import dev.tinyvm.spec.Resources;
+import dev.tinyvm.spec.Volume;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -41,6 +43,7 @@ final class ContainerMachine implements Machine {
 
     private final ContainerEngine engine;
     private final SpawnerClient spawner;
+    private final SpawnerVolumes volumes;
     private final Wall wall;
     private final GuestLink link;
     private final ReentrantLock freezing = new ReentrantLock();
@@ -53,6 +56,7 @@ final class ContainerMachine implements Machine {
     ContainerMachine(ContainerEngine engine, SpawnerClient spawner, Wall wall, GuestLink link) {
         this.engine = engine;
         this.spawner = spawner;
+        this.volumes = new SpawnerVolumes(spawner);
         this.wall = wall;
         this.link = link;
     }
@@ -163,6 +167,18 @@ final class ContainerMachine implements Machine {
         } finally {
             freezing.unlock();
         }
+    }
+
+    @Override
+    public void attach(MachineSpec spec, Volume volume) {
+        requireLive();
+        volumes.attach(spec, volume);
+    }
+
+    @Override
+    public void detach(String mountPath, boolean force) {
+        requireLive();
+        volumes.detach(id(), mountPath, force);
     }
 
     @Override

@@ -17,7 +17,7 @@ final class Failures {
     static EngineException creating(MachineSpec spec, SpawnerException refused) {
         String attempt = "could not make the machine " + spec.id() + ": ";
         if (refused.step().contains("volume") || refused.step().equals("validate-mount")) {
-            String paths = spec.volumes().stream().map(Volume::hostPath).collect(Collectors.joining(", "));
+            String paths = spec.volumes().stream().map(Volume::source).collect(Collectors.joining(", "));
             String remedy = refused.errno() == Errno.EACCES
                     ? "; add it to volumes.hostPaths of the manager's configuration (and no symbolic link may lead to it)"
                     : "";

@@ -80,7 +80,7 @@ final class SpawnerClient implements AutoCloseable {
                 .bool(false)
                 .u32(spec.volumes().size());
         for (Volume volume : spec.volumes()) {
-            frame.str(volume.hostPath()).str(volume.mountPath()).bool(volume.readOnly());
+            frame.str(volume.source()).str(volume.mountPath()).bool(volume.readOnly());
         }
         String attempt = "make the machine " + spec.id();
         return answer(
@@ -106,6 +106,57 @@ final class SpawnerClient implements AutoCloseable {
 
     void thaw(String id) {
         simple("thaw " + id, SpawnerRequest.THAW, id);
+    }
+
+    void makeVolume(String name, long sizeBytes) {
+        repeated(
+                "make the volume " + name,
+                () -> SpawnerRequest.VOLUME_MAKE.frame().str(name).u64(sizeBytes),
+                payload -> true);
+    }
+
+    void removeVolume(String name) {
+        simple("remove the volume " + name, SpawnerRequest.VOLUME_REMOVE, name);
+    }
+
+    long volumeUsedBytes(String name) {
+        return repeated(
+                "read the figures of the volume " + name,
+                () -> SpawnerRequest.VOLUME_USED.frame().str(name),
+                payload -> payload.u63());
+    }
+
+    /** @throws SpawnerLostException it may or may not be mounted */
+    void attach(MachineSpec spec, Volume volume) {
+        String attempt = "attach a volume to " + spec.id();
+        boolean _ = answer(
+                attempt,
+                current(attempt)
+                        .send(
+                                SpawnerRequest.ATTACH
+                                        .frame()
+                                        .str(spec.id())
+                                        .str(volume.source())
+                                        .str(volume.mountPath())
+                                        .bool(volume.readOnly())
+                                        .str(spec.defaultUser())
+                                        .str(spec.image()),
+                                payload -> true));
+    }
+
+    /** @throws SpawnerLostException it may or may not be mounted still */
+    void detach(String id, String mountPath, boolean force) {
+        String attempt = "detach a volume from " + id;
+        boolean _ = answer(
+                attempt,
+                current(attempt)
+                        .send(
+                                SpawnerRequest.DETACH
+                                        .frame()
+                                        .str(id)
+                                        .str(mountPath)
+                                        .bool(force),
+                                payload -> true));
     }
 
     void resize(String id, Resources size) {

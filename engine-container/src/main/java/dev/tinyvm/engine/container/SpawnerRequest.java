@@ -15,6 +15,11 @@ enum SpawnerRequest {
     LIST(0x09),
     SUBSCRIBE(0x0a),
     QUIT(0x0b),
+    VOLUME_MAKE(0x10),
+    VOLUME_REMOVE(0x11),
+    VOLUME_USED(0x12),
+    ATTACH(0x13),
+    DETACH(0x14),
     CREATE_UNDER(0x20);
 
     static final int OK = 0x40;

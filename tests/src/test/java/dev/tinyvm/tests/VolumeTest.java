@@ -1,0 +1,128 @@
+package dev.tinyvm.tests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.tinyvm.sdk.TinyVmException;
+import dev.tinyvm.sdk.VmInfo;
+import dev.tinyvm.sdk.VolumeInfo;
+import dev.tinyvm.spec.Volume;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** Named volumes of the whole product. */
+@NeedsWalls
+class VolumeTest {
+    private static Product product;
+
+    @BeforeAll
+    static void up() throws Exception {
+        product = Product.start();
+    }
+
+    @AfterAll
+    static void down() throws Exception {
+        product.close();
+    }
+
+    @Test
+    void aVolumeIsAttachedWhileItRunsAndOutlivesRestartsAndManagers() throws Exception {
+        VmInfo vm = product.create("cpu: 0.5, memory: 64Mi");
+        product.cli("attach", vm.name(), "--volume", "notes:/data/notes").expectSuccess();
+        assertThat(product.exec(vm.id(), "sh", "-c", "echo one > /data/notes/file && id -un")
+                        .output())
+                .isEqualTo("user\n");
+        product.client().restart(vm.id());
+        assertThat(product.exec(vm.id(), "cat", "/data/notes/file").output()).isEqualTo("one\n");
+        Product.kill(product.managerPid());
+        product.upAgain();
+        assertThat(product.exec(vm.id(), "cat", "/data/notes/file").output()).isEqualTo("one\n");
+        assertThat(product.cli("volume", "rm", "notes").errors())
+                .contains(vm.name())
+                .contains("detach");
+        product.cli("detach", vm.name(), "/data/notes").expectSuccess();
+        assertThat(product.exec(vm.id(), "ls", "-A", "/data/notes").output()).isEmpty();
+        product.client().restart(vm.id());
+        assertThat(product.exec(vm.id(), "ls", "-A", "/data/notes").exitCode()).isNotZero();
+        product.client().remove(vm.id());
+
+        VmInfo other =
+                product.create("cpu: 0.5, memory: 64Mi", "  volumes: [{name: notes, mountPath: /n, readOnly: true}]\n");
+        assertThat(product.exec(other.id(), "sh", "-c", "cat /n/file; touch /n/x 2>/dev/null || echo no")
+                        .output())
+                .isEqualTo("one\nno\n");
+        product.client().remove(other.id());
+        product.cli("volume", "rm", "notes").expectSuccess();
+        assertThat(product.client().volumes().list())
+                .noneMatch(volume -> volume.name().equals("notes"));
+    }
+
+    @Test
+    void whatIsExportedIsImportedAsItWas() throws Exception {
+        VmInfo vm = product.create("cpu: 0.5, memory: 64Mi", "  volumes: [{name: from, mountPath: /v, size: 64Mi}]\n");
+        product.execAsRoot(
+                vm.id(),
+                "sh",
+                "-c",
+                "mkdir /v/d; echo hello > /v/d/f; ln /v/d/f /v/hard; ln -s d/f /v/soft; chmod 640 /v/d/f; touch /v/root; chown 7:8 /v/root; chown user /v/d");
+        ByteArrayOutputStream archive = new ByteArrayOutputStream();
+        product.client().volumes().exportTo("from", archive);
+        VolumeInfo made = product.client().volumes().create("to", 32L << 20, false);
+        assertThat(made.sizeBytes()).isEqualTo(32L << 20);
+        product.client().volumes().importFrom("to", new ByteArrayInputStream(archive.toByteArray()));
+        product.client().volumes().attach(vm.id(), Volume.named("to", "/to", false));
+        String look = "cd %s && stat -c '%%n %%F %%a %%u %%g %%h' d d/f hard soft root && cat hard soft";
+        assertThat(product.execAsRoot(vm.id(), "sh", "-c", look.formatted("/to"))
+                        .output())
+                .isEqualTo(product.execAsRoot(vm.id(), "sh", "-c", look.formatted("/v"))
+                        .output())
+                .contains("root regular empty file 644 7 8 1", "hello\nhello");
+        assertThatThrownBy(() -> product.client()
+                        .volumes()
+                        .importFrom("to", new ByteArrayInputStream("no tar".getBytes(StandardCharsets.UTF_8))))
+                .hasMessageContaining("tar");
+        assertThatThrownBy(() -> product.client().volumes().exportTo("missing", archive))
+                .isInstanceOf(TinyVmException.class)
+                .hasMessageContaining("there is no volume missing");
+        product.client().remove(vm.id());
+    }
+
+    @Test
+    void anExclusiveVolumeIsMountedByOneTinyVmAtATime() throws Exception {
+        product.cli("volume", "create", "single", "--exclusive", "--size", "16Mi")
+                .expectSuccess();
+        VmInfo first = product.create("cpu: 0.5, memory: 64Mi", "  volumes: [{name: single, mountPath: /v}]\n");
+        VmInfo second = product.create("cpu: 0.5, memory: 64Mi");
+        assertThatThrownBy(() -> product.client().volumes().attach(second.id(), Volume.named("single", "/v", true)))
+                .isInstanceOf(TinyVmException.class)
+                .hasMessageContaining("is exclusive and " + first.name() + " has it");
+        product.client().stop(first.id());
+        product.client().volumes().attach(second.id(), Volume.named("single", "/v", false));
+        assertThatThrownBy(() -> product.client().start(first.id())).hasMessageContaining("exclusive");
+        product.client().remove(first.id());
+        product.client().remove(second.id());
+        product.client().volumes().remove("single");
+    }
+
+    @Test
+    void whatCannotBeAttachedOrDetachedIsSaid() throws Exception {
+        VmInfo vm = product.create("cpu: 0.5, memory: 64Mi", "  volumes: [{name: there, mountPath: /v}]\n");
+        assertThat(product.cli("attach", vm.name(), "--volume", "/root:/r").errors())
+                .contains("volumes.hostPaths");
+        assertThat(product.cli("attach", vm.name(), "--volume", "there:/v").errors())
+                .contains("already");
+        assertThat(product.cli("attach", vm.name(), "--volume", "../x:/v").errors())
+                .contains("write --volume NAME");
+        assertThat(product.cli("attach", vm.name(), "--volume", "there:/usr").errors())
+                .contains("already");
+        assertThat(product.cli("detach", vm.name(), "/none").errors()).contains("has no volume at /none", "/v");
+        assertThat(product.client().vm(vm.id()).descriptorJson()).doesNotContain("/usr");
+        product.client().stop(vm.id());
+        assertThat(product.cli("detach", vm.name(), "/v").exitCode()).isNotZero();
+        product.client().remove(vm.id());
+    }
+}
