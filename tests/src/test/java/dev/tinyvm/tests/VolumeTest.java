@@ -34,18 +34,21 @@ class VolumeTest {
         VmInfo vm = product.create("cpu: 0.5, memory: 64Mi");
         product.cli("attach", vm.name(), "--volume", "notes:/data/notes").expectSuccess();
         assertThat(product.exec(vm.id(), "sh", "-c", "echo one > /data/notes/file && id -un")
-                        .output())
+                        .stdoutText())
                 .isEqualTo("user\n");
         product.client().restart(vm.id());
-        assertThat(product.exec(vm.id(), "cat", "/data/notes/file").output()).isEqualTo("one\n");
+        assertThat(product.exec(vm.id(), "cat", "/data/notes/file").stdoutText())
+                .isEqualTo("one\n");
         Product.kill(product.managerPid());
         product.upAgain();
-        assertThat(product.exec(vm.id(), "cat", "/data/notes/file").output()).isEqualTo("one\n");
+        assertThat(product.exec(vm.id(), "cat", "/data/notes/file").stdoutText())
+                .isEqualTo("one\n");
         assertThat(product.cli("volume", "rm", "notes").errors())
                 .contains(vm.name())
                 .contains("detach");
         product.cli("detach", vm.name(), "/data/notes").expectSuccess();
-        assertThat(product.exec(vm.id(), "ls", "-A", "/data/notes").output()).isEmpty();
+        assertThat(product.exec(vm.id(), "ls", "-A", "/data/notes").stdoutText())
+                .isEmpty();
         product.client().restart(vm.id());
         assertThat(product.exec(vm.id(), "ls", "-A", "/data/notes").exitCode()).isNotZero();
         product.client().remove(vm.id());
@@ -53,7 +56,7 @@ class VolumeTest {
         VmInfo other =
                 product.create("cpu: 0.5, memory: 64Mi", "  volumes: [{name: notes, mountPath: /n, readOnly: true}]\n");
         assertThat(product.exec(other.id(), "sh", "-c", "cat /n/file; touch /n/x 2>/dev/null || echo no")
-                        .output())
+                        .stdoutText())
                 .isEqualTo("one\nno\n");
         product.client().remove(other.id());
         product.cli("volume", "rm", "notes").expectSuccess();
@@ -77,9 +80,9 @@ class VolumeTest {
         product.client().volumes().attach(vm.id(), Volume.named("to", "/to", false));
         String look = "cd %s && stat -c '%%n %%F %%a %%u %%g %%h' d d/f hard soft root && cat hard soft";
         assertThat(product.execAsRoot(vm.id(), "sh", "-c", look.formatted("/to"))
-                        .output())
+                        .stdoutText())
                 .isEqualTo(product.execAsRoot(vm.id(), "sh", "-c", look.formatted("/v"))
-                        .output())
+                        .stdoutText())
                 .contains("root regular empty file 644 7 8 1", "hello\nhello");
         assertThatThrownBy(() -> product.client()
                         .volumes()
@@ -102,7 +105,9 @@ class VolumeTest {
                 .hasMessageContaining("is exclusive and " + first.name() + " has it");
         product.client().stop(first.id());
         product.client().volumes().attach(second.id(), Volume.named("single", "/v", false));
-        assertThatThrownBy(() -> product.client().start(first.id())).hasMessageContaining("exclusive");
+        VmInfo failed = product.client().start(first.id());
+        assertThat(failed.state()).isEqualTo("failed");
+        assertThat(failed.message()).contains("exclusive", second.name());
         product.client().remove(first.id());
         product.client().remove(second.id());
         product.client().volumes().remove("single");
