@@ -139,7 +139,7 @@ class OpenApiContractTest {
                 fixture.post(
                         "/api/v1/vms/" + vm + "/volumes",
                         "{\"name\":\"notes\",\"mountPath\":\"/notes\",\"size\":\"1Gi\"}"));
-        for (String wrong : List.of(
+        for (String bad : List.of(
                 "{\"mountPath\":\"/x\"}",
                 "{\"name\":\"../x\",\"mountPath\":\"/x\"}",
                 "{\"name\":\"x\",\"hostPath\":\"/x\",\"mountPath\":\"/x\"}",
@@ -148,9 +148,9 @@ class OpenApiContractTest {
                 "{\"name\":\"x\",\"mountPath\":\"/\"}",
                 "{\"hostPath\":\"relative\",\"mountPath\":\"/x\"}",
                 "{\"name\":\"x\",\"mountPath\":\"/x\",\"size\":\"big\"}")) {
-            Answer refused = fixture.post("/api/v1/vms/" + vm + "/volumes", wrong);
+            Answer refused = fixture.post("/api/v1/vms/" + vm + "/volumes", bad);
             check("POST", "/api/v1/vms/{vm}/volumes", refused);
-            assertThat(refused.status()).as(wrong).isEqualTo(400);
+            assertThat(refused.status()).as(bad).isEqualTo(400);
         }
         check(
                 "DELETE",
