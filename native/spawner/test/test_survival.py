@@ -15,9 +15,12 @@ from wire import Closed
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def child_steps():
+def child_steps(table="steps"):
+    """The names in one of the tables of steps."""
     with open(os.path.join(HERE, "..", "src", "child.c")) as file:
-        return re.findall(r'^    \{"([a-z-]+)", [a-z_]+\},$', file.read(), re.M)
+        text = file.read()
+    begin = text.index("struct step %s[] = {" % table)
+    return re.findall(r'^    \{"([a-z-]+)", [a-z_]+\},$', text[begin:text.index("};", begin)], re.M)
 
 
 OWN_STEPS = ["make-cgroup", "make-layer", "clone", "limit-cgroup", "limit-layer", "bind-socket", "send-request"]
