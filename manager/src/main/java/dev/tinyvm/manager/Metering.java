@@ -33,6 +33,7 @@ final class Metering implements AutoCloseable {
     private static final long IDLE_MICROS_PER_ROUND = 1_000;
 
     private static final int NANO_DIGITS = 9;
+    private static final int CENT_DIGITS = 2;
 
     private final Ledger ledger;
     private final ConcurrentMap<String, Metered> metered = new ConcurrentHashMap<>();
@@ -117,8 +118,10 @@ final class Metering implements AutoCloseable {
                 + " USD so far); raise budget.usd in the descriptor to go on";
     }
 
+    /** Exact, with two decimals at least. */
     static String usd(long nanoUsd) {
-        return BigDecimal.valueOf(nanoUsd, NANO_DIGITS).toPlainString();
+        BigDecimal exact = BigDecimal.valueOf(nanoUsd, NANO_DIGITS).stripTrailingZeros();
+        return (exact.scale() < CENT_DIGITS ? exact.setScale(CENT_DIGITS) : exact).toPlainString();
     }
 
     /** For whom its budget is counted: all Tiny VMs of an agent share theirs. */

@@ -225,7 +225,7 @@ class MeteringTest {
             assertThat(fixture.manager.vm(vm).reason()).isEqualTo("BudgetExceeded");
             assertThat(fixture.manager.vm(vm).message())
                     .isEqualTo(
-                            "its budget of 1.000000000 USD is used up (1.000000000 USD so far); raise budget.usd in the descriptor to go on");
+                            "its budget of 1.00 USD is used up (1.00 USD so far); raise budget.usd in the descriptor to go on");
             assertThat(fixture.eventTypes(vm)).contains("vm.budget-exceeded");
             assertThatThrownBy(() -> fixture.manager.start(vm)).hasMessageContaining("could not start " + vm);
         }
