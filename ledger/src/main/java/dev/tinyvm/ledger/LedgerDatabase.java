@@ -24,6 +24,8 @@ import java.util.stream.Collectors;
  * The ledger on disk. Two connections: one for the writer's thread alone, and one for readers, which {@link #reading} guards. Readers see what is committed and hold nobody up.
  */
 final class LedgerDatabase implements AutoCloseable {
+    private static final int MINUTES = 60;
+    private static final long MINUTE_MILLIS = UsageRow.HOUR_MILLIS / MINUTES;
     private static final MachineMeter.Mode[] MODES = MachineMeter.Mode.values();
     private static final String ACCOUNT =
             "id, vm, vm_name, agent, labels, key, created_ms, generation, mode, at_ms, cpu_micros, memory_bytes, requests, tokens, llm_nano, total_nano";
@@ -49,6 +51,10 @@ final class LedgerDatabase implements AutoCloseable {
     private final PreparedStatement updateAccount;
     private final PreparedStatement progress;
     private final PreparedStatement putEpoch;
+    /** The hour that is being merged, and its minute; a restart begins that hour anew, which changes nothing. */
+    private long mergingHour;
+
+    private int mergingMinute;
 
     private LedgerDatabase(Connection writing, Connection reading) throws SQLException {
         this.writing = writing;
@@ -283,38 +289,51 @@ final class LedgerDatabase implements AutoCloseable {
     }
 
     /**
-     * Merges the lines of the oldest hour before {@code hour} that are still single. Only the writer's thread.
+     * Merges a piece of the oldest hour before {@code hour} that has single lines: its minutes one after another, then the whole. So no transaction is long, however much a host
+     * has used, and what is to be written meanwhile need not wait. Only the writer's thread.
      *
      * @return whether there may be more to merge
      */
     boolean mergeOldest(long hour) throws SQLException {
         try (Statement statement = writing.createStatement()) {
-            long first;
-            try (ResultSet rows = statement.executeQuery(
-                    "SELECT MIN(u.from_ms) FROM usage u, progress p WHERE u.from_ms >= p.merged_hour * "
-                            + UsageRow.HOUR_MILLIS)) {
-                first = rows.next() && rows.getObject(1) != null ? UsageRow.hour(rows.getLong(1)) : Long.MAX_VALUE;
+            if (mergingMinute == 0) {
+                try (ResultSet rows = statement.executeQuery(
+                        "SELECT MIN(u.from_ms) FROM usage u, progress p WHERE u.from_ms >= p.merged_hour * "
+                                + UsageRow.HOUR_MILLIS)) {
+                    mergingHour =
+                            rows.next() && rows.getObject(1) != null ? UsageRow.hour(rows.getLong(1)) : Long.MAX_VALUE;
+                }
             }
-            if (first >= hour) {
+            if (mergingHour >= hour) {
                 writing.commit();
                 return false;
             }
-            String within = " FROM usage WHERE from_ms >= " + first * UsageRow.HOUR_MILLIS + " AND from_ms < "
-                    + (first + 1) * UsageRow.HOUR_MILLIS;
-            statement.executeUpdate("CREATE TEMP TABLE IF NOT EXISTS merging AS SELECT * FROM usage LIMIT 0");
-            statement.executeUpdate("DELETE FROM temp.merging");
-            statement.executeUpdate(
-                    "INSERT INTO temp.merging SELECT MAX(number), account, model, MIN(from_ms), MAX(to_ms), " + sums("")
-                            + within + " GROUP BY account, model");
-            statement.executeUpdate("DELETE" + within);
-            statement.executeUpdate("INSERT INTO usage SELECT * FROM temp.merging");
-            statement.executeUpdate("UPDATE progress SET merged_hour = " + (first + 1));
+            long start = mergingHour * UsageRow.HOUR_MILLIS;
+            if (mergingMinute < MINUTES) {
+                merge(statement, start + mergingMinute * MINUTE_MILLIS, start + (mergingMinute + 1) * MINUTE_MILLIS);
+                mergingMinute++;
+            } else {
+                merge(statement, start, start + UsageRow.HOUR_MILLIS);
+                statement.executeUpdate("UPDATE progress SET merged_hour = " + (mergingHour + 1));
+                mergingMinute = 0;
+            }
             writing.commit();
             return true;
         } catch (SQLException | RuntimeException e) {
             writing.rollback();
             throw e;
         }
+    }
+
+    private static void merge(Statement statement, long fromMillis, long toMillis) throws SQLException {
+        String within = " FROM usage WHERE from_ms >= " + fromMillis + " AND from_ms < " + toMillis;
+        statement.executeUpdate("CREATE TEMP TABLE IF NOT EXISTS merging AS SELECT * FROM usage LIMIT 0");
+        statement.executeUpdate("DELETE FROM temp.merging");
+        statement.executeUpdate(
+                "INSERT INTO temp.merging SELECT MAX(number), account, model, MIN(from_ms), MAX(to_ms), " + sums("")
+                        + within + " GROUP BY account, model");
+        statement.executeUpdate("DELETE" + within);
+        statement.executeUpdate("INSERT INTO usage SELECT * FROM temp.merging");
     }
 
     /** Reads in one transaction. */

@@ -4,7 +4,6 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +20,7 @@ final class LedgerWriter {
     private static final Duration GATHER = Duration.ofMillis(500);
 
     private static final Duration RETRY = Duration.ofSeconds(1);
+    private static final Duration BETWEEN_PIECES = Duration.ofMillis(50);
     private static final Duration MERGE_EVERY = Duration.ofMinutes(10);
 
     private final Ledger ledger;
@@ -192,7 +192,7 @@ final class LedgerWriter {
         try {
             merging = database.mergeOldest(UsageRow.hour(ledger.time().wallMillis() - linesKeptMillis));
             if (merging) {
-                within(Duration.ofNanos(TimeUnit.SECONDS.toNanos(1)));
+                within(BETWEEN_PIECES);
             }
         } catch (SQLException | RuntimeException e) {
             LOG.warn("could not merge old lines of the ledger: {}", e.getMessage());
