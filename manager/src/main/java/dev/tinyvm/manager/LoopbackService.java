@@ -37,8 +37,9 @@ public interface LoopbackService {
      * @param agent name of its agent, empty for one made by itself
      * @param labels of its descriptor
      * @param spec what it was made from
+     * @param owner name of the API key of whoever made it or its agent; empty: unknown
      */
-    record ServedVm(String id, String name, String agent, Map<String, String> labels, AgentSpec spec) {
+    record ServedVm(String id, String name, String agent, Map<String, String> labels, AgentSpec spec, String owner) {
         public ServedVm {
             labels = Map.copyOf(labels);
         }

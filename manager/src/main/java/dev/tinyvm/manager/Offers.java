@@ -78,7 +78,8 @@ record Offers(List<LoopbackService> services) {
                 vm.name(),
                 vm.agent(),
                 vm.descriptor().metadata().labels(),
-                vm.descriptor().spec());
+                vm.descriptor().spec(),
+                vm.owner());
     }
 
     interface Failed {

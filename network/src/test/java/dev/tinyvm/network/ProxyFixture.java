@@ -91,7 +91,8 @@ final class ProxyFixture implements AutoCloseable {
                 "a",
                 "",
                 Map.of(),
-                AgentSpec.of("host").change().network(network).build());
+                AgentSpec.of("host").change().network(network).build(),
+                "");
     }
 
     void allow(Network network) {

@@ -39,7 +39,7 @@ public final class LoopbackGateway implements LoopbackService {
 
     @Override
     public List<Port> ports(ServedVm vm) {
-        Caller caller = new Caller(vm.id(), vm.agent(), "");
+        Caller caller = new Caller(vm.id(), vm.agent(), vm.owner());
         return isOffered(vm) ? List.of(new Port(PORT, connection -> serve(connection, caller))) : List.of();
     }
 
