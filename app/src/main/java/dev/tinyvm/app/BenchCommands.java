@@ -5,6 +5,7 @@ import dev.tinyvm.bench.BenchResult;
 import dev.tinyvm.bench.BenchTarget;
 import dev.tinyvm.bench.Benchmark;
 import dev.tinyvm.bench.E2bFirstOutput;
+import dev.tinyvm.bench.GatewayCalls;
 import dev.tinyvm.bench.LedgerEvents;
 import dev.tinyvm.bench.Ready;
 import dev.tinyvm.cli.CliException;
@@ -54,7 +55,7 @@ final class BenchCommands {
         @Parameters(
                 arity = "0..1",
                 paramLabel = "NAME",
-                description = "start, create, exec, freeze, churn, density, leak, e2b, ledger or ready.")
+                description = "start, create, exec, freeze, churn, density, leak, e2b, ledger, gateway or ready.")
         @Nullable
         String name;
 
@@ -110,6 +111,16 @@ final class BenchCommands {
                 show(LedgerEvents.run(plan, this::progress));
                 return ExitCode.OK;
             }
+            if (name.equals(GatewayCalls.WORD)) {
+                // Always with a manager of its own: it must be configured for this benchmark's provider.
+                LocalManager.requireRoot(ExitCode.FAILED);
+                progress("starting a manager for this benchmark");
+                try (GatewayCalls calls = new GatewayCalls();
+                        BenchManager own = BenchManager.start(Installation.find(), calls.configuration())) {
+                    show(calls.run(own.target(), plan, this::progress));
+                }
+                return ExitCode.OK;
+            }
             Measure measure = measure(name, plan);
             boolean named = manager.named(shell);
             if (named) {
@@ -162,7 +173,7 @@ final class BenchCommands {
         }
 
         private static Benchmark benchmark(String name) {
-            List<String> known = new ArrayList<>(List.of(Ready.WORD, LedgerEvents.WORD, E2bFirstOutput.WORD));
+            List<String> known = new ArrayList<>(List.of(Ready.WORD, LedgerEvents.WORD, E2bFirstOutput.WORD, GatewayCalls.WORD));
             for (Benchmark benchmark : Benchmark.values()) {
                 if (benchmark.word().equals(name)) {
                     return benchmark;
@@ -180,6 +191,7 @@ final class BenchCommands {
             }
             table.row(E2bFirstOutput.WORD, E2bFirstOutput.SUMMARY);
             table.row(LedgerEvents.WORD, LedgerEvents.SUMMARY);
+            table.row(GatewayCalls.WORD, GatewayCalls.SUMMARY);
             table.row(Ready.WORD, Ready.SUMMARY);
             table.lines().forEach(shell.out()::println);
         }

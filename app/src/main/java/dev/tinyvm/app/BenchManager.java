@@ -29,7 +29,16 @@ final class BenchManager implements AutoCloseable {
     }
 
     static BenchManager start(Installation installation) throws IOException, InterruptedException {
+        return start(installation, "");
+    }
+
+    /** @param configuration text of its tinyvm.yaml; empty: none */
+    static BenchManager start(Installation installation, String configuration)
+            throws IOException, InterruptedException {
         Path data = Files.createTempDirectory(Path.of("/var/tmp"), "tinyvm-bench-");
+        if (!configuration.isEmpty()) {
+            Files.writeString(data.resolve("tinyvm.yaml"), configuration);
+        }
         call(installation, "up", "--detach", "--port", "0", "--data", data.toString(), "--capacity", CAPACITY);
         RunningManager running = RunningManager.read(data)
                 .orElseThrow(() -> new CliException(
