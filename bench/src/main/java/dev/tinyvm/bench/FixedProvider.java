@@ -21,12 +21,13 @@ import java.util.concurrent.locks.LockSupport;
  */
 final class FixedProvider implements Closeable {
     private static final int BACKLOG = 2048;
-    private static final byte[] PLAIN = ("{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":"
-                    + "{\"role\":\"assistant\",\"content\":\"Hello there\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":2,\"total_tokens\":12}}")
-            .getBytes(StandardCharsets.US_ASCII);
-    private static final byte[] PLAIN_HEAD =
-            ("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " + PLAIN.length + "\r\n\r\n")
+    private static final byte[] PLAIN =
+            ("{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"message\":"
+                            + "{\"role\":\"assistant\",\"content\":\"Hello there\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":2,\"total_tokens\":12}}")
                     .getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] PLAIN_HEAD = ("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+                    + PLAIN.length + "\r\n\r\n")
+            .getBytes(StandardCharsets.US_ASCII);
     private static final byte[] STREAM_HEAD =
             "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
                     .getBytes(StandardCharsets.US_ASCII);
@@ -85,16 +86,18 @@ final class FixedProvider implements Closeable {
         out.write(STREAM_HEAD);
         long next = System.nanoTime();
         for (int i = 0; i < chunks; i++) {
-            out.write(chunk("data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":"
-                    + "[{\"index\":0,\"delta\":{\"content\":\"@" + System.nanoTime()
-                    + "@\"},\"finish_reason\":null}],\"usage\":null}\n\n"));
+            out.write(chunk(
+                    "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":"
+                            + "[{\"index\":0,\"delta\":{\"content\":\"@" + System.nanoTime()
+                            + "@\"},\"finish_reason\":null}],\"usage\":null}\n\n"));
             next += micros * 1000;
             for (long left = next - System.nanoTime(); left > 0; left = next - System.nanoTime()) {
                 LockSupport.parkNanos(left);
             }
         }
-        out.write(chunk("data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[],\"usage\":"
-                + "{\"prompt_tokens\":10,\"completion_tokens\":" + chunks + "}}\n\ndata: [DONE]\n\n"));
+        out.write(chunk(
+                "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[],\"usage\":"
+                        + "{\"prompt_tokens\":10,\"completion_tokens\":" + chunks + "}}\n\ndata: [DONE]\n\n"));
         out.write("0\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
     }
 

@@ -57,8 +57,7 @@ public final class GatewayCalls implements AutoCloseable {
         latency(figures, port, target.key(), n, progress);
         progress.accept("small requests, " + plan.clients(CLIENTS) + " at once");
         figures.put(
-                "perSecond",
-                BenchResult.tenth(perSecond(port, target.key(), plan.clients(CLIENTS), MEASURED_NANOS)));
+                "perSecond", BenchResult.tenth(perSecond(port, target.key(), plan.clients(CLIENTS), MEASURED_NANOS)));
         progress.accept(STREAMS + " streams at once");
         streams(figures, port, target);
         return new BenchResult(WORD, n, figures, Machine.line(), plan.command());

@@ -38,8 +38,7 @@ final class GatewayWire implements Closeable {
     long call(String model, boolean streams, Chunks chunks) throws IOException {
         String body = "{\"model\":\"" + model + "\"," + (streams ? "\"stream\":true," : "")
                 + "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
-        socket.getOutputStream()
-                .write((head + body.length() + "\r\n\r\n" + body).getBytes(StandardCharsets.US_ASCII));
+        socket.getOutputStream().write((head + body.length() + "\r\n\r\n" + body).getBytes(StandardCharsets.US_ASCII));
         String status = line(in);
         if (!status.startsWith("HTTP/1.1 200")) {
             throw new IOException("the answer was: " + status);
@@ -84,7 +83,8 @@ final class GatewayWire implements Closeable {
         int length = -1;
         for (String field = line(in); !field.isEmpty(); field = line(in)) {
             if (field.toLowerCase(Locale.ROOT).startsWith("content-length:")) {
-                length = Integer.parseInt(field.substring("content-length:".length()).strip());
+                length = Integer.parseInt(
+                        field.substring("content-length:".length()).strip());
             }
         }
         return length;
