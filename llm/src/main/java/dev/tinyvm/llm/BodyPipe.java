@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A provider's answer as it arrives, for a thread that waits with a deadline. One part is asked for at a time, so a slow client slows the provider and nothing piles up.
  */
-final class BodyPipe implements HttpResponse.BodySubscriber<BodyPipe>, AutoCloseable {
+final class BodyPipe implements HttpResponse.BodySubscriber<BodyPipe>, ReplyBody {
     private sealed interface Signal {
         record Part(List<ByteBuffer> buffers) implements Signal {}
 
@@ -59,13 +59,8 @@ final class BodyPipe implements HttpResponse.BodySubscriber<BodyPipe>, AutoClose
         signals.add(new Signal.End());
     }
 
-    /**
-     * The next bytes; null at the end.
-     *
-     * @throws HttpTimeoutException nothing came in time
-     * @throws IOException the answer broke off
-     */
-    byte @Nullable [] next(Duration most) throws IOException, InterruptedException {
+    @Override
+    public byte @Nullable [] next(Duration most) throws IOException, InterruptedException {
         while (true) {
             Signal signal = signals.poll(most.toNanos(), TimeUnit.NANOSECONDS);
             switch (signal) {
@@ -89,7 +84,6 @@ final class BodyPipe implements HttpResponse.BodySubscriber<BodyPipe>, AutoClose
         }
     }
 
-    /** The rest is not wanted: the call to the provider is cancelled. */
     @Override
     public void close() {
         closed = true;

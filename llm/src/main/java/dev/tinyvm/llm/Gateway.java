@@ -235,13 +235,21 @@ public final class Gateway implements AutoCloseable {
     }
 
     private byte[] body(LlmRequest request) throws IOException {
-        byte[] body = request.body().readNBytes(config.maxRequestBytes());
-        if (body.length == config.maxRequestBytes() && request.body().read() >= 0) {
+        int most = config.maxRequestBytes();
+        byte[] body = request.body().readNBytes(announced(request, most));
+        if (body.length == most && request.body().read() >= 0) {
             throw new LlmException(
-                    LlmException.Kind.TOO_LARGE,
-                    "the request is larger than " + (config.maxRequestBytes() >> 20) + " MiB; send less");
+                    LlmException.Kind.TOO_LARGE, "the request is larger than " + (most >> 20) + " MiB; send less");
         }
         return body;
+    }
+
+    /** What its head says, so that no larger buffer is made; else the most that is allowed. */
+    private static int announced(LlmRequest request, int most) {
+        String length = request.headers().first("Content-Length").orElse("");
+        return length.isEmpty() || length.length() > 9 || !length.chars().allMatch(c -> c >= '0' && c <= '9')
+                ? most
+                : Math.min(most, Integer.parseInt(length));
     }
 
     private static void fail(GuardedAnswer answer, Dialect dialect, LlmException error) throws IOException {

@@ -1,13 +1,18 @@
 package dev.tinyvm.llm;
 
+import dev.tinyvm.llm.http.ConnectionPool;
 import dev.tinyvm.llm.http.Headers;
+import dev.tinyvm.llm.http.ProviderConnection;
 import dev.tinyvm.llm.wire.Dialect;
 import dev.tinyvm.llm.wire.LlmException;
 import java.io.IOException;
+import java.net.SocketTimeoutException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.net.http.HttpTimeoutException;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -16,8 +21,14 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** The connections to one provider. The only place where its key is put into a request. */
+/**
+ * The connections to one provider. The only place where its key is put into a request. With TLS it is the JDK's client, which speaks HTTP/2; in the clear (a provider on this machine or in its network, or what a sidecar ends TLS for) a client of
+ * our own, which needs no second thread and adds a fraction of the delay: docs/decisions.
+ */
 final class Upstream implements AutoCloseable {
     /** About one connection each (RFC 9110, section 7.6.1), or what the HTTP client sets itself. */
     private static final Set<String> HOP_BY_HOP = Set.of(
@@ -39,12 +50,21 @@ final class Upstream implements AutoCloseable {
     private static final Set<String> CREDENTIALS =
             Set.of("authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie", "accept-encoding");
 
+    private static final Logger log = LoggerFactory.getLogger(Upstream.class);
+    private static final int HTTP_PORT = 80;
+
     private final Provider provider;
     private final Semaphore slots;
-    private final HttpClient client;
+    /** For TLS: HTTP/2 where the provider has it. */
+    private final @Nullable HttpClient client;
+    /** Without TLS. */
+    private final @Nullable ConnectionPool pool;
+
+    private final String root;
+    private final String authority;
 
     /** An answer whose head is there. */
-    record Reply(int status, Headers headers, BodyPipe body) implements AutoCloseable {
+    record Reply(int status, Headers headers, ReplyBody body) implements AutoCloseable {
         @Override
         public void close() {
             body.close();
@@ -54,15 +74,26 @@ final class Upstream implements AutoCloseable {
     Upstream(Provider provider) {
         this.provider = provider;
         slots = new Semaphore(provider.maxConcurrent(), true);
-        // Over TLS the two sides agree on HTTP/2; in the clear that would take an upgrade, which local providers do not
-        // know.
-        boolean tls = "https".equals(provider.baseUrl().getScheme());
-        client = HttpClient.newBuilder()
-                .version(tls ? HttpClient.Version.HTTP_2 : HttpClient.Version.HTTP_1_1)
-                .connectTimeout(provider.timeouts().connect())
-                .followRedirects(HttpClient.Redirect.NEVER)
-                .executor(Executors.newVirtualThreadPerTaskExecutor())
-                .build();
+        root = provider.root();
+        URI url = URI.create(root);
+        authority = url.getRawAuthority();
+        if ("https".equals(url.getScheme())) {
+            pool = null;
+            client = HttpClient.newBuilder()
+                    .version(HttpClient.Version.HTTP_2)
+                    .connectTimeout(provider.timeouts().connect())
+                    .followRedirects(HttpClient.Redirect.NEVER)
+                    .executor(Executors.newVirtualThreadPerTaskExecutor())
+                    .build();
+        } else {
+            client = null;
+            int port = url.getPort() < 0 ? HTTP_PORT : url.getPort();
+            String host = url.getHost();
+            pool = new ConnectionPool(
+                    host.startsWith("[") ? host.substring(1, host.length() - 1) : host,
+                    port,
+                    provider.timeouts().connect());
+        }
     }
 
     Provider provider() {
@@ -82,6 +113,48 @@ final class Upstream implements AutoCloseable {
      */
     Reply send(Dialect dialect, String method, String target, Headers headers, byte[] body, Duration firstByte)
             throws IOException, InterruptedException {
+        List<Headers.Field> fields = fields(dialect, headers);
+        ConnectionPool plain = pool;
+        return plain == null
+                ? overTls(method, target, fields, body, firstByte)
+                : inTheClear(plain, method, target, fields, body, System.nanoTime() + firstByte.toNanos());
+    }
+
+    /** What the provider gets: the client's fields without what is about the connection or a key, then the configured ones, then its own key. */
+    private List<Headers.Field> fields(Dialect dialect, Headers headers) throws IOException {
+        List<Headers.Field> fields = new ArrayList<>(headers.fields().size() + 3);
+        Set<String> about = namedByConnection(headers);
+        boolean version = false;
+        for (Headers.Field field : headers) {
+            String name = field.name().toLowerCase(Locale.ROOT);
+            if (!HOP_BY_HOP.contains(name)
+                    && !CREDENTIALS.contains(name)
+                    && !about.contains(name)
+                    && provider.headers().first(name).isEmpty()) {
+                fields.add(field);
+                version |= name.equals("anthropic-version");
+            }
+        }
+        fields.addAll(provider.headers().fields());
+        // So that the usage in the answer can be read as it passes.
+        fields.add(new Headers.Field("accept-encoding", "identity"));
+        String key = provider.key().read();
+        if (!key.isEmpty()) {
+            fields.add(
+                    switch (dialect) {
+                        case OPENAI -> new Headers.Field("authorization", "Bearer " + key);
+                        case ANTHROPIC -> new Headers.Field("x-api-key", key);
+                        case GEMINI -> new Headers.Field("x-goog-api-key", key);
+                    });
+        }
+        if (dialect == Dialect.ANTHROPIC && !version) {
+            fields.add(new Headers.Field("anthropic-version", "2023-06-01"));
+        }
+        return fields;
+    }
+
+    private Reply overTls(String method, String target, List<Headers.Field> fields, byte[] body, Duration firstByte)
+            throws IOException, InterruptedException {
         HttpRequest.Builder request = HttpRequest.newBuilder(uri(target))
                 .timeout(firstByte)
                 .method(
@@ -89,31 +162,96 @@ final class Upstream implements AutoCloseable {
                         body.length == 0
                                 ? HttpRequest.BodyPublishers.noBody()
                                 : HttpRequest.BodyPublishers.ofByteArray(body));
-        Set<String> dropped = new HashSet<>(hopByHop(headers));
-        dropped.addAll(CREDENTIALS);
-        provider.headers().forEach(field -> dropped.add(field.name().toLowerCase(Locale.ROOT)));
-        headers.without(dropped).forEach(field -> request.header(field.name(), field.value()));
-        provider.headers().forEach(field -> request.header(field.name(), field.value()));
-        // So that the usage in the answer can be read as it passes.
-        request.header("accept-encoding", "identity");
-        String key = provider.key().read();
-        if (!key.isEmpty()) {
-            switch (dialect) {
-                case OPENAI -> request.header("authorization", "Bearer " + key);
-                case ANTHROPIC -> request.header("x-api-key", key);
-                case GEMINI -> request.header("x-goog-api-key", key);
+        fields.forEach(field -> request.header(field.name(), field.value()));
+        HttpResponse<BodyPipe> response =
+                java.util.Objects.requireNonNull(client).send(request.build(), info -> new BodyPipe());
+        return new Reply(response.statusCode(), headers(response), response.body());
+    }
+
+    private Reply inTheClear(
+            ConnectionPool plain, String method, String target, List<Headers.Field> fields, byte[] body, long deadline)
+            throws IOException, InterruptedException {
+        byte[] head = head(method, uri(target).toString().substring(root.length() - path().length()), fields, body);
+        ProviderConnection used = plain.idle();
+        if (used != null) {
+            // It may have been closed over there in the meantime: that is no answer, and another connection is asked.
+            try {
+                Reply reply = exchange(plain, used, method, head, body, deadline);
+                if (reply != null) {
+                    return reply;
+                }
+            } catch (HttpTimeoutException e) {
+                throw e;
+            } catch (IOException e) {
+                log.debug("a kept connection to provider '{}' was closed", provider.name());
             }
         }
-        if (dialect == Dialect.ANTHROPIC && headers.first("anthropic-version").isEmpty()) {
-            request.header("anthropic-version", "2023-06-01");
+        Reply reply = exchange(plain, plain.open(), method, head, body, deadline);
+        if (reply == null) {
+            throw new IOException("it closed the connection instead of answering");
         }
-        HttpResponse<BodyPipe> response = client.send(request.build(), info -> new BodyPipe());
-        return new Reply(response.statusCode(), headers(response), response.body());
+        return reply;
+    }
+
+    /** Null when the provider closed instead of answering. */
+    private static @Nullable Reply exchange(
+            ConnectionPool plain, ProviderConnection connection, String method, byte[] head, byte[] body, long deadline)
+            throws IOException, InterruptedException {
+        PooledBody pooled = new PooledBody(plain, connection);
+        boolean answered = false;
+        try {
+            connection.send(head, body);
+            ProviderConnection.Head answer = connection.head(method, deadline);
+            if (answer == null) {
+                return null;
+            }
+            Headers all = answer.headers();
+            Set<String> about = namedByConnection(all);
+            List<Headers.Field> kept = new ArrayList<>(all.fields().size());
+            for (Headers.Field field : all) {
+                String name = field.name().toLowerCase(Locale.ROOT);
+                if (name.equals("content-length") || (!HOP_BY_HOP.contains(name) && !about.contains(name))) {
+                    kept.add(field);
+                }
+            }
+            answered = true;
+            return new Reply(answer.status(), Headers.of(kept), pooled);
+        } catch (SocketTimeoutException e) {
+            throw new HttpTimeoutException("it did not answer in time");
+        } catch (IOException e) {
+            throw PooledBody.orInterrupted(e);
+        } finally {
+            if (!answered) {
+                connection.close();
+            }
+        }
+    }
+
+    private byte[] head(String method, String target, List<Headers.Field> fields, byte[] body) {
+        StringBuilder head = new StringBuilder(512);
+        head.append(method)
+                .append(' ')
+                .append(target)
+                .append(" HTTP/1.1\r\nHost: ")
+                .append(authority);
+        for (Headers.Field field : fields) {
+            head.append("\r\n").append(field.name()).append(": ").append(field.value());
+        }
+        if (body.length > 0 || method.equals("POST")) {
+            head.append("\r\nContent-Length: ").append(body.length);
+        }
+        return head.append("\r\n\r\n").toString().getBytes(StandardCharsets.ISO_8859_1);
+    }
+
+    /** Of the base URL. */
+    private String path() {
+        String path = URI.create(root).getRawPath();
+        return path == null ? "" : path;
     }
 
     private URI uri(String target) {
         try {
-            return URI.create(provider.root() + target);
+            return URI.create(root + target);
         } catch (IllegalArgumentException e) {
             throw new LlmException(
                     LlmException.Kind.INVALID, "the path or query holds characters that must be percent-encoded");
@@ -122,7 +260,12 @@ final class Upstream implements AutoCloseable {
 
     @Override
     public void close() {
-        client.shutdownNow();
+        if (client != null) {
+            client.shutdownNow();
+        }
+        if (pool != null) {
+            pool.close();
+        }
     }
 
     private static Headers headers(HttpResponse<?> response) {
@@ -133,15 +276,18 @@ final class Upstream implements AutoCloseable {
             }
         });
         Headers all = Headers.of(fields);
-        Set<String> dropped = new HashSet<>(hopByHop(all));
+        Set<String> dropped = new HashSet<>(HOP_BY_HOP);
+        dropped.addAll(namedByConnection(all));
         dropped.remove("content-length");
         return all.without(dropped);
     }
 
-    private static Set<String> hopByHop(Headers headers) {
-        Set<String> names = new HashSet<>(HOP_BY_HOP);
+    /** Fields that the connection option names, in lower case. */
+    private static Set<String> namedByConnection(Headers headers) {
+        Set<String> names = Set.of();
         for (String value : headers.all("Connection")) {
             for (String name : value.split(",", -1)) {
+                names = names.isEmpty() ? new HashSet<>() : names;
                 names.add(name.strip().toLowerCase(Locale.ROOT));
             }
         }

@@ -133,7 +133,8 @@ record RequestHead(
         throw new HttpProblem(400, "the target is not a path");
     }
 
-    private static Headers.Field field(String line) throws HttpProblem {
+    /** One line of a head. */
+    static Headers.Field field(String line) throws HttpProblem {
         int colon = line.indexOf(':');
         if (colon <= 0 || !isToken(line.substring(0, colon))) {
             throw new HttpProblem(400, "a header field is not 'Name: value'");

@@ -23,19 +23,45 @@ final class ClientWatch {
     private final Connection connection;
     private final Object lock = new Object();
     private Runnable gone = () -> {};
-    private boolean watching;
+    private State state = State.NEW;
+    private long sinceNanos;
+
+    private enum State {
+        NEW,
+        /** The call runs; nobody watches yet. */
+        WAITING,
+        WATCHING,
+        OVER
+    }
 
     ClientWatch(Request request) {
         connection = request.getConnectionMetaData().getConnection();
     }
 
-    /** Begins; the request's body has been read. */
+    /** The request's body has been read: from soon on its client is watched. */
     void start(Runnable whenGone) {
         synchronized (lock) {
             gone = whenGone;
-            if (connection instanceof Connection.UpgradeTo
+            state = State.WAITING;
+            sinceNanos = System.nanoTime();
+        }
+        LongWaits.shared().add(this);
+    }
+
+    long sinceNanos() {
+        synchronized (lock) {
+            return sinceNanos;
+        }
+    }
+
+    /** Begins to watch, when the call still runs. */
+    void watch() {
+        synchronized (lock) {
+            if (state == State.WAITING
+                    && connection instanceof Connection.UpgradeTo
                     && connection.getEndPoint() instanceof AbstractEndPoint end) {
-                watching = end.tryFillInterested(new Callback() {
+                state = State.WATCHING;
+                boolean asked = end.tryFillInterested(new Callback() {
                     @Override
                     public void succeeded() {
                         readable(end);
@@ -46,29 +72,32 @@ final class ClientWatch {
                         left();
                     }
                 });
+                if (!asked) {
+                    state = State.WAITING;
+                }
             }
         }
     }
 
     /** Ends; nothing is told or read from here on. */
     void stop() {
+        LongWaits.shared().remove(this);
         synchronized (lock) {
-            if (watching) {
-                watching = false;
-                if (connection.getEndPoint() instanceof AbstractEndPoint end) {
-                    // Takes our question back: it calls succeeded(), which finds that nobody watches.
-                    end.getFillInterest().fillable();
-                }
+            boolean watched = state == State.WATCHING;
+            state = State.OVER;
+            if (watched && connection.getEndPoint() instanceof AbstractEndPoint end) {
+                // Takes our question back: it calls succeeded(), which finds that nobody watches.
+                end.getFillInterest().fillable();
             }
         }
     }
 
     private void readable(EndPoint end) {
         synchronized (lock) {
-            if (!watching) {
+            if (state != State.WATCHING) {
                 return;
             }
-            watching = false;
+            state = State.WAITING;
             ByteBuffer one = BufferUtil.allocate(1);
             int read;
             try {
@@ -81,15 +110,15 @@ final class ClientWatch {
             } else if (read > 0) {
                 ((Connection.UpgradeTo) connection).onUpgradeTo(one);
             } else {
-                start(gone);
+                watch();
             }
         }
     }
 
     private void left() {
         synchronized (lock) {
-            if (watching) {
-                watching = false;
+            if (state == State.WATCHING) {
+                state = State.OVER;
                 log.debug("a client left while its call waited");
                 gone.run();
             }
