@@ -23,8 +23,10 @@ import dev.tinyvm.llm.GatewayPlan;
 import dev.tinyvm.llm.TapeSource;
 import dev.tinyvm.llm.WaitListener;
 import dev.tinyvm.llm.inside.DescriptorLimits;
+import dev.tinyvm.llm.inside.LabelledTapes;
 import dev.tinyvm.llm.inside.LoopbackGateway;
 import dev.tinyvm.llm.inside.WaitSignals;
+import dev.tinyvm.llm.tape.Tapes;
 import dev.tinyvm.manager.HostManager;
 import dev.tinyvm.manager.ImageCatalog;
 import dev.tinyvm.manager.LoopbackService;
@@ -105,7 +107,9 @@ final class Assembly {
                 (vm, bytesOut, bytesIn) -> ledger.egress(vm, bytesOut));
         CompletableFuture<Manager> made = new CompletableFuture<>();
         WaitSignals waits = new WaitSignals();
-        Optional<Gateway> gateway = gateway(plan.llm(), new Billing(ledger), waits, made);
+        Tapes tapes = new Tapes(plan.data().managerState().resolve(TapeCommands.DIRECTORY));
+        Optional<Gateway> gateway =
+                gateway(plan.llm(), new Billing(ledger), waits, made, new LabelledTapes(tapes, made::join));
         List<LoopbackService> loopback = Stream.concat(
                         gateway.map(LoopbackGateway::new).stream(), Stream.<LoopbackService>of(egress))
                 .toList();
@@ -133,8 +137,8 @@ final class Assembly {
                 E2bSettings.of(tokenKey(plan.data())).withEgress(plan.egress().e2bEgress());
         E2bDoor e2b = new E2bDoor(
                 manager, keys, plan.e2bDomain().isEmpty() ? settings : settings.withDomain(plan.e2bDomain()));
-        TinyVmServer server =
-                new TinyVmServer(plan.http(), manager, keys, List.of(e2b, new LlmDoor(gateway, keys)), onShutdown);
+        TinyVmServer server = new TinyVmServer(
+                plan.http(), manager, keys, List.of(e2b, new LlmDoor(gateway, keys, tapes)), onShutdown);
         return new Assembly(List.copyOf(engines.values()), ledger, manager, gateway, e2b, server, egress);
     }
 
@@ -181,14 +185,18 @@ final class Assembly {
 
     /** Empty: no provider is configured. */
     private static Optional<Gateway> gateway(
-            GatewayPlan plan, Billing billing, WaitListener waits, CompletableFuture<Manager> manager) {
+            GatewayPlan plan,
+            Billing billing,
+            WaitListener waits,
+            CompletableFuture<Manager> manager,
+            TapeSource tapes) {
         if (plan.config().providers().isEmpty()) {
             return Optional.empty();
         }
         Allowance.Source limits =
                 billing.within(new ConfiguredLimits(plan.config().limits(), new DescriptorLimits(manager::join)));
         try {
-            return Optional.of(plan.open(limits, billing.spending(), billing, waits, TapeSource.NONE));
+            return Optional.of(plan.open(limits, billing.spending(), billing, waits, tapes));
         } catch (IOException e) {
             throw new UncheckedIOException("could not open the LLM gateway", e);
         }

@@ -173,7 +173,8 @@ final class BenchCommands {
         }
 
         private static Benchmark benchmark(String name) {
-            List<String> known = new ArrayList<>(List.of(Ready.WORD, LedgerEvents.WORD, E2bFirstOutput.WORD, GatewayCalls.WORD));
+            List<String> known =
+                    new ArrayList<>(List.of(Ready.WORD, LedgerEvents.WORD, E2bFirstOutput.WORD, GatewayCalls.WORD));
             for (Benchmark benchmark : Benchmark.values()) {
                 if (benchmark.word().equals(name)) {
                     return benchmark;

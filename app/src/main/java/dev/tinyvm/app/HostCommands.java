@@ -15,6 +15,7 @@ final class HostCommands implements CommandSource {
                 new Entry("up", "First steps", "Start the manager: API on one port, Tiny VMs on this host"),
                 new Entry("cert", "This host", "Make a certificate for the TLS port"),
                 new Entry("secret", "This host", "Store, list, remove keys of LLM providers"),
+                new Entry("tape", "This host", "List and remove recorded LLM calls"),
                 new Entry("doctor", "This host", "Say what this host offers and how to get what is missing"),
                 new Entry("image", "This host", "List, pull, import, push, remove images"),
                 new Entry("bench", "This host", "Measure: the published numbers, for anyone to rerun"));
@@ -27,6 +28,7 @@ final class HostCommands implements CommandSource {
             case "up" -> new UpCommand(shell);
             case "cert" -> new CertCommand(shell);
             case "secret" -> SecretCommands.line(shell);
+            case "tape" -> TapeCommands.line(shell);
             case "doctor" -> new DoctorCommand(shell);
             case "image" -> ImageCommand.line(shell);
             case "sweep" -> new SweepCommand();

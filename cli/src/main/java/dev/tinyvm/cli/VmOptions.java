@@ -81,6 +81,28 @@ final class VmOptions {
     @Nullable
     String user;
 
+    @Option(
+            names = "--record",
+            paramLabel = "NAME",
+            description = "Record its LLM calls under this name, for --replay; 'tinyvm tape ls' lists recordings.")
+    @Nullable
+    String record;
+
+    @Option(
+            names = "--replay",
+            paramLabel = "NAME",
+            description = "Answer its LLM calls from the recording, bit for bit, without a provider.")
+    @Nullable
+    String replay;
+
+    @Option(
+            names = "--replay-match",
+            paramLabel = "HOW",
+            description =
+                    "exact: the same requests (default); order: the same paths in the same order, for prompts that hold the time of day.")
+    @Nullable
+    String replayMatch;
+
     /** The agent that image (or descriptor file), command and options make together. @param background whether nobody looks on: no command means no main process then, not a shell */
     Agent agent(String image, List<String> command, boolean background, Shell shell) {
         boolean file = image.endsWith(".yaml") || image.endsWith(".yml") || image.endsWith(".json");
@@ -96,6 +118,7 @@ final class VmOptions {
         volumes.forEach(v -> mounts.add(volume("-v", v)));
         Map<String, String> allLabels = new LinkedHashMap<>(base.metadata().labels());
         allLabels.putAll(labels);
+        tape(allLabels);
         return new Agent(
                 new Metadata(name != null ? name : base.metadata().name(), allLabels),
                 spec.change()
@@ -108,6 +131,25 @@ final class VmOptions {
                         .volumes(mounts)
                         .replicas(1)
                         .build());
+    }
+
+    /** The manager's gateway reads these labels. */
+    private void tape(Map<String, String> allLabels) {
+        if (record != null && replay != null) {
+            throw new CliException(ExitCode.USAGE, "--record and --replay exclude each other");
+        }
+        if (replayMatch != null && !(replayMatch.equals("exact") || replayMatch.equals("order"))) {
+            throw new CliException(ExitCode.USAGE, "--replay-match " + replayMatch + ": there is exact and order");
+        }
+        if (record != null) {
+            allLabels.put("tinyvm.dev/llm-record", record);
+        }
+        if (replay != null) {
+            allLabels.put("tinyvm.dev/llm-replay", replay);
+        }
+        if (replayMatch != null) {
+            allLabels.put("tinyvm.dev/llm-replay-match", replayMatch);
+        }
     }
 
     private static Agent ofImage(String image) {

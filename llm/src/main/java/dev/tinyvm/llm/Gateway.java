@@ -82,11 +82,16 @@ public final class Gateway implements AutoCloseable {
      * @throws IOException the client can no longer be reached
      */
     public void handle(LlmRequest request, Caller caller, Answer answer) throws IOException {
+        handle(request, caller, answer, tapes);
+    }
+
+    /** As {@link #handle(LlmRequest, Caller, Answer)}, recorded or replayed as this says. */
+    public void handle(LlmRequest request, Caller caller, Answer answer, TapeSource tape) throws IOException {
         Dialect dialect = Endpoint.dialect(request);
         GuardedAnswer guarded = new GuardedAnswer(answer);
         CallThread thread = new CallThread();
         try {
-            serve(request, caller, guarded, thread);
+            serve(request, caller, guarded, thread, tape);
         } catch (LlmException e) {
             thread.finish();
             fail(guarded, dialect, e);
@@ -120,11 +125,11 @@ public final class Gateway implements AutoCloseable {
         }
     }
 
-    private void serve(LlmRequest request, Caller caller, GuardedAnswer answer, CallThread thread)
+    private void serve(LlmRequest request, Caller caller, GuardedAnswer answer, CallThread thread, TapeSource source)
             throws IOException, InterruptedException {
         Endpoint endpoint = Endpoint.of(request);
         byte[] body = body(request);
-        Optional<Tape> tape = tapes.of(caller);
+        Optional<Tape> tape = source.of(caller);
         if (tape.isPresent()) {
             LlmRequest whole = new LlmRequest(
                     request.method(), request.target(), request.headers(), new ByteArrayInputStream(body));

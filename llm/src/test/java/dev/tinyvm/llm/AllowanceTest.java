@@ -80,6 +80,30 @@ class AllowanceTest {
     }
 
     @Test
+    void fiftyCallsOvershootABudgetByThoseInFlightAtMost() throws Exception {
+        int atOnce = 5;
+        long budget = 100;
+        try (var provider = ScriptedProvider.of(new Turn.Text("x"));
+                var gateway = gateway(provider, Dialect.OPENAI, budget(ANY, budget, ANY));
+                var pool = Executors.newFixedThreadPool(atOnce)) {
+            var all = java.util.stream.IntStream.range(0, 50)
+                    .mapToObj(i -> pool.submit(
+                            () -> gateway.post("/v1/chat/completions", BODY).statusCode()))
+                    .toList();
+            int answered = 0;
+            for (var each : all) {
+                int status = each.get();
+                assertThat(status).isIn(200, 429);
+                answered += status == 200 ? 1 : 0;
+            }
+            long spent = gateway.spending.spent("agent:researcher").tokens();
+            // Fifteen tokens a call.
+            assertThat(spent).isEqualTo(answered * 15L).isBetween(budget, budget + (atOnce - 1) * 15L + 14);
+            assertThat(provider.seen()).hasSize(answered);
+        }
+    }
+
+    @Test
     void aModelThatIsNotAllowedIsRefused() throws Exception {
         Allowance narrow = new Allowance("agent:researcher", List.of(new Glob("tiny-*")), ANY, ANY, ANY, ANY, ANY);
         try (var provider = ScriptedProvider.of(new Turn.Text("x"));

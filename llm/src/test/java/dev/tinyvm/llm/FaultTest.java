@@ -7,8 +7,13 @@ import dev.tinyvm.llm.script.ScriptedProvider;
 import dev.tinyvm.llm.script.Turn;
 import dev.tinyvm.llm.wire.Dialect;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -142,6 +147,88 @@ class FaultTest {
             assertThat(gateway.used)
                     .singleElement()
                     .satisfies(call -> assertThat(call.usage().inputTokens()).isPositive());
+        }
+    }
+
+    @Test
+    void anAnswerThatDripsIsPassedOnByteByByteAndAHeadThatDripsEndsInATimeout() throws Exception {
+        byte[] answer = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow".getBytes(StandardCharsets.US_ASCII);
+        try (var server = new ServerSocket(0, 16, InetAddress.getLoopbackAddress())) {
+            Thread.ofVirtual().start(() -> drip(server, answer));
+            String url = "http://127.0.0.1:" + server.getLocalPort();
+            Provider.Timeouts patient = new Provider.Timeouts(
+                    Duration.ofSeconds(10), Duration.ofSeconds(60), Duration.ofSeconds(60), Duration.ofSeconds(60));
+            try (var gateway = GatewayFixture.of(
+                    GatewayFixture.config(GatewayFixture.provider("a", Dialect.OPENAI, url, patient)))) {
+                assertThat(gateway.post(CHAT, PLAIN).body()).isEqualTo("slow");
+            }
+            // Each byte comes within the limit; all of them together do not.
+            Provider.Timeouts hasty = new Provider.Timeouts(
+                    Duration.ofSeconds(10), Duration.ofMillis(400), Duration.ofSeconds(60), Duration.ofSeconds(60));
+            try (var gateway = GatewayFixture.of(
+                    GatewayFixture.config(GatewayFixture.provider("a", Dialect.OPENAI, url, hasty)))) {
+                var refused = gateway.post(CHAT, PLAIN);
+                assertThat(refused.statusCode()).isEqualTo(504);
+                assertThat(refused.body()).contains("provider_timeout");
+            }
+        }
+    }
+
+    /** A byte every 20 ms to whoever connects. */
+    private static void drip(ServerSocket server, byte[] answer) {
+        while (!server.isClosed()) {
+            try (Socket socket = server.accept()) {
+                for (byte b : answer) {
+                    socket.getOutputStream().write(b);
+                    Thread.sleep(20);
+                }
+                socket.getInputStream().read();
+            } catch (IOException e) {
+                // The gateway had enough.
+            } catch (InterruptedException e) {
+                return;
+            }
+        }
+    }
+
+    @Test
+    void aKeptConnectionThatTheProviderHasClosedIsReplacedWithoutAnAttempt() throws Exception {
+        try (var server = new ServerSocket(0, 16, InetAddress.getLoopbackAddress())) {
+            AtomicInteger connections = new AtomicInteger();
+            Thread.ofVirtual().start(() -> answerOnceEach(server, connections));
+            try (var gateway = GatewayFixture.of(GatewayFixture.config(new Provider(
+                    "a",
+                    List.of(Dialect.OPENAI),
+                    true,
+                    java.net.URI.create("http://127.0.0.1:" + server.getLocalPort()),
+                    KeySource.NONE,
+                    dev.tinyvm.llm.http.Headers.none(),
+                    Provider.Timeouts.DEFAULT,
+                    new Provider.Retry(1, Duration.ofMillis(1), Duration.ofMillis(1)),
+                    4)))) {
+                for (int i = 1; i <= 3; i++) {
+                    assertThat(gateway.post(CHAT, PLAIN).body()).isEqualTo("once");
+                    assertThat(connections.get()).isEqualTo(i);
+                }
+            }
+        }
+    }
+
+    /** Says that it keeps the connection, and closes it. */
+    private static void answerOnceEach(ServerSocket server, AtomicInteger connections) {
+        byte[] buffer = new byte[4096];
+        while (!server.isClosed()) {
+            try (Socket socket = server.accept()) {
+                connections.incrementAndGet();
+                int size = socket.getInputStream().read(buffer);
+                if (size > 0) {
+                    socket.getOutputStream()
+                            .write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nonce"
+                                    .getBytes(StandardCharsets.US_ASCII));
+                }
+            } catch (IOException e) {
+                // The gateway or the test closed it.
+            }
         }
     }
 }

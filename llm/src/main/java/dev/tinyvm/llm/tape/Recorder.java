@@ -43,6 +43,28 @@ public final class Recorder implements Tape.Recording {
         }
     }
 
+    private Recorder(Path directory, int last) {
+        this.directory = directory;
+        this.last.set(last);
+    }
+
+    /**
+     * Into this directory, which is made, or goes on behind what is there.
+     *
+     * @throws IOException it cannot be made or read
+     */
+    public static Recorder goingOn(Path directory) throws IOException {
+        Files.createDirectories(directory);
+        try (var files = Files.list(directory)) {
+            int last = files.map(file -> String.valueOf(file.getFileName()))
+                    .filter(name -> name.matches("[0-9]{6,9}\\.exchange"))
+                    .mapToInt(name -> Integer.parseInt(name.substring(0, name.indexOf('.'))))
+                    .max()
+                    .orElse(0);
+            return new Recorder(directory, last);
+        }
+    }
+
     @Override
     public Answer record(LlmRequest request, byte[] body, Answer answer) {
         String number = String.format(Locale.ROOT, "%06d", last.incrementAndGet());

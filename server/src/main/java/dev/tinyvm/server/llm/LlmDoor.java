@@ -4,6 +4,7 @@ import dev.tinyvm.llm.Caller;
 import dev.tinyvm.llm.Gateway;
 import dev.tinyvm.llm.http.Headers;
 import dev.tinyvm.llm.http.LlmRequest;
+import dev.tinyvm.llm.tape.Tapes;
 import dev.tinyvm.llm.wire.Endpoint;
 import dev.tinyvm.llm.wire.ErrorShape;
 import dev.tinyvm.llm.wire.LlmException;
@@ -15,7 +16,9 @@ import dev.tinyvm.server.http.Router;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
 import org.eclipse.jetty.http.HttpField;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.io.Content;
@@ -35,16 +38,33 @@ public final class LlmDoor implements Door {
     /** What stands before the paths. */
     public static final String PREFIX = "/llm";
 
+    /** Records the call under the name that is its value. */
+    public static final String RECORD = "X-TinyVM-Record";
+    /** Answers the call from that recording: {@code NAME}, or {@code NAME:RUN} for a replay of its own. */
+    public static final String REPLAY = "X-TinyVM-Replay";
+    /** {@code exact} or {@code order}. */
+    public static final String MATCH = "X-TinyVM-Replay-Match";
+
     private static final Logger log = LoggerFactory.getLogger(LlmDoor.class);
     private static final List<String> KEY_HEADERS = List.of("x-api-key", "x-goog-api-key", "api-key");
 
+    private static final Set<String> TAPE_HEADERS =
+            Set.of("x-tinyvm-record", "x-tinyvm-replay", "x-tinyvm-replay-match");
+
     private final Optional<Gateway> gateway;
     private final Authenticator authenticator;
+    private final Tapes tapes;
 
-    /** @param gateway empty: no provider is configured, and every call says so */
-    public LlmDoor(Optional<Gateway> gateway, Authenticator authenticator) {
+    /**
+     * Of a manager.
+     *
+     * @param gateway empty: no provider is configured, and every call says so
+     * @param tapes for clients that send {@value #RECORD} or {@value #REPLAY}
+     */
+    public LlmDoor(Optional<Gateway> gateway, Authenticator authenticator, Tapes tapes) {
         this.gateway = gateway;
         this.authenticator = authenticator;
+        this.tapes = tapes;
     }
 
     /** Its requests are told by their path before the routes are asked: they stream, and their errors are not the API's. */
@@ -99,7 +119,16 @@ public final class LlmDoor implements Door {
             refuse(answer, translated, e);
             return;
         }
-        gateway.get().handle(translated, new Caller("", "", key), answer);
+        HttpFields headers = request.getHeaders();
+        String replay = value(headers, REPLAY);
+        int colon = replay.indexOf(':');
+        String name = colon < 0 ? replay : replay.substring(0, colon);
+        gateway.get()
+                .handle(
+                        translated,
+                        new Caller("", "", key),
+                        answer,
+                        caller -> tapes.of(key + "\n" + replay, value(headers, RECORD), name, value(headers, MATCH)));
     }
 
     private static void refuse(JettyAnswer answer, LlmRequest request, LlmException error) throws IOException {
@@ -110,6 +139,9 @@ public final class LlmDoor implements Door {
         List<Headers.Field> fields = new ArrayList<>(request.getHeaders().size());
         for (HttpField field : request.getHeaders()) {
             String value = field.getValue();
+            if (TAPE_HEADERS.contains(field.getName().toLowerCase(Locale.ROOT))) {
+                continue; // For this door alone.
+            }
             fields.add(new Headers.Field(field.getName(), value == null ? "" : value));
         }
         String rest = path.length() == PREFIX.length() ? "/" : path.substring(PREFIX.length());
@@ -119,6 +151,11 @@ public final class LlmDoor implements Door {
                 query == null ? rest : rest + "?" + query,
                 Headers.of(fields),
                 Content.Source.asInputStream(request));
+    }
+
+    private static String value(HttpFields headers, String name) {
+        String value = headers.get(name);
+        return value == null ? "" : value.strip();
     }
 
     private static String secret(Request request) {

@@ -35,9 +35,11 @@ import dev.tinyvm.llm.TapeSource;
 import dev.tinyvm.llm.WaitListener;
 import dev.tinyvm.llm.script.ScriptedProvider;
 import dev.tinyvm.llm.script.Turn;
+import dev.tinyvm.llm.tape.Tapes;
 import dev.tinyvm.llm.wire.Dialect;
 import dev.tinyvm.server.ServerFixture;
 import dev.tinyvm.server.ServerSettings;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -69,7 +71,8 @@ class JavaSdkTest {
                 TapeSource.NONE);
         open.add(gateway);
         ServerFixture server = new ServerFixture(
-                ServerSettings.DEFAULT.withPort(0), keys -> List.of(new LlmDoor(Optional.of(gateway), keys)));
+                ServerSettings.DEFAULT.withPort(0),
+                keys -> List.of(new LlmDoor(Optional.of(gateway), keys, new Tapes(Path.of("none")))));
         open.add(server);
         return server.server.url() + "/llm";
     }

@@ -14,6 +14,7 @@ import dev.tinyvm.llm.UsageListener;
 import dev.tinyvm.llm.WaitListener;
 import dev.tinyvm.llm.script.ScriptedProvider;
 import dev.tinyvm.llm.script.Turn;
+import dev.tinyvm.llm.tape.Tapes;
 import dev.tinyvm.llm.wire.Dialect;
 import dev.tinyvm.server.ServerFixture;
 import dev.tinyvm.server.ServerSettings;
@@ -25,12 +26,14 @@ import java.net.URI;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class LlmDoorTest {
     private static final String CHAT = "/llm/v1/chat/completions";
@@ -56,9 +59,13 @@ class LlmDoorTest {
         return server(Optional.of(gateway));
     }
 
+    @TempDir
+    Path directory;
+
     private ServerFixture server(Optional<Gateway> gateway) {
-        ServerFixture server =
-                new ServerFixture(ServerSettings.DEFAULT.withPort(0), keys -> List.of(new LlmDoor(gateway, keys)));
+        Tapes tapes = new Tapes(directory);
+        ServerFixture server = new ServerFixture(
+                ServerSettings.DEFAULT.withPort(0), keys -> List.of(new LlmDoor(gateway, keys, tapes)));
         open.add(server);
         return server;
     }
@@ -196,6 +203,38 @@ class LlmDoorTest {
             }
             assertThat(heard.toString()).containsSubsequence("first", "second", "third");
         }
+    }
+
+    @Test
+    void aRecordedRunIsReplayedWithoutAProvider() throws Exception {
+        ScriptedProvider provider = ScriptedProvider.of(new Turn.Text("one"), new Turn.Text("two"));
+        ServerFixture server = server(provider, Dialect.OPENAI);
+        String first = taped(server, BODY, LlmDoor.RECORD, "run-1").body();
+        String second = taped(server, STREAM, LlmDoor.RECORD, "run-1").body();
+        assertThat(second).contains("two");
+        for (String run : List.of("run-1", "run-1:again")) {
+            assertThat(taped(server, STREAM, LlmDoor.REPLAY, run).body()).isEqualTo(second);
+            assertThat(taped(server, BODY, LlmDoor.REPLAY, run).body()).isEqualTo(first);
+            assertThat(taped(server, BODY, LlmDoor.REPLAY, run).status()).isEqualTo(409);
+        }
+        assertThat(provider.seen()).hasSize(2);
+        assertThat(provider.seen().getFirst().headers().first(LlmDoor.RECORD)).isEmpty();
+        assertThat(used).hasSize(2);
+        // The next manager goes on behind what is there.
+        assertThat(new Tapes(directory).of("", "run-1", "", "")).isPresent();
+        assertThat(directory.resolve("run-1").toFile().list()).hasSize(2);
+    }
+
+    @Test
+    void aRecordingThatIsNotThereOrHasNoProperNameIsSaidSo() throws Exception {
+        ServerFixture server = server(ScriptedProvider.of(new Turn.Text("x")), Dialect.OPENAI);
+        assertThat(taped(server, BODY, LlmDoor.REPLAY, "none").body()).contains("tinyvm tape ls");
+        assertThat(taped(server, BODY, LlmDoor.RECORD, "../escape").status()).isEqualTo(400);
+        assertThat(directory.getParent().resolve("escape")).doesNotExist();
+    }
+
+    private static ServerFixture.Answer taped(ServerFixture server, String body, String header, String value) {
+        return server.send("POST", CHAT, "application/json", body, header, value);
     }
 
     @Test
