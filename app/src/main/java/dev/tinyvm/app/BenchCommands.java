@@ -1,5 +1,6 @@
 package dev.tinyvm.app;
 
+import dev.tinyvm.bench.AgentCrowd;
 import dev.tinyvm.bench.BenchPlan;
 import dev.tinyvm.bench.BenchResult;
 import dev.tinyvm.bench.BenchTarget;
@@ -55,7 +56,8 @@ final class BenchCommands {
         @Parameters(
                 arity = "0..1",
                 paramLabel = "NAME",
-                description = "start, create, exec, freeze, churn, density, leak, e2b, ledger, gateway or ready.")
+                description =
+                        "start, create, exec, freeze, churn, density, leak, e2b, agents, ledger, gateway or ready.")
         @Nullable
         String name;
 
@@ -121,6 +123,16 @@ final class BenchCommands {
                 }
                 return ExitCode.OK;
             }
+            if (name.equals(AgentCrowd.WORD)) {
+                LocalManager.requireRoot(ExitCode.FAILED);
+                if (manager.named(shell)) {
+                    throw new CliException(
+                            ExitCode.USAGE,
+                            "bench agents needs a manager of its own, which leads to its scripted models; leave out --url and TINYVM_URL");
+                }
+                show(AgentsBench.run(plan, cache(), this::progress));
+                return ExitCode.OK;
+            }
             Measure measure = measure(name, plan);
             boolean named = manager.named(shell);
             if (named) {
@@ -173,8 +185,8 @@ final class BenchCommands {
         }
 
         private static Benchmark benchmark(String name) {
-            List<String> known =
-                    new ArrayList<>(List.of(Ready.WORD, LedgerEvents.WORD, E2bFirstOutput.WORD, GatewayCalls.WORD));
+            List<String> known = new ArrayList<>(
+                    List.of(Ready.WORD, LedgerEvents.WORD, E2bFirstOutput.WORD, AgentCrowd.WORD, GatewayCalls.WORD));
             for (Benchmark benchmark : Benchmark.values()) {
                 if (benchmark.word().equals(name)) {
                     return benchmark;
@@ -193,6 +205,7 @@ final class BenchCommands {
             table.row(E2bFirstOutput.WORD, E2bFirstOutput.SUMMARY);
             table.row(LedgerEvents.WORD, LedgerEvents.SUMMARY);
             table.row(GatewayCalls.WORD, GatewayCalls.SUMMARY);
+            table.row(AgentCrowd.WORD, AgentCrowd.SUMMARY);
             table.row(Ready.WORD, Ready.SUMMARY);
             table.lines().forEach(shell.out()::println);
         }

@@ -35,11 +35,17 @@ final class BenchManager implements AutoCloseable {
     /** @param configuration text of its tinyvm.yaml; empty: none */
     static BenchManager start(Installation installation, String configuration)
             throws IOException, InterruptedException {
+        return start(installation, configuration, CAPACITY);
+    }
+
+    /** @param capacity for benchmarks to which admission belongs */
+    static BenchManager start(Installation installation, String configuration, String capacity)
+            throws IOException, InterruptedException {
         Path data = Files.createTempDirectory(Path.of("/var/tmp"), "tinyvm-bench-");
         if (!configuration.isEmpty()) {
             Files.writeString(data.resolve("tinyvm.yaml"), configuration);
         }
-        call(installation, "up", "--detach", "--port", "0", "--data", data.toString(), "--capacity", CAPACITY);
+        call(installation, "up", "--detach", "--port", "0", "--data", data.toString(), "--capacity", capacity);
         RunningManager running = RunningManager.read(data)
                 .orElseThrow(() -> new CliException(
                         ExitCode.FAILED, "the manager of the benchmark is ready and has no address in " + data));

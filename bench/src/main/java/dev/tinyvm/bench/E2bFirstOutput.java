@@ -1,19 +1,13 @@
 package dev.tinyvm.bench;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.DirectoryNotEmptyException;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -42,7 +36,7 @@ public final class E2bFirstOutput {
      */
     public static BenchResult run(BenchTarget target, BenchPlan plan, Path cache, Consumer<String> progress)
             throws IOException, InterruptedException {
-        Path directory = install(cache, progress);
+        Path directory = NpmPackages.install(WORD, FILES, cache, progress);
         int n = plan.count(USUAL);
         progress.accept("measuring");
         JsonNode times = parse(call(
@@ -61,42 +55,6 @@ public final class E2bFirstOutput {
         figures.put(
                 "atOnceAllMillis", BenchResult.millis(times.path("crowdNanos").asLong()));
         return new BenchResult(WORD, n, figures, Machine.line(), plan.command());
-    }
-
-    /** The directory with script and packages; one for each content of the three files. */
-    private static Path install(Path cache, Consumer<String> progress) throws IOException, InterruptedException {
-        Map<String, byte[]> files = new LinkedHashMap<>();
-        int hash = 1;
-        for (String name : FILES) {
-            try (InputStream in = E2bFirstOutput.class.getResourceAsStream("e2b/" + name)) {
-                if (in == null) {
-                    throw new IOException("the program lacks its file e2b/" + name + "; build it again");
-                }
-                byte[] content = in.readAllBytes();
-                files.put(name, content);
-                hash = 31 * hash + java.util.Arrays.hashCode(content);
-            }
-        }
-        Path directory = cache.resolve("bench-e2b-" + Integer.toHexString(hash));
-        if (Files.isDirectory(directory)) {
-            return directory;
-        }
-        progress.accept("installing npm e2b into " + directory);
-        Files.createDirectories(cache);
-        Path fresh = Files.createTempDirectory(cache, "bench-e2b-new-");
-        try {
-            for (Map.Entry<String, byte[]> file : files.entrySet()) {
-                Files.write(fresh.resolve(file.getKey()), file.getValue());
-            }
-            call(fresh, Map.of(), "npm", "ci", "--no-audit", "--no-fund", "--loglevel=error");
-            Files.move(fresh, directory, StandardCopyOption.ATOMIC_MOVE);
-        } catch (FileAlreadyExistsException | DirectoryNotEmptyException e) {
-            delete(fresh); // another run was faster
-        } catch (IOException e) {
-            delete(fresh);
-            throw e;
-        }
-        return directory;
     }
 
     private static String call(Path directory, Map<String, String> environment, String... command)
@@ -135,13 +93,5 @@ public final class E2bFirstOutput {
 
     private static long[] nanos(JsonNode times, String name) {
         return times.path(name).values().stream().mapToLong(JsonNode::asLong).toArray();
-    }
-
-    private static void delete(Path directory) throws IOException {
-        try (Stream<Path> files = Files.walk(directory)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
-            }
-        }
     }
 }

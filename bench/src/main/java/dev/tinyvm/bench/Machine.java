@@ -29,6 +29,13 @@ final class Machine {
         return kib(Path.of("/proc/" + pid + "/status"), "VmRSS") << 10;
     }
 
+    /** User and system time of a process; its clock ticks are hundredths of a second, see proc_pid_stat(5). */
+    static double cpuSeconds(long pid) {
+        String stat = read(Path.of("/proc/" + pid + "/stat"));
+        String[] fields = stat.substring(stat.lastIndexOf(')') + 1).strip().split(" ");
+        return fields.length < 13 ? 0 : (Long.parseLong(fields[11]) + Long.parseLong(fields[12])) / 100.0;
+    }
+
     static long threads(long pid) {
         return kib(Path.of("/proc/" + pid + "/status"), "Threads");
     }

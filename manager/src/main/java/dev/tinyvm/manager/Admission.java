@@ -26,8 +26,8 @@ final class Admission {
     static final String INSUFFICIENT_CPU = "InsufficientCpu";
     static final String INSUFFICIENT_MEMORY = "InsufficientMemory";
 
-    /** CPU that was admitted, in use or lent, against the capacity: how many would want to run at once if all answers came together. */
-    static final int MOST_ADMITTED_FOR_CAPACITY = 4;
+    /** CPU that was admitted, in use or lent, against the capacity: how much would be wanted at once if all answers came together. Agents wait nine tenths of their life and more. */
+    static final int MOST_ADMITTED_FOR_CAPACITY = 16;
 
     private final Capacity capacity;
     private final Map<String, Demand> admitted = new HashMap<>();

@@ -80,9 +80,9 @@ class AdmissionTest {
     }
 
     @Test
-    void atMostFourTimesTheCapacityIsAdmittedHoweverMuchIsLent() {
-        for (int i = 0; i < 16; i++) {
-            assertThat(admission.tryAdmit("lender-" + i, size(1_000, 16))).isTrue();
+    void atMostSixteenTimesTheCapacityIsAdmittedHoweverMuchIsLent() {
+        for (int i = 0; i < 64; i++) {
+            assertThat(admission.tryAdmit("lender-" + i, size(1_000, 8))).isTrue();
             admission.lendCpu("lender-" + i);
         }
         assertThat(admission.totals().cpuMillisPromised()).isZero();

@@ -151,6 +151,23 @@ class AgentsTest {
         }
     }
 
+    @Test
+    void anAgentThatWaitedWhenTheManagerWasKilledGoesOnWithTheNext() throws Exception {
+        VmInfo vm = product.client()
+                .create(CreateVm.of(Descriptor.yaml(Files.readString(agents.resolve("loop.yaml"))
+                        .replace("hostPath: .", "hostPath: " + agents)
+                        .replace("\"6\"", "\"4\"")
+                        .replace("restart:", "env: {MODEL: talk}\n  restart:"))));
+        Product.eventually(
+                () -> "it waits for its model: " + vm(vm), () -> vm(vm).state().equals("waiting"));
+        Product.kill(product.managerPid());
+        product.upAgain();
+        Product.eventually(() -> "it is done: " + vm(vm), () -> vm(vm).ended());
+        assertThat(vm(vm).exitCode()).as("%s", product.log(vm.id(), -1)).hasValue(0);
+        assertThat(product.log(vm.id(), -1).stream().map(line -> line.text()).toList())
+                .containsExactly("one", "two", "three", "four");
+    }
+
     private static VmInfo vm(VmInfo vm) {
         return product.client().vm(vm.id());
     }
