@@ -31,9 +31,14 @@ public final class EgressProxy implements LoopbackService, AutoCloseable {
     private static final int DNS_PORT = 53;
     private static final String URL = "http://127.0.0.1:" + PORT;
     private static final String NO_PROXY = "127.0.0.1,localhost,::1";
-    private static final byte[] BUSY = ("HTTP/1.1 503 Service Unavailable\r\nX-TinyVM-Egress: too-many-connections\r\n"
-                    + "Retry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            .getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] BUSY = """
+            HTTP/1.1 503 Service Unavailable\r
+            X-TinyVM-Egress: too-many-connections\r
+            Retry-After: 1\r
+            Content-Length: 0\r
+            Connection: close\r
+            \r
+            """.getBytes(StandardCharsets.US_ASCII);
 
     private final Path logs;
     private final Resolver resolver;

@@ -10,14 +10,8 @@ import java.util.Optional;
 
 /**
  * One question of a DNS query (RFC 1035) and the answers that it may get. Parsed strictly: one question, no compression, class IN.
- *
- * @param id of the query
- * @param recursion whether it was desired; comes back in the answer
- * @param name lower case, without the final dot
- * @param type of record that is asked for
- * @param question the section as it was sent, which comes back in the answer
  */
-public record DnsMessage(int id, boolean recursion, String name, int type, byte[] question) {
+public final class DnsMessage {
     public static final int A = 1;
     public static final int AAAA = 28;
 
@@ -25,6 +19,20 @@ public record DnsMessage(int id, boolean recursion, String name, int type, byte[
     private static final int CLASS_IN = 1;
     private static final int TTL_SECONDS = 30;
     private static final int MOST_ANSWERS = 32;
+
+    private final int id;
+    private final boolean recursion;
+    private final String name;
+    private final int type;
+    private final byte[] question;
+
+    private DnsMessage(int id, boolean recursion, String name, int type, byte[] question) {
+        this.id = id;
+        this.recursion = recursion;
+        this.name = name;
+        this.type = type;
+        this.question = question;
+    }
 
     /** How a query went, RFC 1035 section 4.1.1. */
     public enum Code {
@@ -78,6 +86,16 @@ public record DnsMessage(int id, boolean recursion, String name, int type, byte[
                 name.toString().toLowerCase(Locale.ROOT),
                 unsigned(query, at),
                 java.util.Arrays.copyOfRange(query, HEADER_BYTES, at + 4)));
+    }
+
+    /** Lower case, without the final dot. */
+    public String name() {
+        return name;
+    }
+
+    /** Of record that is asked for. */
+    public int type() {
+        return type;
     }
 
     /** The answer with those addresses that are of the type that was asked for. */
