@@ -27,7 +27,6 @@ final class Exchange {
     private final RequestHead head;
     private final ForwardedRequest request;
     private final WireInput in;
-    private final GuestConnection client;
     private final OutputStream out;
     private volatile Upstream server;
     private final CountDownLatch bodySent;
@@ -38,7 +37,6 @@ final class Exchange {
         this.head = head;
         this.request = request;
         this.in = in;
-        this.client = client;
         this.out = client.output();
         this.server = server;
         this.bodySent = new CountDownLatch(head.framing().kind() == Framing.Kind.NONE ? 0 : 1);
@@ -104,7 +102,7 @@ final class Exchange {
 
     private void send(boolean repeatable) throws IOException {
         try {
-            server.output().write(request.head());
+            server.output().write(request.head().getBytes(StandardCharsets.ISO_8859_1));
             server.output().flush();
         } catch (IOException e) {
             if (repeatable) {

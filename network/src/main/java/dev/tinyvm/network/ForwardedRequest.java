@@ -6,7 +6,6 @@ import dev.tinyvm.network.wire.Framing;
 import dev.tinyvm.network.wire.HttpProblem;
 import dev.tinyvm.network.wire.RequestHead;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
@@ -17,9 +16,9 @@ import java.util.Set;
  *
  * @param destination where to
  * @param tls whether the proxy speaks TLS there
- * @param head as it is written
+ * @param head as it is written, in ISO 8859-1
  */
-record ForwardedRequest(Destination destination, boolean tls, byte[] head) {
+record ForwardedRequest(Destination destination, boolean tls, String head) {
     private static final int HTTP = 80;
     private static final int HTTPS = 443;
 
@@ -57,7 +56,7 @@ record ForwardedRequest(Destination destination, boolean tls, byte[] head) {
         return name.isEmpty() ? Optional.empty() : Optional.of(credentials.get(name.get(), asked.name()));
     }
 
-    private static byte[] head(
+    private static String head(
             RequestHead request, String path, Destination destination, boolean tls, Optional<Credential> credential)
             throws IOException {
         StringBuilder head = new StringBuilder(512);
@@ -76,7 +75,7 @@ record ForwardedRequest(Destination destination, boolean tls, byte[] head) {
                     .append(secret(credential.get()))
                     .append("\r\n");
         }
-        return head.append("\r\n").toString().getBytes(StandardCharsets.ISO_8859_1);
+        return head.append("\r\n").toString();
     }
 
     private static String secret(Credential credential) throws Refusal {

@@ -168,7 +168,8 @@ class TunnelTest {
 
     private static boolean ended(Socket socket) {
         try {
-            return socket.getInputStream().readAllBytes().length >= 0;
+            socket.getInputStream().transferTo(java.io.OutputStream.nullOutputStream());
+            return true;
         } catch (java.io.IOException e) {
             return true;
         }

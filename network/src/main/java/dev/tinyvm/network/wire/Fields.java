@@ -121,7 +121,7 @@ public final class Fields {
         return !text.isEmpty();
     }
 
-    private record Field(String name, String value) {
+    record Field(String name, String value) {
         static Field parse(String line) throws HttpProblem {
             int colon = line.indexOf(':');
             if (colon <= 0 || !isToken(line.substring(0, colon))) {
