@@ -150,9 +150,30 @@ test('a wrong key is refused', async () => {
 
 test('what is not built says so', () =>
   withSandbox(async (sandbox) => {
-    await assert.rejects(sandbox.createSnapshot(), /snapshot.*not built/)
-    await assert.rejects(Sandbox.create({ volumeMounts: { '/data': 'v' } }), /volumes.*not built/)
+    await assert.rejects(sandbox.createSnapshot(), /not built.*snapshot/)
+    await assert.rejects(Sandbox.create({ volumeMounts: { '/data': 'v' } }), /not built.*volumes/)
   }))
+
+test('what is not built answers 501 in the shape of E2B and names it', async () => {
+  for (const [method, path, feature] of [
+    ['POST', '/v3/templates', 'building templates'], ['POST', '/v2/templates/x/builds/y', 'building templates'], ['GET', '/templates/x/files/h', 'building templates'],
+    ['POST', '/templates/tags', 'tags of templates'], ['POST', '/volumes', 'volumes'], ['GET', '/volumecontent/v/file', 'volumes'], ['POST', '/secrets', 'secrets'],
+  ]) {
+    const answer = await fetch(process.env.E2B_API_URL + path, {
+      method, headers: { 'X-API-KEY': process.env.E2B_API_KEY, 'Content-Type': 'application/json' }, body: method === 'POST' ? '{}' : undefined,
+    })
+    assert.equal(answer.status, 501)
+    assert.deepEqual(await answer.json(), { code: 501, message: `not built in TinyVM yet: ${feature}; docs/e2b.md lists what is supported` })
+  }
+  await withSandbox(async (sandbox) => {
+    for (const what of ['snapshots', 'fork']) {
+      const answer = await fetch(`${process.env.E2B_API_URL}/sandboxes/${sandbox.sandboxId}/${what}`, {
+        method: 'POST', headers: { 'X-API-KEY': process.env.E2B_API_KEY, 'Content-Type': 'application/json' }, body: '{}',
+      })
+      assert.deepEqual([answer.status, (await answer.json()).code], [501, 501])
+    }
+  })
+})
 
 test('fifty sandboxes can be made at once', async () => {
   const made = await Promise.all(Array.from({ length: 50 }, () => Sandbox.create({ timeoutMs: 120_000 })))

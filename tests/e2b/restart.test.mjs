@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { Sandbox as Interpreter } from '@e2b/code-interpreter'
 import { Sandbox } from 'e2b'
 import { eventually, withSandbox } from './support.mjs'
 
@@ -59,6 +60,22 @@ test('commands and terminals of before are joined, written to and waited for', (
     await assert.rejects(terminal.wait(), (e) => e.exitCode === 3)
     assert.equal(await sandbox.commands.kill(silent.pid), true)
   }))
+
+test('the code interpreter starts anew', async () => {
+  const sandbox = await Interpreter.create({ timeoutMs: 300_000 })
+  try {
+    await sandbox.runCode('x = 1')
+    const context = await sandbox.createCodeContext({ language: 'python' })
+    await managerDiesAndComesBack()
+    const run = await sandbox.runCode('x')
+    assert.equal(run.error.name, 'NameError')
+    await assert.rejects(sandbox.runCode('1', { context }), /not found/)
+    // The kernel of before is gone with all that it held.
+    await eventually(async () => (await sandbox.commands.run('pgrep -c python3')).stdout === '1\n', 'the end of the old kernel')
+  } finally {
+    await sandbox.kill()
+  }
+})
 
 test('a paused sandbox stays paused, and its processes keep their pids', () =>
   withSandbox(async (sandbox) => {

@@ -18,7 +18,7 @@ public final class E2bError extends RuntimeException {
 
     /** Something that E2B has and this door does not have yet. */
     public static E2bError notBuilt(String feature) {
-        return new E2bError(501, feature + " is not built in TinyVM yet; docs/e2b.md lists what is supported");
+        return new E2bError(501, "not built in TinyVM yet: " + feature + "; docs/e2b.md lists what is supported");
     }
 
     /** The sandbox is not there, in the words that E2B uses. */

@@ -5,14 +5,20 @@ import dev.tinyvm.e2b.Exchange;
 import dev.tinyvm.e2b.Sandbox;
 import dev.tinyvm.e2b.Sandboxes;
 import dev.tinyvm.e2b.TokenKey;
+import dev.tinyvm.engine.EngineException;
+import dev.tinyvm.engine.ProcessInfo;
+import dev.tinyvm.manager.ManagerException;
 import dev.tinyvm.server.http.JsonRequest;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import tools.jackson.core.JsonGenerator;
 
 /**
@@ -28,7 +34,11 @@ public final class CodeApi implements AutoCloseable {
     private static final int MAX_BODY_BYTES = 16 << 20;
     private static final int SWEEP_ABOVE = 64;
 
+    private static final Logger log = LoggerFactory.getLogger(CodeApi.class);
+    private static final int SIGKILL = 9;
+
     private final Sandboxes sandboxes;
+    private final Instant since = Instant.now();
     private final Map<String, Map<String, CodeContext>> contexts = new ConcurrentHashMap<>();
 
     public CodeApi(Sandboxes sandboxes) {
@@ -61,6 +71,26 @@ public final class CodeApi implements AutoCloseable {
                 exchange.empty(204);
             }
             default -> throw new E2bError(404, "the code interpreter has nothing at " + exchange.path());
+        }
+    }
+
+    /** Ends the kernels that an earlier manager left: what they held cannot be reached any more, their memory can be used again. */
+    public void endOrphans() {
+        for (Sandbox sandbox : sandboxes.all()) {
+            if (!sandbox.template().codeInterpreter() || sandbox.paused()) {
+                continue;
+            }
+            try {
+                for (ProcessInfo process : sandboxes.manager().processes(sandbox.id())) {
+                    if (process.running()
+                            && process.tag().equals(Kernel.TAG)
+                            && process.startedAt().isBefore(since)) {
+                        sandboxes.manager().signal(sandbox.id(), process.processId(), SIGKILL);
+                    }
+                }
+            } catch (ManagerException | EngineException e) {
+                log.debug("did not end the old kernels of sandbox {}", sandbox.id(), e);
+            }
         }
     }
 

@@ -53,7 +53,10 @@ public final class E2bDoor implements Door, AutoCloseable {
         envd = new EnvdApi(sandboxes);
         code = new CodeApi(sandboxes);
         proxy = new PortProxy(sandboxes);
-        Thread.ofVirtual().name("e2b-adopt").start(envd::adopt);
+        Thread.ofVirtual().name("e2b-adopt").start(() -> {
+            envd.adopt();
+            code.endOrphans();
+        });
     }
 
     /** Where a request goes to. */
