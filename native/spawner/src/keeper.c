@@ -18,6 +18,8 @@
 
 #include "stage.h"
 
+#define GUEST_COMMAND "guest" /* the last component of INSIDE_GUEST (oci_config.h) */
+
 enum { GUEST_MILLIS = 20000, GUEST_POLL_MILLIS = 2, MESSAGE_BYTES = 160, EXIT_SIGNALLED = 128 };
 
 /* What each runtime is told. `run --detach` returns when the guest has been started; the guest then is the keeper's child. */
@@ -95,16 +97,32 @@ static int wait_for(pid_t runtime) {
     }
 }
 
-/* gVisor: the guest has started when its socket answers. */
-static int await_socket(pid_t guest, struct fault *fault) {
+/* gVisor: the guest has started when its socket answers. 1: yes. */
+static int answers(void) {
+    int fd = relay_connect();
+    if (fd == -ENOENT || fd == -ECONNREFUSED)
+        return 0;
+    int result = fd < 0 ? fd : 1;
+    fd_close(&fd);
+    return result;
+}
+
+/* crun and runc return before their last process has become the guest. A wall that is frozen in the middle of that cannot be
+ * frozen: the exec of a process with threads waits for these, uninterruptibly, and they are frozen. 1: it is the guest. */
+static int is_executed(pid_t guest) {
+    char path[32], name[32];
+    snprintf(path, sizeof path, "/proc/%d/comm", guest);
+    ssize_t n = read_file_at(AT_FDCWD, path, name, sizeof name);
+    return n < 0 ? (n == -ENOENT || n == -ESRCH ? 0 : (int)n) : strcmp(name, GUEST_COMMAND "\n") == 0;
+}
+
+static int await_guest(pid_t guest, bool by_socket, struct fault *fault) {
     for (int64_t deadline = now_millis() + GUEST_MILLIS;;) {
-        int fd = relay_connect();
-        if (fd >= 0) {
-            fd_close(&fd);
+        int ready = by_socket ? answers() : is_executed(guest);
+        if (ready > 0)
             return 0;
-        }
-        if (fd != -ENOENT && fd != -ECONNREFUSED)
-            return fault_set(fault, -fd, "await-guest", "cannot reach the guest inside of the sandbox");
+        if (ready < 0)
+            return fault_set(fault, -ready, "await-guest", "cannot reach the guest");
         if (kill(guest, 0) < 0 || waitpid(guest, NULL, WNOHANG) == guest)
             return fault_set(fault, ECHILD, "execute-guest", "the guest ended at once");
         if (now_millis() > deadline)
@@ -135,7 +153,7 @@ int keeper_start(const struct child_plan *plan, int listener, pid_t *guest, stru
         return fault_set(fault, -result, "start-runtime", "%s left no pid", name);
     if (kill(*guest, 0) < 0)
         return fault_set(fault, ECHILD, "execute-guest", "the guest ended at once");
-    return passes ? 0 : await_socket(*guest, fault);
+    return await_guest(*guest, !passes, fault);
 }
 
 /* Nothing of what follows needs a right. */

@@ -59,6 +59,12 @@ class Runtime:
             self.assertEqual(client.stats("vm")["cpu"], before, "a frozen wall uses no processor")
             client.thaw("vm")
 
+    def test_it_can_be_frozen_as_soon_as_it_is_there(self):
+        with Spawner(options(self.name)) as spawner, spawner.client() as client:
+            for i in range(8):
+                client.create("vm-%d" % i, runtime=self.name)
+                client.freeze("vm-%d" % i)
+
     def test_a_tenth_of_a_core_is_one_once_it_has_started(self):
         with Spawner(options(self.name)) as spawner, spawner.client() as client:
             pid, path = client.create("vm", runtime=self.name, cpu=100)
