@@ -276,6 +276,17 @@ bool cgroup_frozen(uint32_t slot) {
     return state.mode == CGROUP_V2 ? cgroup2_frozen(slot) : cgroup1_frozen(slot);
 }
 
+void cgroup_each_process(uint32_t slot, void (*visit)(pid_t pid, void *context), void *context) {
+    static char list[16384];
+    ssize_t n = cgroup_read(slot, CONTROLLER_PIDS, "cgroup.procs", list, sizeof list);
+    char *save = NULL;
+    for (char *line = n > 0 ? strtok_r(list, "\n", &save) : NULL; line != NULL; line = strtok_r(NULL, "\n", &save)) {
+        long pid = strtol(line, NULL, 10);
+        if (pid > 1)
+            visit((pid_t)pid, context);
+    }
+}
+
 void cgroup_kill(uint32_t slot) {
     if (state.mode == CGROUP_V2 && cgroup_write(slot, CONTROLLER_PIDS, "cgroup.kill", "1") == 0)
         return;

@@ -50,6 +50,8 @@ int cgroup_freeze(uint32_t slot);
 int cgroup_thaw(uint32_t slot);
 bool cgroup_frozen(uint32_t slot);
 /* SIGKILL to every process in it; on v1 the processes are thawed so that they can die. */
+/* Calls `visit` for each process of the slot, at most some hundreds. */
+void cgroup_each_process(uint32_t slot, void (*visit)(pid_t pid, void *context), void *context);
 void cgroup_kill(uint32_t slot);
 /* -EBUSY while a process is in it. Nothing there is 0. */
 int cgroup_remove(uint32_t slot);

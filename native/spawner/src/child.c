@@ -24,6 +24,10 @@
 #include "seccomp.h"
 #include "stage.h"
 
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67 /* Linux 6.4 */
+#endif
+
 struct child {
     const struct child_plan *plan;
     struct activation request;
@@ -192,6 +196,13 @@ static int set_resource_limits(struct child *child, struct fault *fault) {
     return result == 0 ? 0 : fault_set(fault, -result, "limit-resources", "cannot set resource limits");
 }
 
+/* Inherited by everything inside, over fork and (from Linux 6.10 on) exec. */
+static int merge_memory(struct child *child, struct fault *fault) {
+    if (!child->request.merge_memory || prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) == 0)
+        return 0;
+    return fault_set(fault, errno, "merge-memory", "cannot let the kernel merge memory (needs Linux 6.10 with CONFIG_KSM)");
+}
+
 static int enter_user_namespace(struct child *child, struct fault *fault) {
     if (setns(child->plan->userns, CLONE_NEWUSER) < 0)
         return fault_set(fault, errno, "enter-user-namespace", "cannot enter the user namespace");
@@ -322,6 +333,7 @@ static const struct step steps[] = {
     {"mount-volume", mount_volumes},
     {"protect-root", protect_root},
     {"limit-resources", set_resource_limits},
+    {"merge-memory", merge_memory},
     {"enter-user-namespace", enter_user_namespace},
     {"drop-capabilities", drop_bounding_set},
     {"install-seccomp", install_filter},

@@ -32,6 +32,7 @@ struct activation {
     char hostname[HOSTNAME_BYTES];
     char user[USER_BYTES];
     bool read_only_root;
+    bool merge_memory;
     uint64_t disk_bytes;
     uint32_t mount_count;
     struct {

@@ -196,7 +196,7 @@ static int parse_create(struct wire_reader *reader, struct request *request, str
     request->limits.pids = wire_read_u32(reader);
     struct wire_str hostname = wire_read_str(reader);
     struct wire_str user = wire_read_str(reader);
-    uint8_t read_only = wire_read_u8(reader);
+    uint8_t flags = wire_read_u8(reader);
     int mounts = parse_mounts(reader, request, fault);
     if (wire_reader_finish(reader) != 0)
         return -EBADMSG;
@@ -208,9 +208,13 @@ static int parse_create(struct wire_reader *reader, struct request *request, str
         return fault_set(fault, EINVAL, "validate-hostname", "the hostname must be 1 to 64 of letters, digits, - and .");
     if (!copy_str(request->user, sizeof request->user, user) || !is_user(request->user))
         return fault_set(fault, EINVAL, "validate-user", "the default user must be 1 to 32 of letters, digits, _ - and .");
-    if (read_only > 1)
-        return fault_set(fault, EINVAL, "validate-root", "readOnlyRoot is %u; allowed are 0 and 1", read_only);
-    request->read_only_root = read_only == 1;
+    if (flags > 3)
+        return fault_set(fault, EINVAL, "validate-flags", "flags is %u; allowed are 1 (read-only root) and 2 (merged memory), and their sum", flags);
+    request->read_only_root = (flags & 1) != 0;
+    request->merge_memory = (flags & 2) != 0;
+    if (request->merge_memory && request->runtime != RUNTIME_NONE)
+        return fault_set(fault, EINVAL, "validate-flags", "memory is merged behind the spawner's own wall only, not behind %s",
+                         runtime_name(request->runtime));
     int limits = check_bytes(request->disk_bytes, "diskBytes", fault);
     if (limits == 0)
         limits = check_limits(&request->limits, fault);

@@ -76,6 +76,7 @@ struct request {
     char hostname[HOSTNAME_BYTES];
     char user[USER_BYTES];
     bool read_only_root;
+    bool merge_memory; /* PR_SET_MEMORY_MERGE for all inside */
     uint32_t mount_count; /* 1 for ATTACH and DETACH, which has no source */
     struct mount_request mounts[MAX_MOUNTS];
 };

@@ -2,8 +2,10 @@
 #include "requests.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "attach.h"
 #include "cgroup.h"
@@ -185,6 +187,31 @@ static void thaw(uint32_t client, uint32_t stream, uint32_t slot, struct fault *
     answer_result(client, stream, result, fault);
 }
 
+static int read_ksm(pid_t pid, char *text, size_t room) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%d/ksm_stat", pid);
+    ssize_t n = read_file_at(AT_FDCWD, path, text, room);
+    return n < 0 ? (int)n : 0;
+}
+
+static void add_merged(pid_t pid, void *context) {
+    char text[512];
+    uint64_t pages = 0;
+    if (read_ksm(pid, text, sizeof text) == 0 && find_number(text, "ksm_merging_pages", &pages) == 0)
+        *(uint64_t *)context += pages;
+}
+
+/* Bytes of memory that share a page with memory of the same content; 0 where nothing is merged. */
+static uint64_t merged_bytes(uint32_t slot) {
+    char text[512];
+    uint64_t pages = 0;
+    const struct wall *wall = wall_at(slot);
+    if (wall->pid <= 0 || read_ksm(wall->pid, text, sizeof text) < 0 || strstr(text, "ksm_merge_any: yes") == NULL)
+        return 0;
+    cgroup_each_process(slot, add_merged, &pages);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 static void answer_stats(uint32_t client, uint32_t stream, uint32_t slot, struct fault *fault) {
     struct wall *wall = wall_at(slot);
     struct cgroup_stats stats;
@@ -210,6 +237,7 @@ static void answer_stats(uint32_t client, uint32_t stream, uint32_t slot, struct
     wire_write_u64(&writer, disk);
     wire_write_u64(&writer, wall->disk_bytes);
     wire_write_u8(&writer, stats.frozen);
+    wire_write_u64(&writer, merged_bytes(slot));
     finish(&writer, client);
 }
 

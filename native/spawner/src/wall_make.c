@@ -106,7 +106,7 @@ static int build(const char *image, const char *id, enum runtime runtime, uint32
 
 static int send_request(uint32_t slot, const struct request *request, const int *fds, struct fault *fault) {
     static struct activation message;
-    message = (struct activation){.read_only_root = request->read_only_root, .disk_bytes = request->disk_bytes,
+    message = (struct activation){.read_only_root = request->read_only_root, .merge_memory = request->merge_memory, .disk_bytes = request->disk_bytes,
                                   .mount_count = request->mount_count};
     memcpy(message.hostname, request->hostname, sizeof message.hostname);
     memcpy(message.user, request->user, sizeof message.user);

@@ -131,6 +131,7 @@ class Client(Connection):
         for key in ("read", "write", "oom", "disk", "disk_total"):
             stats[key] = reader.u64()
         stats["frozen"] = reader.u8()
+        stats["merged"] = reader.u64()
         return stats
 
     def list(self):

@@ -23,6 +23,10 @@ finally:
 """
 
 
+def merging(text):
+    return [line.split()[-1] for line in text.splitlines() if line.startswith("ksm_merge_any")]
+
+
 class Limits(unittest.TestCase):
     LAYERS = "auto"
 
@@ -47,6 +51,21 @@ class Limits(unittest.TestCase):
         guest = Guest(path)
         self.addCleanup(guest.close)
         return guest
+
+    def test_memory_is_merged_for_all_processes_of_a_wall_that_asks_for_it(self):
+        with open("/proc/self/ksm_stat") as file:
+            if not merging(file.read()):
+                self.skipTest("this kernel does not say which processes have merged memory")
+        for id, flags, expected in (("merges", 2, "yes"), ("merges-not", 0, "no")):
+            _, path = self.client.create(id, read_only=flags)
+            with Guest(path) as guest:
+                text = guest.shell("/usr/bin/python3 -c \"print(open('/proc/self/ksm_stat').read())\"", user="user")
+                self.assertEqual(merging(text), [expected])
+                self.assertGreaterEqual(self.client.stats(id)["merged"], 0)
+            self.client.destroy(id)
+        with self.assertRaises(Refused) as caught:
+            self.client.create("odd", read_only=4)
+        self.assertEqual(caught.exception.step, "validate-flags")
 
     def test_a_memory_bomb_is_killed_and_reported(self):
         with self.spawner.client() as watcher:

@@ -57,7 +57,7 @@ final class BenchCommands {
                 arity = "0..1",
                 paramLabel = "NAME",
                 description =
-                        "start, create, exec, freeze, churn, density, leak, e2b, agents, ledger, gateway or ready.")
+                        "start, create, exec, freeze, churn, density, leak, e2b, agents, ledger, gateway, image or ready.")
         @Nullable
         String name;
 
@@ -133,6 +133,13 @@ final class BenchCommands {
                 show(AgentsBench.run(plan, cache(), this::progress));
                 return ExitCode.OK;
             }
+            if (name.equals(ImageBench.WORD)) {
+                LocalManager.requireRoot(ExitCode.FAILED);
+                try (BenchManager own = BenchManager.start(Installation.find())) {
+                    show(ImageBench.run(own.target(), own.data(), plan, cache(), this::progress));
+                }
+                return ExitCode.OK;
+            }
             Measure measure = measure(name, plan);
             boolean named = manager.named(shell);
             if (named) {
@@ -185,8 +192,13 @@ final class BenchCommands {
         }
 
         private static Benchmark benchmark(String name) {
-            List<String> known = new ArrayList<>(
-                    List.of(Ready.WORD, LedgerEvents.WORD, E2bFirstOutput.WORD, AgentCrowd.WORD, GatewayCalls.WORD));
+            List<String> known = new ArrayList<>(List.of(
+                    Ready.WORD,
+                    ImageBench.WORD,
+                    LedgerEvents.WORD,
+                    E2bFirstOutput.WORD,
+                    AgentCrowd.WORD,
+                    GatewayCalls.WORD));
             for (Benchmark benchmark : Benchmark.values()) {
                 if (benchmark.word().equals(name)) {
                     return benchmark;
@@ -207,6 +219,7 @@ final class BenchCommands {
             table.row(GatewayCalls.WORD, GatewayCalls.SUMMARY);
             table.row(AgentCrowd.WORD, AgentCrowd.SUMMARY);
             table.row(Ready.WORD, Ready.SUMMARY);
+            table.row(ImageBench.WORD, ImageBench.SUMMARY);
             table.lines().forEach(shell.out()::println);
         }
 

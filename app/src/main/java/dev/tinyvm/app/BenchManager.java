@@ -60,6 +60,10 @@ final class BenchManager implements AutoCloseable {
                         RunningManager.runDirectory(data).toString()));
     }
 
+    Path data() {
+        return data;
+    }
+
     BenchTarget target() {
         return target;
     }

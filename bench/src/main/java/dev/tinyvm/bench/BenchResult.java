@@ -14,6 +14,12 @@ import java.util.Map;
  * @param command what gives the same again
  */
 public record BenchResult(String bench, int n, Map<String, Object> figures, String machine, String command) {
+    /** What a benchmark of another room found on this machine. */
+    public static BenchResult of(String bench, int n, Map<String, Object> figures, String command)
+            throws java.io.IOException {
+        return new BenchResult(bench, n, figures, Machine.line(), command);
+    }
+
     /** As one object: the figures stand beside the rest. */
     public Map<String, Object> toMap() {
         Map<String, Object> map = new LinkedHashMap<>();

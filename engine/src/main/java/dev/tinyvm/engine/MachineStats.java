@@ -15,6 +15,7 @@ package dev.tinyvm.engine;
  * @param diskUsedBytes in the writable layer
  * @param diskTotalBytes bound of the writable layer
  * @param frozen whether it is frozen
+ * @param memoryMergedBytes memory that shares its pages with memory of the same content elsewhere, by {@code resources.memoryMerge}
  */
 public record MachineStats(
         long cpuMicros,
@@ -28,4 +29,35 @@ public record MachineStats(
         long oomKills,
         long diskUsedBytes,
         long diskTotalBytes,
-        boolean frozen) {}
+        boolean frozen,
+        long memoryMergedBytes) {
+    /** Without merged memory. */
+    public MachineStats(
+            long cpuMicros,
+            long throttledMicros,
+            long memoryBytes,
+            long memoryPeakBytes,
+            long memoryLimitBytes,
+            int pids,
+            long ioReadBytes,
+            long ioWriteBytes,
+            long oomKills,
+            long diskUsedBytes,
+            long diskTotalBytes,
+            boolean frozen) {
+        this(
+                cpuMicros,
+                throttledMicros,
+                memoryBytes,
+                memoryPeakBytes,
+                memoryLimitBytes,
+                pids,
+                ioReadBytes,
+                ioWriteBytes,
+                oomKills,
+                diskUsedBytes,
+                diskTotalBytes,
+                frozen,
+                0);
+    }
+}

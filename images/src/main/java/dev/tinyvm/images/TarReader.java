@@ -102,7 +102,12 @@ final class TarReader {
                     throw EntryName.refused("./", "is the image's root and must be a directory");
                 }
                 sink.file(name, meta(), size, in);
-                skip(padding(size));
+                if (sink.needsEndMark()) {
+                    skip(padding(size));
+                } else {
+                    // `umoci insert` leaves that away, too, behind the last file.
+                    byte[] _ = in.readNBytes((int) padding(size));
+                }
                 return;
             }
             case '1' -> sink.hardLink(name, EntryName.clean(link));

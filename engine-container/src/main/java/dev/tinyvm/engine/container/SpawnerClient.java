@@ -34,6 +34,7 @@ final class SpawnerClient implements AutoCloseable {
     private static final Duration RECONNECT = Duration.ofSeconds(10);
 
     private static final Duration FIRST_CONNECT = Duration.ofSeconds(2);
+    private static final int MERGE_MEMORY = 2;
     private static final long MIN_PAUSE_MILLIS = 5;
     private static final long MAX_PAUSE_MILLIS = 250;
 
@@ -77,7 +78,7 @@ final class SpawnerClient implements AutoCloseable {
                 .u32(size.pids())
                 .str(spec.hostname())
                 .str(spec.defaultUser())
-                .bool(false)
+                .u8(size.memoryMerge() ? MERGE_MEMORY : 0)
                 .u32(spec.volumes().size());
         for (Volume volume : spec.volumes()) {
             frame.str(volume.source()).str(volume.mountPath()).bool(volume.readOnly());
@@ -187,7 +188,8 @@ final class SpawnerClient implements AutoCloseable {
                         payload.u63(),
                         payload.u63(),
                         payload.u63(),
-                        payload.bool()));
+                        payload.bool(),
+                        payload.u63()));
     }
 
     /** All walls, dead or alive. */

@@ -106,6 +106,7 @@ final class VmJson {
         g.writeNumberProperty("oomKills", machine.oomKills());
         g.writeNumberProperty("diskUsedBytes", machine.diskUsedBytes());
         g.writeNumberProperty("diskTotalBytes", machine.diskTotalBytes());
+        g.writeNumberProperty("memoryMergedBytes", machine.memoryMergedBytes());
         g.writeBooleanProperty("frozen", machine.frozen());
         g.writeStringProperty("at", stats.at().toString());
         g.writeEndObject();
