@@ -38,12 +38,13 @@ final class LongWaits {
             while (true) {
                 long began = System.nanoTime();
                 Thread.sleep(EVERY);
-                for (ClientWatch watch : waiting) {
-                    if (watch.sinceNanos() - began <= 0) {
-                        waiting.remove(watch);
+                waiting.removeIf(watch -> {
+                    boolean due = watch.sinceNanos() - began <= 0;
+                    if (due) {
                         watch.watch();
                     }
-                }
+                    return due;
+                });
                 if (waiting.isEmpty()) {
                     looking.set(false);
                     // One may have come just before that.
