@@ -17,6 +17,10 @@ import dev.tinyvm.spec.LedgerPrices;
 import java.math.BigDecimal;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -328,6 +332,33 @@ class LedgerTest {
         ledger.egress("nobody", 5);
         assertThat(total().get(EGRESS_BYTES)).isEqualTo(1_500_000_000);
         assertThat(total().get(EGRESS_NANO_USD)).isEqualTo(135_000_000);
+    }
+
+    @Test
+    void whatCannotBeWrittenIsKeptUntilItCanAndCountedOnce() throws Exception {
+        String url = "jdbc:sqlite:" + data.resolve("ledger.db");
+        ledger.llm(account("a"), "m", new LlmUse(1, 0, 0, 1));
+        ledger.sync();
+        execute(url, "CREATE TRIGGER full BEFORE INSERT ON usage BEGIN SELECT RAISE(ABORT, 'no room'); END");
+        for (int i = 0; i < 5; i++) {
+            ledger.llm(account("a"), "m", new LlmUse(1, 0, 0, 1));
+            assertThatThrownBy(ledger::sync)
+                    .isInstanceOf(LedgerException.class)
+                    .hasMessageContaining("could not write the ledger")
+                    .hasMessageContaining("no room");
+        }
+        execute(url, "DROP TRIGGER full");
+        assertThat(total().get(REQUESTS)).isEqualTo(6);
+        reopen();
+        assertThat(total().get(REQUESTS)).isEqualTo(6);
+        assertThat(ledger.spent("key:ci").requests()).isEqualTo(6);
+    }
+
+    private static void execute(String url, String sql) throws SQLException {
+        try (Connection connection = DriverManager.getConnection(url);
+                Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
     }
 
     @Test
