@@ -47,6 +47,7 @@ final class BenchCommands {
             footer = {
                 "  sudo tinyvm bench start",
                 "  sudo tinyvm bench density --n 1000 --json",
+                "  sudo tinyvm bench start --engine wasm",
                 "  sudo tinyvm bench churn --clients 4"
             })
     static final class Bench implements Callable<Integer> {
@@ -72,6 +73,13 @@ final class BenchCommands {
                 paramLabel = "C",
                 description = "Clients at once, for churn and leak (default: 2).")
         int clients;
+
+        @Option(
+                names = "--engine",
+                paramLabel = "E",
+                description =
+                        "The wall to measure: container (default), crun, runc, gvisor or wasm, whose Tiny VMs are JavaScript agents.")
+        String engine = "container";
 
         @Option(
                 names = {"-q", "--quiet"},
@@ -103,7 +111,7 @@ final class BenchCommands {
                 throw new CliException(
                         ExitCode.USAGE, "--n is at most 1000000, --clients at most 256, and neither is negative");
             }
-            BenchPlan plan = new BenchPlan(n, clients, command(name));
+            BenchPlan plan = new BenchPlan(n, clients, wall(), command(name));
             if (name.equals(Ready.WORD)) {
                 LocalManager.requireRoot(ExitCode.FAILED);
                 show(Ready.run(Installation.find().entry(), plan, this::progress));
@@ -152,6 +160,17 @@ final class BenchCommands {
                 }
             }
             return ExitCode.OK;
+        }
+
+        private String wall() {
+            List<String> walls = List.of("container", "crun", "runc", "gvisor", "wasm");
+            if (!walls.contains(engine)) {
+                throw new CliException(
+                        ExitCode.USAGE,
+                        "there is no engine '" + engine + "' to measure",
+                        "There are: " + String.join(", ", walls));
+            }
+            return engine;
         }
 
         private BenchTarget runningTarget() {
@@ -225,6 +244,7 @@ final class BenchCommands {
 
         private String command(String bench) {
             return "./tinyvm bench " + bench + (n > 0 ? " --n " + n : "") + (clients > 0 ? " --clients " + clients : "")
+                    + (engine.equals("container") ? "" : " --engine " + engine)
                     + " --json";
         }
 

@@ -17,20 +17,20 @@ public enum Benchmark {
     START("start", "Create a Tiny VM and get the first output of a command in it: two requests", 300) {
         @Override
         Map<String, Object> measure(BenchTarget target, BenchPlan plan, Consumer<String> progress) throws IOException {
-            return oneAfterAnother(target, plan.count(usual), vms -> vms.echo(vms.create()));
+            return oneAfterAnother(target, plan, usual, vms -> vms.echo(vms.create()));
         }
     },
     CREATE("create", "Create a Tiny VM, one after another", 300) {
         @Override
         Map<String, Object> measure(BenchTarget target, BenchPlan plan, Consumer<String> progress) throws IOException {
-            return oneAfterAnother(target, plan.count(usual), Vms::create);
+            return oneAfterAnother(target, plan, usual, Vms::create);
         }
     },
     EXEC("exec", "Run echo in a running Tiny VM", 1000) {
         @Override
         Map<String, Object> measure(BenchTarget target, BenchPlan plan, Consumer<String> progress) throws IOException {
             try (Wire wire = new Wire(target.url(), target.key());
-                    Vms vms = new Vms(wire, "1")) {
+                    Vms vms = Vms.of(wire, plan.engine(), "1")) {
                 String id = vms.create();
                 repeat(WARM_UP, () -> vms.echo(id));
                 Map<String, Object> figures = new LinkedHashMap<>();
@@ -44,7 +44,7 @@ public enum Benchmark {
         Map<String, Object> measure(BenchTarget target, BenchPlan plan, Consumer<String> progress) throws IOException {
             int n = plan.count(usual);
             try (Wire wire = new Wire(target.url(), target.key());
-                    Vms vms = new Vms(wire, "1")) {
+                    Vms vms = Vms.of(wire, plan.engine(), "1")) {
                 String id = vms.create();
                 vms.echo(id);
                 long[] freezes = new long[n];
@@ -75,11 +75,11 @@ public enum Benchmark {
         @Override
         Map<String, Object> measure(BenchTarget target, BenchPlan plan, Consumer<String> progress) throws IOException {
             int clients = plan.clients(2);
-            churn(target, WARM_UP * clients, clients, progress);
+            churn(target, WARM_UP * clients, clients, plan.engine(), progress);
             int n = plan.count(usual);
             long[] times = new long[n];
             long start = System.nanoTime();
-            timedChurn(target, times, clients, progress);
+            timedChurn(target, times, clients, plan.engine(), progress);
             double seconds = (System.nanoTime() - start) / 1e9;
             Map<String, Object> figures = new LinkedHashMap<>();
             BenchResult.percentiles(figures, "", times);
@@ -91,7 +91,7 @@ public enum Benchmark {
     DENSITY("density", "Memory of the machine for each live idle Tiny VM", 1000) {
         @Override
         Map<String, Object> measure(BenchTarget target, BenchPlan plan, Consumer<String> progress) throws IOException {
-            return Density.measure(target, plan.count(usual), progress);
+            return Density.measure(target, plan.count(usual), plan.engine(), progress);
         }
     },
     LEAK(
@@ -100,7 +100,7 @@ public enum Benchmark {
             10_000) {
         @Override
         Map<String, Object> measure(BenchTarget target, BenchPlan plan, Consumer<String> progress) throws IOException {
-            return Leak.measure(target, plan.count(usual), plan.clients(2), progress);
+            return Leak.measure(target, plan, usual, progress);
         }
     };
 
@@ -151,9 +151,11 @@ public enum Benchmark {
     }
 
     /** Each with nothing else going on: the Tiny VM of one is removed, untimed, before the next. */
-    static Map<String, Object> oneAfterAnother(BenchTarget target, int n, VmStep step) throws IOException {
+    static Map<String, Object> oneAfterAnother(BenchTarget target, BenchPlan plan, int usual, VmStep step)
+            throws IOException {
+        int n = plan.count(usual);
         try (Wire wire = new Wire(target.url(), target.key());
-                Vms vms = new Vms(wire, "1")) {
+                Vms vms = Vms.of(wire, plan.engine(), "1")) {
             long[] times = new long[n];
             for (int i = -WARM_UP; i < n; i++) {
                 long start = System.nanoTime();
@@ -169,12 +171,13 @@ public enum Benchmark {
         }
     }
 
-    static void churn(BenchTarget target, int n, int clients, Consumer<String> progress) throws IOException {
-        timedChurn(target, new long[n], clients, progress);
+    static void churn(BenchTarget target, int n, int clients, String engine, Consumer<String> progress) throws IOException {
+        timedChurn(target, new long[n], clients, engine, progress);
     }
 
     /** Creates and removes as many as there are places for times; each time is that of the create. */
-    static void timedChurn(BenchTarget target, long[] times, int clients, Consumer<String> progress)
+    static void timedChurn(
+            BenchTarget target, long[] times, int clients, String engine, Consumer<String> progress)
             throws IOException {
         AtomicInteger next = new AtomicInteger();
         List<Future<?>> running = new ArrayList<>();
@@ -182,7 +185,7 @@ public enum Benchmark {
             for (int c = 0; c < clients; c++) {
                 running.add(threads.submit(() -> {
                     try (Wire wire = new Wire(target.url(), target.key());
-                            Vms vms = new Vms(wire, "0.5")) {
+                            Vms vms = Vms.of(wire, engine, "0.5")) {
                         for (int i = next.getAndIncrement(); i < times.length; i = next.getAndIncrement()) {
                             long start = System.nanoTime();
                             String id = vms.create();

@@ -45,16 +45,18 @@ final class Leak {
         }
     }
 
-    static Map<String, Object> measure(BenchTarget target, int n, int clients, Consumer<String> progress)
+    static Map<String, Object> measure(BenchTarget target, BenchPlan plan, int usual, Consumer<String> progress)
             throws IOException {
+        int n = plan.count(usual);
+        int clients = plan.clients(2);
         if (target.pid() == 0 || Machine.descriptors(target.pid()) < 0) {
             throw new IOException("leak looks at the manager's process: it needs root, and a manager on this machine");
         }
         // The first ones start threads, open files and fill caches that stay on purpose.
-        Benchmark.churn(target, Math.min(500, Math.max(clients, n / 4)), clients, progress);
+        Benchmark.churn(target, Math.min(500, Math.max(clients, n / 4)), clients, plan.engine(), progress);
         Census before = settle(target, null);
         long start = System.nanoTime();
-        Benchmark.churn(target, n, clients, progress);
+        Benchmark.churn(target, n, clients, plan.engine(), progress);
         double seconds = (System.nanoTime() - start) / 1e9;
         Census after = settle(target, before);
         Map<String, Object> figures = new LinkedHashMap<>();
