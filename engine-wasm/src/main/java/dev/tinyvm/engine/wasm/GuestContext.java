@@ -103,8 +103,9 @@ final class GuestContext implements AutoCloseable {
         return memories.getFirst();
     }
 
-    GuestMemory addMemory(run.endive.wasm.types.MemoryLimits limits) {
-        GuestMemory memory = new GuestMemory(limits, machine.memory());
+    /** @param blocks what it holds at first, see {@link GuestMemory} */
+    GuestMemory addMemory(run.endive.wasm.types.MemoryLimits limits, byte[][] blocks) {
+        GuestMemory memory = new GuestMemory(limits, blocks, machine.memory());
         memories.add(memory);
         return memory;
     }

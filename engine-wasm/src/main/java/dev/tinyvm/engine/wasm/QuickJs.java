@@ -178,6 +178,11 @@ final class QuickJs {
      * @param api the value that {@code bootstrap.js} returned
      */
     record State(List<byte[]> pages, int stackPointer, int runtime, int context, int api) {
+        /** The same with other pages. */
+        State(List<byte[]> pages, State state) {
+            this(pages, state.stackPointer, state.runtime, state.context, state.api);
+        }
+
         static State of(Memory memory, int stackPointer, int runtime, int context, int api) {
             List<byte[]> pages = new ArrayList<>();
             byte[] zeros = new byte[Memory.PAGE_SIZE];
@@ -189,32 +194,20 @@ final class QuickJs {
         }
     }
 
-    /** QuickJS, and what each agent starts as. */
-    record Snapshot(CompiledModule module, State state) {
+    /** QuickJS, and what each agent starts as: the numbers, and memory in blocks that all share. */
+    @SuppressWarnings("ArrayRecordComponent")
+    record Snapshot(CompiledModule module, State state, byte[][] blocks) {
+        Snapshot(CompiledModule module, State state) {
+            this(module, new State(List.of(), state), GuestMemory.blocks(state.pages()));
+        }
+
         int api() {
             return state.api();
         }
 
         /** A new runtime with this state. @throws GuestStop.Trap when the guest's memory limit is too small for it */
         JsVm restore(GuestContext guest, List<HostFunction> functions) {
-            Instance instance = WasmProgram.instantiate(module, guest, functions);
-            Memory memory = instance.memory();
-            List<byte[]> pages = state.pages();
-            int more = pages.size() - memory.pages();
-            if (more > 0 && memory.grow(more) < 0) {
-                throw new GuestStop.Trap(
-                        9,
-                        "JavaScript needs at least " + (long) pages.size() * Memory.PAGE_SIZE + " bytes of memory; the"
-                                + " limit is " + guest.machine().memory().limitBytes());
-            }
-            for (int i = 0; i < pages.size(); i++) {
-                byte[] page = pages.get(i);
-                if (page.length == 0) {
-                    memory.fill((byte) 0, i * Memory.PAGE_SIZE, (i + 1) * Memory.PAGE_SIZE);
-                } else {
-                    memory.write(i * Memory.PAGE_SIZE, page, 0, page.length);
-                }
-            }
+            Instance instance = WasmProgram.instantiate(module, guest, functions, blocks);
             instance.exports().global("__stack_pointer").setValue(state.stackPointer());
             JsVm vm = new JsVm(instance);
             vm.call("qjs_set_runtime_and_context", state.runtime(), state.context());

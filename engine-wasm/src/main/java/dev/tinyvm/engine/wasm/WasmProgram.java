@@ -12,6 +12,8 @@ import run.endive.wasm.types.TableLimits;
 
 /** A WASI command module: each run is a new instance whose {@code _start} is called. Immutable. */
 final class WasmProgram implements Program {
+    private static final byte[][] NO_BLOCKS = new byte[0][];
+
     private final CompiledModule module;
     private final String fileName;
 
@@ -47,17 +49,20 @@ final class WasmProgram implements Program {
 
     @Override
     public int run(GuestContext guest) {
-        Instance instance = instantiate(module, guest, List.of());
+        Instance instance = instantiate(module, guest, List.of(), NO_BLOCKS);
         instance.export(Instance.START_FUNCTION_NAME).apply();
         return 0;
     }
 
-    /** A new instance whose memory is charged, whose tables are its own, and in which nothing has run but its start section. */
+    /** A new instance whose memory is charged, whose tables are its own, and in which nothing has run. @param blocks what its memory holds at first; empty: the module's data */
     static Instance instantiate(
-            CompiledModule module, GuestContext guest, List<run.endive.runtime.HostFunction> functions) {
+            CompiledModule module,
+            GuestContext guest,
+            List<run.endive.runtime.HostFunction> functions,
+            byte[][] blocks) {
         return Instance.builder(module.module())
                 .withImportValues(HostFunctions.imports(module.module(), guest, functions))
-                .withMemoryFactory(guest::addMemory)
+                .withMemoryFactory(limits -> guest.addMemory(limits, blocks))
                 .withTableFactory(WasmProgram::table)
                 .withMachineFactory(module.code())
                 // Only functions that are too large for the JVM are interpreted, and only they have a listener.
