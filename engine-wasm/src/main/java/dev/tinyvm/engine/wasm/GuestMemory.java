@@ -43,7 +43,7 @@ final class GuestMemory implements Memory, AutoCloseable {
     /** What is read; shared blocks too. */
     private byte[][] seen;
     /** What may be written to; null for a block that is shared. */
-    private byte @Nullable [][] own;
+    private byte[] @Nullable [] own;
 
     private DataSegment[] segments = new DataSegment[0];
     private int pages;
@@ -149,28 +149,28 @@ final class GuestMemory implements Memory, AutoCloseable {
 
     @Override
     @Deprecated(forRemoval = true)
-    @SuppressWarnings("removal")
+    @SuppressWarnings({"removal", "InlineMeSuggester"})
     public Object lock(int address) {
         return this;
     }
 
     @Override
     @Deprecated(forRemoval = true)
-    @SuppressWarnings("removal")
+    @SuppressWarnings({"removal", "InlineMeSuggester"})
     public int waitOn(int address, int expected, long timeout) {
         throw new WasmRuntimeException("expected shared memory");
     }
 
     @Override
     @Deprecated(forRemoval = true)
-    @SuppressWarnings("removal")
+    @SuppressWarnings({"removal", "InlineMeSuggester"})
     public int waitOn(int address, long expected, long timeout) {
         throw new WasmRuntimeException("expected shared memory");
     }
 
     @Override
     @Deprecated(forRemoval = true)
-    @SuppressWarnings("removal")
+    @SuppressWarnings({"removal", "InlineMeSuggester"})
     public int notify(int address, int maxThreads) {
         return 0;
     }

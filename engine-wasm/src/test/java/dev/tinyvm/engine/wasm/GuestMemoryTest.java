@@ -123,8 +123,7 @@ class GuestMemoryTest {
         return new GuestMemory(
                 new MemoryLimits(PAGES, PAGES),
                 GuestMemory.blocks(List.of(
-                        Arrays.copyOf(content, Memory.PAGE_SIZE),
-                        Arrays.copyOfRange(content, Memory.PAGE_SIZE, SIZE))),
+                        Arrays.copyOf(content, Memory.PAGE_SIZE), Arrays.copyOfRange(content, Memory.PAGE_SIZE, SIZE))),
                 account());
     }
 
