@@ -171,13 +171,13 @@ public enum Benchmark {
         }
     }
 
-    static void churn(BenchTarget target, int n, int clients, String engine, Consumer<String> progress) throws IOException {
+    static void churn(BenchTarget target, int n, int clients, String engine, Consumer<String> progress)
+            throws IOException {
         timedChurn(target, new long[n], clients, engine, progress);
     }
 
     /** Creates and removes as many as there are places for times; each time is that of the create. */
-    static void timedChurn(
-            BenchTarget target, long[] times, int clients, String engine, Consumer<String> progress)
+    static void timedChurn(BenchTarget target, long[] times, int clients, String engine, Consumer<String> progress)
             throws IOException {
         AtomicInteger next = new AtomicInteger();
         List<Future<?>> running = new ArrayList<>();

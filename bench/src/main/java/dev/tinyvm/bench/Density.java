@@ -12,7 +12,8 @@ final class Density {
 
     private Density() {}
 
-    static Map<String, Object> measure(BenchTarget target, int n, String engine, Consumer<String> progress) throws IOException {
+    static Map<String, Object> measure(BenchTarget target, int n, String engine, Consumer<String> progress)
+            throws IOException {
         try (Wire wire = new Wire(target.url(), target.key());
                 Vms vms = Vms.idle(wire, engine, "0.1")) {
             // The first ones bring code and caches into memory that no later one pays for.

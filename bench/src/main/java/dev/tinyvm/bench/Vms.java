@@ -15,6 +15,7 @@ final class Vms implements AutoCloseable {
     private static final String SCRIPT_DESCRIPTOR = """
             {"apiVersion":"tinyvm.dev/v1","kind":"Agent","metadata":{"labels":{"bench":"true"}},\
             "spec":{"image":"js","engine":"wasm",%s"resources":{"cpu":"%s","memory":"32Mi","disk":"16Mi","pids":32}}}""";
+
     private static final String SCRIPT_ECHO = "{\"command\":[\"js\",\"-e\",\"console.log('hello')\"]}";
     private static final String WAITING_AGENT = "\"command\":[\"js\",\"-e\",\"setInterval(() => {}, 1e9)\"],";
 

@@ -209,6 +209,13 @@ final class WasmMachine implements Machine {
         }
     }
 
+    /** What waits in the host, for an answer or for a timer, is not busy. */
+    @Override
+    public Pulse pulse() {
+        requireAlive();
+        return new Pulse(busy(), cpuNanos());
+    }
+
     /** Also after its end, with what it used until then. */
     @Override
     public Usage usage() {

@@ -225,6 +225,7 @@ class FetchTest extends WasmFixture {
         try (GuestProcess process =
                 start(machine, "js", "-e", "console.log(await (await fetch('http://127.0.0.1:4000/slow')).text())")) {
             assertThat(seen.poll(60, TimeUnit.SECONDS)).isNotNull();
+            await("it to wait", () -> !machine.pulse().busy());
             machine.freeze();
             go.countDown();
             // The answer is there, the guest is frozen: it must not run.
