@@ -230,7 +230,7 @@ class LlmDoorTest {
         ServerFixture server = server(ScriptedProvider.of(new Turn.Text("x")), Dialect.OPENAI);
         assertThat(taped(server, BODY, LlmDoor.REPLAY, "none").body()).contains("tinyvm tape ls");
         assertThat(taped(server, BODY, LlmDoor.RECORD, "../escape").status()).isEqualTo(400);
-        assertThat(directory.getParent().resolve("escape")).doesNotExist();
+        assertThat(directory.resolveSibling("escape")).doesNotExist();
     }
 
     private static ServerFixture.Answer taped(ServerFixture server, String body, String header, String value) {
