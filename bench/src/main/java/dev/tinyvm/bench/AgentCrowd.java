@@ -146,7 +146,7 @@ public final class AgentCrowd {
                 crowd.cpuSeconds += seconds[1];
             }
         } catch (ExecutionException e) {
-            throw new IOException("an agent on the host failed: " + e.getCause().getMessage(), e);
+            throw new IOException("an agent on the host failed: " + e.getMessage(), e);
         } finally {
             NpmPackages.delete(work);
         }

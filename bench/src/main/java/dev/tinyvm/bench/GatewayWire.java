@@ -20,7 +20,7 @@ final class GatewayWire implements Closeable {
 
     /** @param path of chat completions there */
     GatewayWire(int port, String path, String key) throws IOException {
-        socket = new Socket("127.0.0.1", port);
+        socket = new Socket(java.net.InetAddress.getLoopbackAddress(), port);
         socket.setTcpNoDelay(true);
         socket.setSoTimeout(SO_TIMEOUT_MILLIS);
         in = new BufferedInputStream(socket.getInputStream(), 4096);

@@ -62,7 +62,7 @@ final class VolumeCommand implements Runnable {
                 "which? volume create NAME, volume ls, volume inspect NAME, volume resize NAME SIZE, volume rm NAME, volume export NAME, volume import NAME");
     }
 
-    private abstract static class OnVolume extends ClientCommand {
+    abstract static class OnVolume extends ClientCommand {
         @Parameters(index = "0", paramLabel = "NAME", description = "Of the volume.")
         String name = "";
 

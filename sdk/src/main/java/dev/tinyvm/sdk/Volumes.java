@@ -122,13 +122,7 @@ public final class Volumes {
         try (RunSession vm = client.run(holder, waiting -> {});
                 ExecSession tar = client.openExec(
                         vm.vm().id(), ExecCommand.of(command).withUser("root").withStdin(true))) {
-            Thread feeding = Thread.ofVirtual().start(() -> {
-                try {
-                    input.take(tar);
-                } catch (IOException | TinyVmException e) {
-                    tar.close();
-                }
-            });
+            Thread feeding = Thread.ofVirtual().start(() -> feed(input, tar));
             ByteArrayOutputStream said = new ByteArrayOutputStream();
             while (true) {
                 switch (tar.next()) {
@@ -148,6 +142,15 @@ public final class Volumes {
                     }
                 }
             }
+        }
+    }
+
+    /** A session whose input fails is ended: what it has read so far must not pass for the whole. */
+    private static void feed(Step<ExecSession> input, ExecSession session) {
+        try {
+            input.take(session);
+        } catch (IOException | TinyVmException e) {
+            session.close();
         }
     }
 
