@@ -147,11 +147,11 @@ static void add_mounts(struct out *out, const struct oci_config *config) {
 
 /* ---- the system call filter, for runtimes on the host's kernel (docs/seccomp.md) ---- */
 
-#define SOME(name)                                                                                                     \
-    if (config->runtime != RUNTIME_RUNSC || strcmp(#name, "sethostname") != 0) {                                       \
-        add(out, separator);                                                                                           \
-        add(out, "\"" #name "\"");                                                                                     \
-        separator = ",";                                                                                               \
+#define SOME(name) add(out, separator), add(out, "\"" #name "\""), separator = ",";
+/* Behind gVisor the guest gives the sandbox its name; without CAP_SYS_ADMIN nobody else can. */
+#define SOME_OF_THE_SENTRY(name)                                                                                       \
+    if (strcmp(#name, "sethostname") != 0) {                                                                           \
+        SOME(name)                                                                                                     \
     }
 
 /* One rule for one call; conditions are [index, value, mask or 0 for equal]. */
@@ -176,20 +176,24 @@ static void add_rule(struct out *out, const char *name, int error, size_t count,
     add(out, "]}");
 }
 
-static void add_judged(struct out *out, const struct oci_config *config) {
-    static const unsigned new_namespaces[] = {0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000};
+static void refuse_new_namespaces(struct out *out) {
+    static const unsigned flags[] = {0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        add_rule(out, "clone", EPERM, 1, (const unsigned[][3]){{0, flags[i], flags[i]}});
+}
+
+static void add_judged(struct out *out) {
     static const unsigned families[] = {2, 10}, harmless[] = {0, 0x8, 0x20000, 0x20008, 0x40000, 0xffffffff};
     static const unsigned stream[] = {0, 6}, datagram[] = {0, 17, 1, 58};
     add_rule(out, "clone", 0, 1, (const unsigned[][3]){{0, 0, 0x7e020000}});
-    for (size_t i = 0; i < sizeof new_namespaces / sizeof *new_namespaces; i++)
-        add_rule(out, "clone", EPERM, 1, (const unsigned[][3]){{0, new_namespaces[i], new_namespaces[i]}});
+    refuse_new_namespaces(out);
     add_rule(out, "socketpair", 0, 1, (const unsigned[][3]){{0, 1, 0}});
     add_rule(out, "socket", 0, 1, (const unsigned[][3]){{0, 1, 0}});
     add_rule(out, "socket", 0, 2, (const unsigned[][3]){{0, 16, 0}, {2, 0, 0}});
     /* sudo's PAM modules ask for an audit socket and take only these errors for "there is none". */
     for (unsigned bit = 1; bit < 32; bit <<= 1)
         add_rule(out, "socket", EPROTONOSUPPORT, 2, (const unsigned[][3]){{0, 16, 0}, {2, bit, bit}});
-    for (unsigned family = 0; config->runtime != RUNTIME_RUNSC && family < 48; family++) /* runsc: its jumps do not reach so far */
+    for (unsigned family = 0; family < 48; family++)
         if (family != 1 && family != 2 && family != 10 && family != 16)
             add_rule(out, "socket", EAFNOSUPPORT, 1, (const unsigned[][3]){{0, family, 0}});
     for (size_t f = 0; f < 2; f++) {
@@ -219,7 +223,7 @@ static void add_ioctl(struct out *out) {
     }
 }
 
-static void add_seccomp(struct out *out, const struct oci_config *config) {
+static void add_seccomp(struct out *out) {
     add(out, ",\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":38,\"architectures\":[");
 #if defined(__x86_64__)
     add(out, "\"SCMP_ARCH_X86_64\"");
@@ -239,10 +243,32 @@ static void add_seccomp(struct out *out, const struct oci_config *config) {
     SECCOMP_REFUSED_X86(SOME)
 #endif
     add(out, "]}");
-    if (config->runtime == RUNTIME_RUNSC) /* the guest gives the sandbox its name; without CAP_SYS_ADMIN nobody else can */
-        add(out, ",{\"action\":\"SCMP_ACT_ALLOW\",\"names\":[\"sethostname\"]}");
-    add_judged(out, config);
+    add_judged(out);
     add_ioctl(out);
+    add(out, "]}");
+}
+
+/*
+ * gVisor's sentry answers all system calls itself, so that what is dangerous for a kernel of C is not for it; this filter
+ * takes the same doors away that no agent needs. It names what is refused rather than what is allowed: runsc knows no other
+ * error than EPERM for the rest, and C libraries need ENOSYS to find their way around what is missing.
+ */
+static void add_sentry_seccomp(struct out *out) {
+    const char *separator = "";
+    add(out, ",\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[");
+#if defined(__x86_64__)
+    add(out, "\"SCMP_ARCH_X86_64\"");
+#else
+    add(out, "\"SCMP_ARCH_AARCH64\"");
+#endif
+    add(out, "],\"syscalls\":[{\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":1,\"names\":[\"keyctl\",\"add_key\",\"request_key\"");
+    separator = ",";
+    SECCOMP_REFUSED(SOME_OF_THE_SENTRY)
+#if defined(__x86_64__)
+    SECCOMP_REFUSED_X86(SOME_OF_THE_SENTRY)
+#endif
+    add(out, "]}");
+    refuse_new_namespaces(out);
     add(out, "]}");
 }
 
@@ -251,7 +277,10 @@ static void add_linux(struct out *out, const struct oci_config *config) {
              "\"maskedPaths\":[\"/proc/kcore\",\"/proc/keys\",\"/proc/key-users\",\"/proc/timer_list\",\"/proc/sched_debug\","
              "\"/proc/latency_stats\",\"/proc/kallsyms\",\"/proc/acpi\",\"/proc/scsi\",\"/proc/asound\"],"
              "\"readonlyPaths\":[\"/proc/bus\",\"/proc/fs\",\"/proc/irq\",\"/proc/sys\",\"/proc/sysrq-trigger\"]");
-    add_seccomp(out, config);
+    if (config->runtime == RUNTIME_RUNSC)
+        add_sentry_seccomp(out);
+    else
+        add_seccomp(out);
     add(out, "}");
 }
 
