@@ -134,7 +134,9 @@ public final class AgentCrowd {
         long start = System.nanoTime();
         List<Future<double[]>> runs = new ArrayList<>();
         Crowd crowd = new Crowd();
-        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+        // Platform threads: waiting for a process's output holds a virtual thread's carrier, and the scripted model
+        // needs those.
+        try (ExecutorService threads = Executors.newCachedThreadPool()) {
             for (int i = 0; i < count; i++) {
                 Path home = Files.createDirectory(work.resolve("agent-" + i));
                 runs.add(threads.submit(() -> bareOne(models, kind, home)));
