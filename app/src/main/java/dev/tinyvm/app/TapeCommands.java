@@ -137,7 +137,7 @@ final class TapeCommands implements Runnable {
                 return;
             }
             Table table = new Table(shell.style()).left("NAME").right("EXCHANGES");
-            rows.forEach(row -> table.row(row.get("name"), row.get("exchanges")));
+            rows.forEach(row -> table.row(row.getOrDefault("name", ""), row.getOrDefault("exchanges", "")));
             table.lines().forEach(shell.out()::println);
         }
     }
