@@ -92,7 +92,7 @@ class Requests(unittest.TestCase):
                         {"cpu": 150}, {"cpu": 1024100}, {"memory": 4 * MIB - 1}, {"memory": 1 << 60}, {"disk": MIB - 1},
                         {"disk": 1 << 60}, {"pids": 0}, {"pids": 32769}, {"hostname": ""}, {"hostname": "a b"},
                         {"hostname": "-a"}, {"hostname": "x" * 65}, {"user": ""}, {"user": "--help"}, {"user": "a:b"},
-                        {"user": "u" * 33}, {"read_only": 2}):
+                        {"user": "u" * 33}, {"read_only": 4}):
             error = self.refused(errno.EINVAL, self.client.create, "bad", **options)
             self.assertTrue(error.step.startswith("validate-"), error)
         self.refused(errno.ENOENT, self.client.create, "bad", image="no-such-image")
@@ -106,7 +106,7 @@ class Requests(unittest.TestCase):
         self.client.destroy("high")
 
     def test_bad_mounts_are_refused(self):
-        for source, target in (("relative", "/a"), ("/a/../b", "/a"), ("/a", "a"), ("/a", "/"), ("/a", "/b/../c"), ("/a/", "/b"),
+        for source, target in (("rela/tive", "/a"), ("-name", "/a"), ("n" * 64, "/a"), ("/a/../b", "/a"), ("/a", "a"), ("/a", "/"), ("/a", "/b/../c"), ("/a/", "/b"),
                                ("/a", "/proc"), ("/a", "/proc/x"), ("/a", "/sys"), ("/a", "/dev/shm"), ("/a//b", "/c"),
                                ("/a", "/" + "x" * 1023), ("", "/a"), ("/a", "")):
             self.refused(errno.EINVAL, self.client.create, "bad", mounts=[(source, target, 0)])
