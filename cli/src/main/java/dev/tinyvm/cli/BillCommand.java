@@ -20,6 +20,7 @@ import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -167,7 +168,7 @@ final class BillCommand extends ClientCommand {
 
     /** One line for each line of the bill, with the names of the API behind each other. */
     static List<String> csv(BillInfo bill) {
-        RecordComponent[] columns = UsageAmounts.class.getRecordComponents();
+        RecordComponent[] columns = Objects.requireNonNull(UsageAmounts.class.getRecordComponents());
         List<String> lines = new ArrayList<>();
         StringBuilder heading = new StringBuilder(quoted(bill.by())).append(",detail");
         for (RecordComponent column : columns) {
@@ -185,9 +186,9 @@ final class BillCommand extends ClientCommand {
         return lines;
     }
 
-    private static Object value(RecordComponent column, UsageAmounts amounts) {
+    private static String value(RecordComponent column, UsageAmounts amounts) {
         try {
-            return column.getAccessor().invoke(amounts);
+            return String.valueOf(column.getAccessor().invoke(amounts));
         } catch (IllegalAccessException | InvocationTargetException e) {
             throw new IllegalStateException("a record of the SDK cannot be read", e);
         }
