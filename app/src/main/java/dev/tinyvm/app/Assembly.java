@@ -12,7 +12,10 @@ import dev.tinyvm.engine.wasm.ScriptFiles;
 import dev.tinyvm.engine.wasm.WasmEngine;
 import dev.tinyvm.engine.wasm.WasmSettings;
 import dev.tinyvm.images.Image;
+import dev.tinyvm.images.ImageException;
 import dev.tinyvm.images.ImageStore;
+import dev.tinyvm.images.SignaturePolicy;
+import dev.tinyvm.images.SignedImages;
 import dev.tinyvm.ledger.Ledger;
 import dev.tinyvm.ledger.LedgerTime;
 import dev.tinyvm.llm.Allowance;
@@ -31,6 +34,7 @@ import dev.tinyvm.manager.HostManager;
 import dev.tinyvm.manager.ImageCatalog;
 import dev.tinyvm.manager.LoopbackService;
 import dev.tinyvm.manager.Manager;
+import dev.tinyvm.manager.ManagerException;
 import dev.tinyvm.manager.VmMeter;
 import dev.tinyvm.network.EgressLimits;
 import dev.tinyvm.network.EgressProxy;
@@ -97,7 +101,7 @@ final class Assembly {
             }
         });
         engines.put(EngineKind.WASM, new WasmEngine(wasm(plan.data().managerState(), moduleCache)));
-        ImageCatalog images = catalog(new ImageStore(plan.images()), plan.programs());
+        ImageCatalog images = catalog(new ImageStore(plan.images()), plan.signatures(), plan.programs());
         Ledger ledger = ledger(plan);
         EgressProxy egress = new EgressProxy(
                 plan.data().managerState().resolve("egress"),
@@ -217,14 +221,22 @@ final class Assembly {
         }
     }
 
-    static ImageCatalog catalog(ImageStore store, ProgramFiles programs) {
+    static ImageCatalog catalog(ImageStore store, SignaturePolicy signatures, ProgramFiles programs) {
+        SignedImages usable = new SignedImages(store, signatures);
         return new ImageCatalog() {
             @Override
             public Optional<ImageInfo> find(String reference) {
                 if (WasmEngine.takes(reference)) {
                     return Optional.of(program(reference, programs));
                 }
-                return store.find(reference).map(image -> info(reference, image));
+                try {
+                    return usable.find(reference).map(image -> info(reference, image));
+                } catch (ImageException e) {
+                    if (e.code() == ImageException.Code.UNSIGNED) {
+                        throw new ManagerException(ManagerException.Code.IMAGE, String.valueOf(e.getMessage()));
+                    }
+                    throw e;
+                }
             }
 
             @Override

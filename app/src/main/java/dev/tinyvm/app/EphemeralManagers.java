@@ -10,6 +10,7 @@ import dev.tinyvm.cli.Shell;
 import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.wasm.ScriptFiles;
 import dev.tinyvm.engine.wasm.WasmEngine;
+import dev.tinyvm.images.SignaturePolicy;
 import dev.tinyvm.llm.GatewayPlan;
 import dev.tinyvm.manager.ManagerSettings;
 import dev.tinyvm.server.ServerSettings;
@@ -53,6 +54,9 @@ final class EphemeralManagers implements PrivateManagers {
             LocalManager.requireRoot(ExitCode.NOT_RUN);
         }
         Installation installation = Installation.find();
+        Path shared = RunningManager.defaultData(shell);
+        // Its images are the shared manager's, and so is what is asked of them.
+        SignaturePolicy signatures = walls ? SignatureFile.find(shared, null) : SignaturePolicy.NONE;
         Path directory = Files.createTempDirectory(PARENT, "tinyvm-run-");
         DataDirectory data = DataDirectory.open(directory);
         Path run = data.runDirectory();
@@ -75,7 +79,7 @@ final class EphemeralManagers implements PrivateManagers {
             LocalManager manager = LocalManager.start(
                     new LocalManager.Plan(
                             data,
-                            walls ? RunningManager.defaultData(shell).resolve("images") : data.images(),
+                            walls ? shared.resolve("images") : data.images(),
                             run,
                             ManagerSettings.of(ManagerConfig.DEFAULT, Cli.VERSION),
                             ServerSettings.DEFAULT.withPort(0),
@@ -83,6 +87,7 @@ final class EphemeralManagers implements PrivateManagers {
                             GatewayPlan.NONE,
                             0,
                             EgressPlan.NONE,
+                            signatures,
                             programs,
                             walls,
                             false),

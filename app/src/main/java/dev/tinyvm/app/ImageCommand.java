@@ -11,8 +11,10 @@ import dev.tinyvm.cli.text.Table;
 import dev.tinyvm.images.Image;
 import dev.tinyvm.images.ImageConfig;
 import dev.tinyvm.images.ImageException;
+import dev.tinyvm.images.ImageFormat;
 import dev.tinyvm.images.ImageStore;
 import dev.tinyvm.images.ImportResult;
+import dev.tinyvm.images.SignaturePolicy;
 import dev.tinyvm.manager.ImagesInUse;
 import dev.tinyvm.manager.ManagerException;
 import java.nio.file.Path;
@@ -94,6 +96,11 @@ final class ImageCommand implements Runnable {
 
         abstract void run(ImageStore store);
 
+        /** Which images must be signed, where that matters. */
+        SignaturePolicy policy(Path data) {
+            return SignaturePolicy.NONE;
+        }
+
         /** Images that must stay, whether a manager is up or not. @throws CliException when that cannot be known */
         final Set<String> imagesInUse() {
             Path data = manager.directories(shell).iterator().next();
@@ -108,7 +115,7 @@ final class ImageCommand implements Runnable {
         public Integer call() {
             Path data = manager.directories(shell).iterator().next();
             try {
-                run(new ImageStore(data.resolve("images")));
+                run(new ImageStore(data.resolve("images"), ImageFormat.AUTO, policy(data)));
                 return ExitCode.OK;
             } catch (ImageException e) {
                 String[] hints = e.code() == ImageException.Code.PERMISSION && !Privileges.isRoot()

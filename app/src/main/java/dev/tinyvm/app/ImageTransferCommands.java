@@ -8,9 +8,11 @@ import dev.tinyvm.images.GcResult;
 import dev.tinyvm.images.ImageStore;
 import dev.tinyvm.images.ImportLimits;
 import dev.tinyvm.images.PullResult;
+import dev.tinyvm.images.SignaturePolicy;
 import dev.tinyvm.images.registry.RegistryOptions;
 import java.nio.file.Path;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -28,6 +30,7 @@ final class ImageTransferCommands {
             name = "pull",
             description = {
                 "Pull an image from its registry. Needs root. What is there already is not transferred again.",
+                "Where images.policy of the manager's configuration asks for a signature, an image without it is refused.",
                 "Credentials are those of docker login, podman login or skopeo login; proxies those of HTTPS_PROXY, HTTP_PROXY and NO_PROXY (sudo -E keeps them)."
             },
             footerHeading = "%nExamples:%n",
@@ -41,6 +44,13 @@ final class ImageTransferCommands {
         String reference = "";
 
         @Option(
+                names = "--config",
+                paramLabel = "FILE",
+                description = "The manager's configuration (default: tinyvm.yaml in the data directory).")
+        @Nullable
+        Path config;
+
+        @Option(
                 names = {"-q", "--quiet"},
                 description = "Print the image's digest alone.")
         boolean quiet;
@@ -50,6 +60,11 @@ final class ImageTransferCommands {
 
         Pull(Shell shell) {
             super(shell);
+        }
+
+        @Override
+        SignaturePolicy policy(Path data) {
+            return SignatureFile.find(data, config);
         }
 
         @Override
@@ -70,6 +85,9 @@ final class ImageTransferCommands {
                                         + (result.upToDate()
                                                 ? "  (was there already)"
                                                 : "  (" + Quantity.bytes(result.transferredBytes()) + " transferred)"));
+                if (!result.signedBy().isEmpty()) {
+                    shell.out().println("signed by " + result.signedBy());
+                }
                 ImageCommand.sayLeftOut(shell, result.leftOut());
             }
         }

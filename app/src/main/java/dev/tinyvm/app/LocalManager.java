@@ -3,6 +3,7 @@ package dev.tinyvm.app;
 import dev.tinyvm.cli.Cli;
 import dev.tinyvm.cli.CliException;
 import dev.tinyvm.cli.RunningManager;
+import dev.tinyvm.images.SignaturePolicy;
 import dev.tinyvm.llm.GatewayPlan;
 import dev.tinyvm.manager.ManagerSettings;
 import dev.tinyvm.server.ServerSettings;
@@ -58,6 +59,7 @@ final class LocalManager {
             GatewayPlan llm,
             int gvisorSandboxes,
             EgressPlan egress,
+            SignaturePolicy signatures,
             ProgramFiles programs,
             boolean walls,
             boolean foreground) {}

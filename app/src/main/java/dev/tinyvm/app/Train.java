@@ -12,6 +12,7 @@ import dev.tinyvm.engine.MachineSpec;
 import dev.tinyvm.engine.wasm.WasmEngine;
 import dev.tinyvm.engine.wasm.WasmSettings;
 import dev.tinyvm.images.ImageStore;
+import dev.tinyvm.images.SignaturePolicy;
 import dev.tinyvm.ledger.Ledger;
 import dev.tinyvm.ledger.LedgerTime;
 import dev.tinyvm.manager.HostManager;
@@ -63,6 +64,7 @@ public final class Train {
                             Map.of(EngineKind.CONTAINER, new NoEngine()),
                             Assembly.catalog(
                                     new ImageStore(directory.resolve("images")),
+                                    SignaturePolicy.NONE,
                                     ProgramFiles.under(List.of(directory))),
                             List.of(),
                             VmMeter.NONE,

@@ -5,6 +5,7 @@ import dev.tinyvm.cli.CliException;
 import dev.tinyvm.cli.ExitCode;
 import dev.tinyvm.cli.RunningManager;
 import dev.tinyvm.cli.Shell;
+import dev.tinyvm.images.SignaturePolicy;
 import dev.tinyvm.llm.GatewayPlan;
 import dev.tinyvm.manager.ManagerSettings;
 import dev.tinyvm.server.ServerSettings;
@@ -126,10 +127,11 @@ final class UpCommand implements Callable<Integer> {
         TlsPlan tls = TlsPlan.read(directory, read, Optional.ofNullable(tlsPort));
         GatewayPlan llm = gatewayPlan(directory, file, read);
         EgressPlan egress = egressPlan(directory, file, read);
+        SignaturePolicy signatures = SignatureFile.policy(file, read);
         if (detach) {
             return new DetachedStart(shell, Installation.find()).start(directory, arguments(directory));
         }
-        return foreground(directory, settings, tls, llm, read.gvisorSandboxes(), egress);
+        return foreground(directory, settings, tls, llm, read.gvisorSandboxes(), egress, signatures);
     }
 
     private int foreground(
@@ -138,7 +140,8 @@ final class UpCommand implements Callable<Integer> {
             TlsPlan tls,
             GatewayPlan llm,
             int gvisorSandboxes,
-            EgressPlan egress)
+            EgressPlan egress,
+            SignaturePolicy signatures)
             throws IOException {
         List<String> names = new ArrayList<>(hostNames);
         if (!tls.name().isEmpty()) {
@@ -170,6 +173,7 @@ final class UpCommand implements Callable<Integer> {
                         llm,
                         gvisorSandboxes,
                         egress,
+                        signatures,
                         ProgramFiles.under(Stream.concat(
                                         Stream.of(locked.programs()),
                                         settings.volumeHostPaths().stream()

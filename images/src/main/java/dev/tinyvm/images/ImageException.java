@@ -28,6 +28,8 @@ public final class ImageException extends RuntimeException {
         TOO_LARGE,
         /** Content is not what its digest says. */
         DIGEST_MISMATCH,
+        /** The policy asks for a signature, and none that holds is there. */
+        UNSIGNED,
         /** The registry wants other credentials, or those that are stored cannot be read. */
         UNAUTHORIZED,
         /** The registry could not be reached, or did not answer in time, also after trying again. */

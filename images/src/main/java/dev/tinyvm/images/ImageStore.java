@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  *                       NAME is closed to everybody but root, since an image may hold setuid programs
  *   .layers/            unpacked layers that images share, by the digest of their content, laid out like an image; a record each
  *   .tags/              references that point to images
+ *   .verified/          signatures that were verified, by image
  *   .blobs/             manifests, configurations and layers as they came, by digest
  *   .import-*, .remove-*  being made or removed; what a killed process left is removed by the next import or removal
  *   .lock               held while importing or removing
@@ -48,17 +49,22 @@ public final class ImageStore {
     private final BlobStore blobs;
     private final Tags tags;
     private final ImageFormat format;
+    private final SignaturePolicy policy;
 
-    /**
-     * @param directory {@code <data>/images}; made by the first import
-     */
+    /** @param directory {@code <data>/images}; made by the first import */
     public ImageStore(Path directory) {
         this(directory, ImageFormat.AUTO);
     }
 
     /** As above. @param format of what is unpacked from now on; what is there is used as it is */
     public ImageStore(Path directory, ImageFormat format) {
+        this(directory, format, SignaturePolicy.NONE);
+    }
+
+    /** As above. @param policy which images must be signed, from now on */
+    public ImageStore(Path directory, ImageFormat format, SignaturePolicy policy) {
         this.format = format;
+        this.policy = policy;
         this.paths = new StorePaths(directory.toAbsolutePath().normalize());
         this.blobs = new BlobStore(paths.blobs());
         this.tags = new Tags(paths.tags());
@@ -186,7 +192,7 @@ public final class ImageStore {
                     RegistryClient client = new RegistryClient(options)) {
                 lock.removeLeftovers();
                 lock.openForLayers();
-                return new Pull(paths, blobs, client, parsed, limits, format, progress).run();
+                return new Pull(paths, blobs, client, parsed, policy, limits, format, progress).run();
             }
         });
     }

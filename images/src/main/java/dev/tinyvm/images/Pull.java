@@ -23,6 +23,7 @@ final class Pull {
     private final BlobStore blobs;
     private final RegistryClient client;
     private final Reference reference;
+    private final SignaturePolicy policy;
     private final ImportLimits limits;
     private final ImageFormat format;
     private final PullProgress progress;
@@ -33,6 +34,7 @@ final class Pull {
             BlobStore blobs,
             RegistryClient client,
             Reference reference,
+            SignaturePolicy policy,
             ImportLimits limits,
             ImageFormat format,
             PullProgress progress) {
@@ -40,6 +42,7 @@ final class Pull {
         this.blobs = blobs;
         this.client = client;
         this.reference = reference;
+        this.policy = policy;
         this.limits = limits;
         this.format = format;
         this.progress = progress;
@@ -49,7 +52,12 @@ final class Pull {
     PullResult run() throws IOException {
         Tags tags = new Tags(paths.tags());
         Optional<ImageTag> known = tags.find(reference).filter(tag -> paths.exists(tag.image()));
-        if (known.isPresent() && isCurrent(known.get())) {
+        Verifications verifications = new Verifications(paths.verified());
+        Optional<SignaturePolicy.Rule> rule = policy.rule(reference);
+        String signedBy = rule.map(asked -> asked.file().toString()).orElse("");
+        boolean vouchedFor = rule.isEmpty()
+                || (known.isPresent() && verifications.has(known.get().image(), reference, rule.get()));
+        if (known.isPresent() && vouchedFor && isCurrent(known.get())) {
             ImageTag tag = known.get();
             return new PullResult(
                     Metadata.read(paths.record(tag.image()), tag.image()),
@@ -57,9 +65,13 @@ final class Pull {
                     tag.digest(),
                     true,
                     0,
+                    signedBy,
                     List.of());
         }
         RegistryClient.Manifest top = client.manifest(reference);
+        if (rule.isPresent()) {
+            new Cosign(client, blobs, reference, top.digest(), rule.get()).require();
+        }
         List<Digest> manifests = new ArrayList<>(List.of(top.digest()));
         RegistryClient.Manifest chosen = top;
         JsonNode root = OciJson.parse(top.bytes(), where);
@@ -76,9 +88,18 @@ final class Pull {
         long transferred = present ? 0 : transfer(manifest);
         Unpacking unpacking = new Unpacking(paths, blobs, limits, format, progress);
         Image image = unpacking.image(manifests, reference.canonical(), where);
+        if (rule.isPresent()) {
+            verifications.add(image.name(), reference, rule.get());
+        }
         tags.put(new ImageTag(reference.canonical(), image.name(), top.digest().toString()));
         return new PullResult(
-                image, reference.canonical(), top.digest().toString(), present, transferred, unpacking.leftOut());
+                image,
+                reference.canonical(),
+                top.digest().toString(),
+                present,
+                transferred,
+                signedBy,
+                unpacking.leftOut());
     }
 
     /** What is pinned by digest never changes; of a tag only the digest is asked for. */

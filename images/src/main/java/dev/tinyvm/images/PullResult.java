@@ -10,10 +10,17 @@ import java.util.List;
  * @param digest what the registry gave: of the manifest, or of the index that it was chosen from
  * @param upToDate whether the image was there already
  * @param transferredBytes of blobs, as they were transferred
+ * @param signedBy the file with the key that has signed it; empty: no policy asks for a signature
  * @param leftOut names that were not taken: device nodes in {@code dev/}, fifos
  */
 public record PullResult(
-        Image image, String reference, String digest, boolean upToDate, long transferredBytes, List<String> leftOut) {
+        Image image,
+        String reference,
+        String digest,
+        boolean upToDate,
+        long transferredBytes,
+        String signedBy,
+        List<String> leftOut) {
     public PullResult {
         leftOut = List.copyOf(leftOut);
     }

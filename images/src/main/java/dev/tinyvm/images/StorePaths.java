@@ -14,7 +14,7 @@ import java.util.Set;
  */
 record StorePaths(Path directory) {
     /** What is no image and no leftover. */
-    static final Set<String> OWN = Set.of(".meta", ".tags", ".blobs", ".layers", ".lock");
+    static final Set<String> OWN = Set.of(".meta", ".tags", ".verified", ".blobs", ".layers", ".lock");
     /** The files of an image or a layer, below its directory. */
     static final String ROOTFS = "rootfs";
     /** Below an image's directory, instead of its files: its layers, topmost first, a digest's digits a line. */
@@ -37,6 +37,11 @@ record StorePaths(Path directory) {
 
     Path tags() {
         return directory.resolve(".tags");
+    }
+
+    /** What signatures were verified, by the image's name. */
+    Path verified() {
+        return directory.resolve(".verified");
     }
 
     Path blobs() {

@@ -60,6 +60,7 @@ final class Sweep {
         }
         Files.deleteIfExists(paths.record(image.name()));
         if (!isUsed(image, pointing, inUse.get())) {
+            new Verifications(paths.verified()).remove(image.name());
             return true;
         }
         Metadata.write(paths.record(image.name()), image);

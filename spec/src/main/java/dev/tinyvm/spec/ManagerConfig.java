@@ -19,6 +19,7 @@ import java.util.OptionalLong;
  * @param ledger prices, and how long single lines of the record are kept
  * @param gvisorSandboxes gVisor sandboxes kept ready for each image that was used last
  * @param network credentials of the egress proxy, and what E2B's sandboxes may reach
+ * @param images which images must be signed
  */
 public record ManagerConfig(
         OptionalInt capacityCpuMillis,
@@ -30,7 +31,8 @@ public record ManagerConfig(
         LlmConfig llm,
         Ledger ledger,
         int gvisorSandboxes,
-        NetworkConfig network) {
+        NetworkConfig network,
+        ImagesConfig images) {
     /** Sandboxes that are kept ready when nothing is said. */
     public static final int DEFAULT_GVISOR_SANDBOXES = 2;
 
@@ -87,5 +89,6 @@ public record ManagerConfig(
             LlmConfig.NONE,
             Ledger.DEFAULT,
             DEFAULT_GVISOR_SANDBOXES,
-            NetworkConfig.NONE);
+            NetworkConfig.NONE,
+            ImagesConfig.NONE);
 }

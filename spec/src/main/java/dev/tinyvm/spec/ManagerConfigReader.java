@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ManagerConfigReader {
     private static final Keys ROOT =
-            Keys.of("capacity", "volumes", "logs", "tls", "e2b", "llm", "ledger", "gvisor", "network");
+            Keys.of("capacity", "volumes", "logs", "tls", "e2b", "llm", "ledger", "gvisor", "network", "images");
     private static final Keys CAPACITY = Keys.of("cpu", "memory");
     private static final Keys VOLUMES = Keys.of("hostPaths");
     private static final Keys LOGS = Keys.of("maxFileSize", "maxFiles");
@@ -89,7 +89,10 @@ public final class ManagerConfigReader {
                                 .map(section -> NetworkConfigSection.credentials(section, directory))
                                 .orElse(List.of()),
                         e2b.map(section -> NetworkSection.rules(section, "egress", problems))
-                                .orElse(List.of())));
+                                .orElse(List.of())),
+                root.section("images", ImagesConfigSection.KEYS)
+                        .map(section -> ImagesConfigSection.read(section, directory))
+                        .orElse(ImagesConfig.NONE));
     }
 
     private static ManagerConfig.Logs logs(Section section) {

@@ -257,6 +257,10 @@ class DescriptorReaderTest {
                   credentials:
                     - {name: github, hosts: [api.github.com], prefix: "Bearer ", value: {secret: github}}
                     - {name: plain, hosts: ["*.example.org"], header: X-Api-Key, value: {env: KEY}, tls: false}
+                images:
+                  policy:
+                    - {match: registry.example.org/team/*, cosign: {publicKey: team.pub}}
+                    - {match: "*", cosign: {publicKey: /keys/all.pub}}
                 """;
         Path file = Files.writeString(directory.resolve("tinyvm.yaml"), text);
         assertThat(ManagerConfigReader.readFile(file))
@@ -299,7 +303,12 @@ class DescriptorReaderTest {
                                                 "",
                                                 new LlmConfig.Key.Environment("KEY"),
                                                 false)),
-                                List.of(new Network.Egress("pypi.org", "", List.of())))));
+                                List.of(new Network.Egress("pypi.org", "", List.of()))),
+                        new ImagesConfig(List.of(
+                                new ImagesConfig.Policy(
+                                        "registry.example.org/team/*",
+                                        directory.resolve("team.pub").toString()),
+                                new ImagesConfig.Policy("*", "/keys/all.pub")))));
         assertThat(ManagerConfigReader.read("tls: {}", "x", null).tls())
                 .contains(new ManagerConfig.Tls(ManagerConfig.Tls.DEFAULT_PORT, Optional.empty()));
         assertThat(ManagerConfigReader.readFile(directory.resolve("none.yaml"))).isEqualTo(ManagerConfig.DEFAULT);
