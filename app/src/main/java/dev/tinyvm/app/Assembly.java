@@ -35,7 +35,6 @@ import dev.tinyvm.manager.ImageCatalog;
 import dev.tinyvm.manager.LoopbackService;
 import dev.tinyvm.manager.Manager;
 import dev.tinyvm.manager.ManagerException;
-import dev.tinyvm.manager.VmMeter;
 import dev.tinyvm.network.EgressLimits;
 import dev.tinyvm.network.EgressProxy;
 import dev.tinyvm.network.HostResolver;
@@ -120,14 +119,7 @@ final class Assembly {
         Manager manager;
         try {
             manager = HostManager.open(
-                    plan.settings(),
-                    plan.data().managerState(),
-                    engines,
-                    images,
-                    loopback,
-                    VmMeter.NONE,
-                    ledger,
-                    Clock.systemUTC());
+                    plan.settings(), plan.data().managerState(), engines, images, loopback, ledger, Clock.systemUTC());
         } catch (RuntimeException e) {
             ledger.close();
             throw e;

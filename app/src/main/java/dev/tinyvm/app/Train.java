@@ -18,7 +18,6 @@ import dev.tinyvm.ledger.LedgerTime;
 import dev.tinyvm.manager.HostManager;
 import dev.tinyvm.manager.Manager;
 import dev.tinyvm.manager.ManagerSettings;
-import dev.tinyvm.manager.VmMeter;
 import dev.tinyvm.server.ServerSettings;
 import dev.tinyvm.server.TinyVmServer;
 import dev.tinyvm.server.http.Authenticator;
@@ -67,7 +66,6 @@ public final class Train {
                                     SignaturePolicy.NONE,
                                     ProgramFiles.under(List.of(directory))),
                             List.of(),
-                            VmMeter.NONE,
                             ledger,
                             Clock.systemUTC())) {
                 Authenticator keys =

@@ -9,7 +9,6 @@ import dev.tinyvm.ledger.LedgerTime;
 import dev.tinyvm.manager.HostManager;
 import dev.tinyvm.manager.ImageCatalog;
 import dev.tinyvm.manager.ManagerSettings;
-import dev.tinyvm.manager.VmMeter;
 import dev.tinyvm.server.http.Authenticator;
 import dev.tinyvm.spec.ManagerConfig;
 import java.io.IOException;
@@ -62,7 +61,6 @@ public final class DoorFixture implements AutoCloseable {
                 Map.of(EngineKind.CONTAINER, engine),
                 new HostImage(),
                 List.of(),
-                VmMeter.NONE,
                 ledger,
                 clock);
         E2bSettings settings = E2bSettings.of(TokenKey.random());

@@ -62,7 +62,6 @@ public final class HostManager implements Manager {
             Map<EngineKind, Engine> engines,
             ImageCatalog images,
             List<LoopbackService> loopback,
-            VmMeter meter,
             Ledger ledger,
             Timing timing,
             AutoCloseable time,
@@ -91,7 +90,6 @@ public final class HostManager implements Manager {
                 timing,
                 new Cleanup(timing, store, events),
                 new Offers(loopback),
-                meter,
                 new Metering(ledger),
                 new Waits(),
                 new HostVolumes(store, walls, timing, book::all),
@@ -111,7 +109,6 @@ public final class HostManager implements Manager {
      * @param dataDirectory made when it is missing; no other manager may use it at the same time
      * @param engines the walls; each must outlive the manager
      * @param loopback what Tiny VMs are offered on their own loopback
-     * @param meter hears of every change of their states
      * @param ledger where what they use is written; it must outlive the manager
      * @throws ManagerException {@code FAILED} when the stored state is damaged or of a newer version
      */
@@ -121,11 +118,10 @@ public final class HostManager implements Manager {
             Map<EngineKind, Engine> engines,
             ImageCatalog images,
             List<LoopbackService> loopback,
-            VmMeter meter,
             Ledger ledger,
             Clock clock) {
         SystemTiming timing = new SystemTiming(clock);
-        return open(settings, dataDirectory, engines, images, loopback, meter, ledger, timing, timing, Store.Gate.OPEN);
+        return open(settings, dataDirectory, engines, images, loopback, ledger, timing, timing, Store.Gate.OPEN);
     }
 
     /** With a time and a gate of a test's own. */
@@ -135,13 +131,12 @@ public final class HostManager implements Manager {
             Map<EngineKind, Engine> engines,
             ImageCatalog images,
             List<LoopbackService> loopback,
-            VmMeter meter,
             Ledger ledger,
             Timing timing,
             AutoCloseable time,
             Store.Gate gate) {
         HostManager manager =
-                new HostManager(settings, dataDirectory, engines, images, loopback, meter, ledger, timing, time, gate);
+                new HostManager(settings, dataDirectory, engines, images, loopback, ledger, timing, time, gate);
         try {
             manager.recover();
         } catch (RuntimeException e) {

@@ -15,7 +15,6 @@ record Shared(
         Timing timing,
         Cleanup cleanup,
         Offers offers,
-        VmMeter meter,
         Metering metering,
         Waits waits,
         HostVolumes volumes,

@@ -4,7 +4,6 @@ import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.ExecRequest;
 import dev.tinyvm.engine.GuestProcess;
 import dev.tinyvm.engine.Machine;
-import dev.tinyvm.engine.MachineStats;
 import dev.tinyvm.manager.Manager.Deadline;
 import dev.tinyvm.manager.Manager.ResizeRequest;
 import dev.tinyvm.manager.Manager.VmState;
@@ -505,39 +504,18 @@ final class TinyVm {
             changed.notifyAll();
         }
         if (before != next.state()) {
-            tellMeter(before);
+            tellMeters();
         }
         if (next.state().ended()) {
             shared.listener().ended(this);
         }
     }
 
-    /** The meter hears where it stands. @param before its state until now */
-    void tellMeter(VmState before) {
+    /** Its clock and the ledger hear where it stands. */
+    void tellMeters() {
         VmRecord now = record;
-        java.time.Instant at = shared.timing().now();
-        clock.changed(now.state(), at);
+        clock.changed(now.state(), shared.timing().now());
         shared.metering().changed(now);
-        shared.meter()
-                .changed(new VmMeter.Change(
-                        now.id(),
-                        now.name(),
-                        now.agent(),
-                        now.descriptor().metadata().labels(),
-                        before,
-                        now.state(),
-                        at,
-                        this::figures));
-    }
-
-    private Optional<MachineStats> figures() {
-        Machine machine = run.machine();
-        try {
-            return machine == null ? Optional.empty() : Optional.of(machine.stats());
-        } catch (EngineException e) {
-            LOG.debug("no statistics of {}: {}", record.name(), e.getMessage());
-            return Optional.empty();
-        }
     }
 
     private Machine runningOrWaiting(String attempt) {

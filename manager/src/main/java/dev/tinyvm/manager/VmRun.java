@@ -295,7 +295,7 @@ final class VmRun {
         MainProcess last = main;
         if (in != null) {
             // The last chance to read its figures.
-            vm.tellMeter(vm.record().state());
+            vm.tellMeters();
         }
         vm.waiting().over();
         machine = null;

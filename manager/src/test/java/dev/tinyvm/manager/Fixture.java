@@ -35,7 +35,6 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CopyOnWriteArrayList;
 
 /** A manager over a host in memory, which can die and come back. */
 final class Fixture implements AutoCloseable {
@@ -64,9 +63,6 @@ final class Fixture implements AutoCloseable {
                         .withCapacity(OptionalInt.of(4_000), OptionalLong.of(1L << 30)));
     }
 
-    /** What the meter heard. */
-    final List<VmMeter.Change> changes = new CopyOnWriteArrayList<>();
-
     /** What the next manager offers, see {@link #reopen}. */
     final List<LoopbackService> loopback = new ArrayList<>();
 
@@ -93,16 +89,7 @@ final class Fixture implements AutoCloseable {
 
     private HostManager open(Ledger ledger, Engine wall, Store.Gate gate) {
         return HostManager.open(
-                settings,
-                data,
-                Map.of(EngineKind.CONTAINER, wall),
-                images,
-                loopback,
-                changes::add,
-                ledger,
-                timing,
-                () -> {},
-                gate);
+                settings, data, Map.of(EngineKind.CONTAINER, wall), images, loopback, ledger, timing, () -> {}, gate);
     }
 
     private Ledger openLedger() {

@@ -269,32 +269,6 @@ class WaitingTest {
         }
     }
 
-    @Test
-    void theMeterHearsEveryChangeInOrderWithFiguresAtThatMoment() {
-        try (Fixture f = new Fixture(data)) {
-            String vm = f.run("sleep", "1000").id();
-            f.host.vm(vm).setStats(used(7));
-            ModelCall call = f.manager.activity().modelCall(vm);
-            f.awaitWaiting(vm);
-            assertThat(f.changes.getLast().stats().get().orElseThrow().cpuMicros())
-                    .isEqualTo(7_000_000);
-            call.answered();
-            call.close();
-            f.manager.stop(vm);
-            assertThat(f.changes.stream()
-                            .map(c -> c.from().word() + " " + c.to().word())
-                            .toList())
-                    .containsExactly(
-                            "pending starting",
-                            "starting running",
-                            "running waiting",
-                            "waiting running",
-                            "running stopping",
-                            "stopping stopping",
-                            "stopping stopped");
-        }
-    }
-
     private static AutoCloseable listen(Fixture f, String vm, int port) {
         return f.host.vm(vm).ports().listenInside(port, connection -> {});
     }

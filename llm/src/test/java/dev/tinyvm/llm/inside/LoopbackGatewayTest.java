@@ -26,7 +26,6 @@ import dev.tinyvm.manager.ImageCatalog;
 import dev.tinyvm.manager.Manager.CreateRequest;
 import dev.tinyvm.manager.Manager.VmState;
 import dev.tinyvm.manager.ManagerSettings;
-import dev.tinyvm.manager.VmMeter;
 import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.AgentSpec;
 import dev.tinyvm.spec.Llm;
@@ -109,7 +108,6 @@ class LoopbackGatewayTest {
                     }
                 },
                 List.of(new LoopbackGateway(gateway)),
-                VmMeter.NONE,
                 ledger,
                 Clock.systemUTC());
         made.complete(manager);
