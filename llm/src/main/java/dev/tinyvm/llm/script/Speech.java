@@ -164,22 +164,53 @@ final class Speech {
         ObjectNode item =
                 Json.object().put("type", "message").put("id", "msg_1").put("role", "assistant");
         item.put("status", "completed");
-        ObjectNode part = item.putArray("content").addObject();
-        part.put("type", "output_text").put("text", text()).putArray("annotations");
+        item.putArray("content").add(outputText(text()));
         return item;
+    }
+
+    private static ObjectNode outputText(String text) {
+        ObjectNode part = Json.object().put("type", "output_text").put("text", text);
+        part.putArray("annotations");
+        return part;
+    }
+
+    private static ObjectNode ofItem(String type, String item) {
+        return Json.object().put("type", type).put("item_id", item).put("output_index", 0);
     }
 
     private void responseEvents(List<byte[]> events) {
         ObjectNode created = Json.object().put("type", "response.created");
         created.set("response", response("in_progress"));
         events.add(named(created));
-        for (String word : words()) {
-            events.add(named(Json.object()
-                    .put("type", "response.output_text.delta")
-                    .put("item_id", "msg_1")
-                    .put("output_index", 0)
+        // An item is announced empty, filled, closed: SDKs put their answer together between the two ends.
+        ObjectNode item = responseItem().put("status", "in_progress");
+        ObjectNode added =
+                Json.object().put("type", "response.output_item.added").put("output_index", 0);
+        added.set("item", item);
+        if (turn instanceof Turn.ToolCall call) {
+            item.put("arguments", "");
+            events.add(named(added));
+            events.add(named(
+                    ofItem("response.function_call_arguments.delta", "fc_1").put("delta", call.argumentsJson())));
+            events.add(named(
+                    ofItem("response.function_call_arguments.done", "fc_1").put("arguments", call.argumentsJson())));
+        } else {
+            item.putArray("content");
+            events.add(named(added));
+            ObjectNode part = ofItem("response.content_part.added", "msg_1").put("content_index", 0);
+            part.set("part", outputText(""));
+            events.add(named(part));
+            for (String word : words()) {
+                events.add(named(ofItem("response.output_text.delta", "msg_1")
+                        .put("content_index", 0)
+                        .put("delta", word)));
+            }
+            events.add(named(ofItem("response.output_text.done", "msg_1")
                     .put("content_index", 0)
-                    .put("delta", word)));
+                    .put("text", text())));
+            ObjectNode whole = ofItem("response.content_part.done", "msg_1").put("content_index", 0);
+            whole.set("part", outputText(text()));
+            events.add(named(whole));
         }
         ObjectNode done = Json.object().put("type", "response.output_item.done").put("output_index", 0);
         done.set("item", responseItem());
