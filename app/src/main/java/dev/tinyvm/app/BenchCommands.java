@@ -18,6 +18,7 @@ import dev.tinyvm.cli.Shell;
 import dev.tinyvm.cli.text.Table;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -82,6 +83,13 @@ final class BenchCommands {
         String engine = "container";
 
         @Option(
+                names = "--pause",
+                paramLabel = "MILLIS",
+                description =
+                        "Untimed rest between two rounds of start and create, in which gVisor's pool may fill again (default: 0).")
+        int pauseMillis;
+
+        @Option(
                 names = {"-q", "--quiet"},
                 description = "Print no progress.")
         boolean quiet;
@@ -107,11 +115,14 @@ final class BenchCommands {
                 list();
                 return ExitCode.OK;
             }
+            if (pauseMillis < 0 || pauseMillis > 60_000) {
+                throw new CliException(ExitCode.USAGE, "--pause is from 0 to 60000 milliseconds");
+            }
             if (n < 0 || n > 1_000_000 || clients < 0 || clients > 256) {
                 throw new CliException(
                         ExitCode.USAGE, "--n is at most 1000000, --clients at most 256, and neither is negative");
             }
-            BenchPlan plan = new BenchPlan(n, clients, wall(), command(name));
+            BenchPlan plan = new BenchPlan(n, clients, wall(), Duration.ofMillis(pauseMillis), command(name));
             if (name.equals(Ready.WORD)) {
                 LocalManager.requireRoot(ExitCode.FAILED);
                 show(Ready.run(Installation.find().entry(), plan, this::progress));
@@ -245,6 +256,7 @@ final class BenchCommands {
         private String command(String bench) {
             return "./tinyvm bench " + bench + (n > 0 ? " --n " + n : "") + (clients > 0 ? " --clients " + clients : "")
                     + (engine.equals("container") ? "" : " --engine " + engine)
+                    + (pauseMillis > 0 ? " --pause " + pauseMillis : "")
                     + " --json";
         }
 

@@ -1,6 +1,7 @@
 package dev.tinyvm.bench;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -164,10 +165,20 @@ public enum Benchmark {
                     times[i] = System.nanoTime() - start;
                 }
                 vms.removeAll();
+                rest(plan);
             }
             Map<String, Object> figures = new LinkedHashMap<>();
             BenchResult.percentiles(figures, "", times);
             return figures;
+        }
+    }
+
+    private static void rest(BenchPlan plan) throws IOException {
+        try {
+            Thread.sleep(plan.pause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("interrupted between two rounds");
         }
     }
 
