@@ -6,7 +6,6 @@ import dev.tinyvm.engine.ExecRequest;
 import dev.tinyvm.engine.GuestConnection;
 import dev.tinyvm.engine.GuestFiles;
 import dev.tinyvm.engine.GuestProcess;
-import dev.tinyvm.engine.MachineStats;
 import dev.tinyvm.manager.Manager.Deadline;
 import dev.tinyvm.manager.Manager.ResizeRequest;
 import dev.tinyvm.manager.Manager.VmState;
@@ -281,9 +280,5 @@ class WaitingTest {
             f.manager.setTags(vm, java.util.Map.of());
         }
         assertThat(f.state(vm)).isEqualTo(VmState.RUNNING);
-    }
-
-    private static MachineStats used(int cpuSeconds) {
-        return new MachineStats(cpuSeconds * 1_000_000L, 0, 1 << 20, 1 << 20, 64 << 20, 1, 0, 0, 0, 0, 16 << 20, false);
     }
 }
