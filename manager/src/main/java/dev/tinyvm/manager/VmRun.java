@@ -328,8 +328,8 @@ final class VmRun {
     private void makeMachineRaw() {
         VmRecord record = vm.record();
         AgentSpec spec = vm.spec();
-        Optional<ImageCatalog.OnLinux> linux = onLinux(record, pinned(record));
-        MachineSpec machineSpec = machineSpec(record);
+        ImageCatalog.ImageInfo image = pinned(record);
+        MachineSpec machineSpec = machineSpec(record, image);
         shared.volumes().use(vm, spec.volumes());
         Machine made = shared.engines()
                 .find(record.placement().engine())
@@ -337,7 +337,7 @@ final class VmRun {
                         EngineException.Code.UNAVAILABLE,
                         "this manager has no engine " + record.placement().engine()))
                 .create(machineSpec);
-        linux.ifPresent(program -> seed(made, program));
+        onLinux(record, image).ifPresent(program -> seed(made, program));
         machine = made;
         shared.metering().made(record, made);
         oomKillsBefore = 0;
@@ -347,8 +347,11 @@ final class VmRun {
 
     /** What a machine of that record is made from. @throws EngineException {@code IMAGE} when its image is gone */
     MachineSpec machineSpec(VmRecord record) {
+        return machineSpec(record, pinned(record));
+    }
+
+    private static MachineSpec machineSpec(VmRecord record, ImageCatalog.ImageInfo image) {
         AgentSpec spec = record.descriptor().spec();
-        ImageCatalog.ImageInfo image = pinned(record);
         return new MachineSpec(
                 record.id(),
                 onLinux(record, image).map(ImageCatalog.OnLinux::machineImage).orElse(image.machineImage()),
