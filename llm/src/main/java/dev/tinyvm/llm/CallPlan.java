@@ -1,5 +1,6 @@
 package dev.tinyvm.llm;
 
+import dev.tinyvm.llm.translate.GeminiNames;
 import dev.tinyvm.llm.translate.Translation;
 import dev.tinyvm.llm.translate.Translation.Wire;
 import dev.tinyvm.llm.wire.Dialect;
@@ -57,15 +58,20 @@ record CallPlan(
         if (provider.dialects().contains(endpoint.dialect()) && (!responses || provider.responses())) {
             return Optional.of(new Target(upstream, model, price, client, Optional.empty()));
         }
-        if (!responses && endpoint.operation() != Endpoint.Operation.CHAT) {
-            return Optional.empty();
-        }
         Dialect dialect = provider.dialects().contains(endpoint.dialect())
                 ? endpoint.dialect()
                 : provider.dialects().getFirst();
         Wire wire = wire(dialect, false);
-        return Translation.of(client, wire)
-                .map(translation -> new Target(upstream, model, price, wire, Optional.of(translation)));
+        Optional<Translation> found = switch (endpoint.operation()) {
+            // OpenAI itself, whose newer models know only this name.
+            case CHAT, RESPONSES ->
+                Translation.of(client, wire, provider.responses() ? "max_completion_tokens" : "max_tokens");
+            case COUNT_TOKENS -> Translation.ofCount(client, wire);
+            case EMBEDDINGS ->
+                Translation.ofEmbeddings(client, wire, endpoint.verb().equals("embedContent"));
+            case OTHER, MODELS -> Optional.empty();
+        };
+        return found.map(translation -> new Target(upstream, model, price, wire, Optional.of(translation)));
     }
 
     private static Wire wire(Dialect dialect, boolean responses) {
@@ -86,7 +92,11 @@ record CallPlan(
         if (target.translation().isPresent()) {
             return target.translation().get().request(body, target.model(), streams);
         }
-        byte[] sent = body;
+        boolean repeated = endpoint.operation() == Endpoint.Operation.EMBEDDINGS
+                || endpoint.operation() == Endpoint.Operation.COUNT_TOKENS;
+        byte[] sent = repeated && !endpoint.model().isEmpty() && !target.model().equals(model)
+                ? GeminiNames.renamed(body, target.model())
+                : body;
         JsonScan.Span named = members.get("model");
         Map<String, JsonScan.Span> spans = members;
         if (named != null && endpoint.model().isEmpty() && !target.model().equals(model)) {
@@ -106,11 +116,19 @@ record CallPlan(
                         LlmException.Kind.INVALID,
                         "a translated stream comes as events: add alt=sse to the query, as Google's SDKs do");
             }
+            boolean counts = endpoint.operation() == Endpoint.Operation.COUNT_TOKENS;
+            boolean embeds = endpoint.operation() == Endpoint.Operation.EMBEDDINGS;
             return switch (target.wire()) {
-                case CHAT, RESPONSES -> "/v1/chat/completions";
-                case MESSAGES -> "/v1/messages";
+                case CHAT, RESPONSES -> embeds ? "/v1/embeddings" : "/v1/chat/completions";
+                case MESSAGES -> counts ? "/v1/messages/count_tokens" : "/v1/messages";
                 case GEMINI ->
-                    geminiPath(target.model(), streams ? "streamGenerateContent?alt=sse" : "generateContent");
+                    geminiPath(
+                            target.model(),
+                            counts
+                                    ? "countTokens"
+                                    : embeds
+                                            ? "batchEmbedContents"
+                                            : streams ? "streamGenerateContent?alt=sse" : "generateContent");
             };
         }
         String sent = !endpoint.model().isEmpty() && !target.model().equals(model)

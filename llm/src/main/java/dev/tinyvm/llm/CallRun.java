@@ -122,7 +122,7 @@ final class CallRun {
         } catch (InterruptedException e) {
             if (firstByteNanos == 0) {
                 firstByteNanos = System.nanoTime();
-                settle(target, 0, new UsageTap(true, body.length), false);
+                settle(target, 0, new UsageTap(true, body.length, generates()), false);
             }
             throw e;
         }
@@ -190,7 +190,7 @@ final class CallRun {
             throws IOException, InterruptedException {
         boolean events = reply.headers().mediaType().equals("text/event-stream");
         boolean filter = events && plan.asksForUsage() && reply.status() == 200 && !clientAskedForUsage();
-        UsageTap tap = new UsageTap(events, requestBytes);
+        UsageTap tap = new UsageTap(events, requestBytes, generates());
         boolean settled = false;
         try {
             sayFirstByte();
@@ -262,6 +262,10 @@ final class CallRun {
 
     private void withoutUsage(byte[] bytes, int start, int end) throws IOException {
         IncludeUsage.remove(bytes, start, end, (kept, from, to) -> answer.write(kept, from, to - from));
+    }
+
+    private boolean generates() {
+        return plan.endpoint().operation() != Endpoint.Operation.EMBEDDINGS;
     }
 
     private boolean clientAskedForUsage() {

@@ -1,8 +1,10 @@
 package dev.tinyvm.llm;
 
 import dev.tinyvm.llm.http.Answer;
+import dev.tinyvm.llm.http.Headers;
 import dev.tinyvm.llm.http.LlmRequest;
 import dev.tinyvm.llm.tape.Tape;
+import dev.tinyvm.llm.translate.TokenEstimate;
 import dev.tinyvm.llm.wire.Dialect;
 import dev.tinyvm.llm.wire.Endpoint;
 import dev.tinyvm.llm.wire.ErrorShape;
@@ -87,14 +89,13 @@ public final class Gateway implements AutoCloseable {
 
     /** As {@link #handle(LlmRequest, Caller, Answer)}, recorded or replayed as this says. */
     public void handle(LlmRequest request, Caller caller, Answer answer, TapeSource tape) throws IOException {
-        Dialect dialect = Endpoint.dialect(request);
         GuardedAnswer guarded = new GuardedAnswer(answer);
         CallThread thread = new CallThread();
         try {
             serve(request, caller, guarded, thread, tape);
         } catch (LlmException e) {
             thread.finish();
-            fail(guarded, dialect, e);
+            fail(guarded, request, e);
         } catch (InterruptedException e) {
             guarded.abort();
             if (!thread.isGone()) {
@@ -105,7 +106,7 @@ public final class Gateway implements AutoCloseable {
             log.warn("a call of vm '{}' to {} failed in the gateway", caller.vm(), request.path(), e);
             fail(
                     guarded,
-                    dialect,
+                    request,
                     new LlmException(LlmException.Kind.INTERNAL, "the gateway failed; its log tells more"));
         } finally {
             thread.finish();
@@ -155,12 +156,17 @@ public final class Gateway implements AutoCloseable {
             if (endpoint.operation() == Endpoint.Operation.MODELS) {
                 ModelList.answer(config, endpoint, allowances.of(caller), answer);
             } else {
-                call(plan(endpoint, body, caller), request, caller, answer, thread);
+                CallPlan plan = plan(endpoint, body, caller);
+                if (plan.targets().isEmpty()) {
+                    estimate(endpoint, body, answer);
+                } else {
+                    call(plan, request, caller, answer, thread);
+                }
             }
         } catch (LlmException e) {
             // Here, so that a recording has the error too.
             thread.finish();
-            fail(answer, endpoint.dialect(), e);
+            fail(answer, request, e);
         } catch (InterruptedException | IOException e) {
             answer.abort();
             throw e;
@@ -179,6 +185,22 @@ public final class Gateway implements AutoCloseable {
         } finally {
             waits.callEnded(caller);
         }
+    }
+
+    /** No provider of the model counts tokens: OpenAI's dialect has no such call for a chat. Its header says that this is a guess. */
+    private static void estimate(Endpoint endpoint, byte[] body, Answer answer) throws IOException {
+        byte[] told = TokenEstimate.answer(endpoint.dialect(), body);
+        answer.begin(
+                200,
+                Headers.of(
+                        "Content-Type",
+                        "application/json",
+                        "Content-Length",
+                        Integer.toString(told.length),
+                        "X-TinyVM-Estimated",
+                        "true"));
+        answer.write(told, 0, told.length);
+        answer.end();
     }
 
     private CallPlan plan(Endpoint endpoint, byte[] body, Caller caller) {
@@ -209,12 +231,14 @@ public final class Gateway implements AutoCloseable {
         List<CallPlan.Target> targets = route.targets().stream()
                 .flatMap(target -> target(endpoint, target, wanted).stream())
                 .toList();
-        if (targets.isEmpty()) {
+        if (targets.isEmpty() && endpoint.operation() != Endpoint.Operation.COUNT_TOKENS) {
             throw new LlmException(
                     LlmException.Kind.INVALID,
                     "the model '" + wanted + "' is with a provider that has nothing like " + endpoint.name()
                             + "; use a model of a provider that speaks "
-                            + endpoint.dialect().label());
+                            + (endpoint.operation() == Endpoint.Operation.EMBEDDINGS
+                                    ? "OpenAI or Gemini"
+                                    : endpoint.dialect().label()));
         }
         boolean money = scopes.stream().anyMatch(allowance -> allowance.nanoUsd() != Allowance.UNLIMITED);
         for (CallPlan.Target target : targets) {
@@ -257,14 +281,15 @@ public final class Gateway implements AutoCloseable {
                 : Math.min(most, Integer.parseInt(length));
     }
 
-    private static void fail(GuardedAnswer answer, Dialect dialect, LlmException error) throws IOException {
+    private static void fail(GuardedAnswer answer, LlmRequest request, LlmException error) throws IOException {
+        Dialect dialect = Endpoint.dialect(request);
         if (!answer.hasBegun()) {
             ErrorShape.answer(answer, dialect, error);
             return;
         }
         try {
             if (answer.isAtEventEnd()) {
-                byte[] event = ErrorShape.event(dialect, error);
+                byte[] event = ErrorShape.event(dialect, Endpoint.isResponses(request), error);
                 answer.write(event, 0, event.length);
             }
         } finally {

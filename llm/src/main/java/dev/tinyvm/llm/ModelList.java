@@ -51,10 +51,8 @@ final class ModelList {
             case ANTHROPIC -> {
                 body.set("data", models);
                 body.put("has_more", false);
-                if (!names.isEmpty()) {
-                    body.put("first_id", names.getFirst());
-                    body.put("last_id", names.getLast());
-                }
+                body.put("first_id", names.isEmpty() ? null : names.getFirst());
+                body.put("last_id", names.isEmpty() ? null : names.getLast());
             }
             case GEMINI -> body.set("models", models);
         }

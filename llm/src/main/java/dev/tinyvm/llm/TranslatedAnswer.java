@@ -2,6 +2,7 @@ package dev.tinyvm.llm;
 
 import dev.tinyvm.llm.http.Answer;
 import dev.tinyvm.llm.http.Headers;
+import dev.tinyvm.llm.translate.ProviderError;
 import dev.tinyvm.llm.translate.Translation;
 import dev.tinyvm.llm.wire.ErrorShape;
 import dev.tinyvm.llm.wire.IncludeUsage;
@@ -11,12 +12,14 @@ import dev.tinyvm.llm.wire.SseEvents;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.Set;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.node.ObjectNode;
+import org.jspecify.annotations.Nullable;
 
 /** Takes the answer of a provider of another format and gives the client its own: events one by one, anything else as a whole. */
 final class TranslatedAnswer {
     private static final int PLAIN_BYTES = 16 << 20;
+    /** The highest status that HTTP itself knows (RFC 6585). */
+    private static final int MOST_KNOWN = 511;
+
     private static final Set<String> ABOUT_THE_BODY = Set.of("content-length", "content-type", "content-encoding");
 
     private final Answer answer;
@@ -27,7 +30,7 @@ final class TranslatedAnswer {
     private final boolean withoutUsage;
     private final SseEvents splitter = new SseEvents();
     private final SseEvents translated = new SseEvents();
-    private final Translation.EventStream stream;
+    private final Translation.@Nullable EventStream stream;
     private final ByteArrayOutputStream plain = new ByteArrayOutputStream();
     private final Headers headers;
 
@@ -45,8 +48,8 @@ final class TranslatedAnswer {
         this.translation = translation;
         this.withoutUsage = withoutUsage;
         status = reply.status();
-        stream = translation.stream();
         this.events = events && status == 200;
+        stream = this.events ? translation.stream() : null;
         headers = reply.headers().without(ABOUT_THE_BODY);
         if (this.events) {
             answer.begin(status, headers.with("Content-Type", "text/event-stream"));
@@ -64,7 +67,7 @@ final class TranslatedAnswer {
     }
 
     void end() throws IOException {
-        if (events) {
+        if (stream != null) {
             send(stream.finish());
             if (!stream.hasEnded()) {
                 throw new LlmException(
@@ -77,33 +80,30 @@ final class TranslatedAnswer {
             throw new LlmException(
                     LlmException.Kind.UPSTREAM, "the provider was asked for a stream and did not answer with one");
         }
-        byte[] body = status / 100 == 2 ? translation.answer(plain.toByteArray()) : error();
+        byte[] body = plain.toByteArray();
+        if (status / 100 == 2) {
+            told(status, translation.answer(body));
+            return;
+        }
+        LlmException error = ProviderError.of(status, Json.parse(body));
+        // A status of one vendor alone (529) becomes the one that all know.
+        told(
+                status > MOST_KNOWN ? error.kind().status() : status,
+                Json.bytes(ErrorShape.body(plan.endpoint().dialect(), error)));
+    }
+
+    private void told(int shown, byte[] body) throws IOException {
         answer.begin(
-                status,
+                shown,
                 headers.with("Content-Type", "application/json").with("Content-Length", Integer.toString(body.length)));
         answer.write(body, 0, body.length);
         answer.end();
     }
 
-    private byte[] error() {
-        JsonNode from = Json.parse(plain.toByteArray());
-        String message = from == null ? "" : Json.string(from.path("error"), "message");
-        LlmException.Kind kind = switch (status) {
-            case 400, 422 -> LlmException.Kind.INVALID;
-            case 401, 403 -> LlmException.Kind.FORBIDDEN;
-            case 404 -> LlmException.Kind.NOT_FOUND;
-            case 413 -> LlmException.Kind.TOO_LARGE;
-            case 429 -> LlmException.Kind.RATE;
-            default -> LlmException.Kind.UPSTREAM;
-        };
-        ObjectNode body = ErrorShape.body(
-                plan.endpoint().dialect(),
-                new LlmException(kind, message.isEmpty() ? "the provider answered " + status : message));
-        return Json.bytes(body);
-    }
-
     private void event(byte[] bytes, int start, int end) throws IOException {
-        send(stream.event(bytes, start, end));
+        if (stream != null) {
+            send(stream.event(bytes, start, end));
+        }
     }
 
     private void send(byte[] bytes) throws IOException {

@@ -155,6 +155,10 @@ public final class ScriptedProvider implements AutoCloseable {
             plain(answer, 200, "{\"input_tokens\":10,\"totalTokens\":10}".getBytes(StandardCharsets.UTF_8));
             return;
         }
+        if (endpoint.operation() == Endpoint.Operation.EMBEDDINGS) {
+            plain(answer, 200, Vectors.answer(endpoint, bytes));
+            return;
+        }
         pause(thinking, gone);
         JsonNode parsed = Json.parse(bytes);
         JsonNode body = parsed == null ? MissingNode.getInstance() : parsed;

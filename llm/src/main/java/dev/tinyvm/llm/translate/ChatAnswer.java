@@ -37,12 +37,28 @@ final class ChatAnswer {
         return call;
     }
 
-    static ObjectNode usage(long input, long cached, long output) {
+    /** What an answer or a part of one says. Its text may be a string or a list of parts, beside which some servers put thoughts; a refusal stands apart at OpenAI, and is words as well. */
+    static String said(JsonNode message) {
+        JsonNode content = message.path("content");
+        StringBuilder said = new StringBuilder(Json.string(message, "content"));
+        for (JsonNode part : content) {
+            said.append(Json.string(part, "text")).append(Json.string(part, "refusal"));
+        }
+        return said.append(Json.string(message, "refusal")).toString();
+    }
+
+    static boolean isRefusal(JsonNode message) {
+        return !Json.string(message, "refusal").isEmpty();
+    }
+
+    /** @param reasoning a part of the output */
+    static ObjectNode usage(long input, long cached, long output, long reasoning) {
         ObjectNode usage = Json.object()
                 .put("prompt_tokens", input)
                 .put("completion_tokens", output)
                 .put("total_tokens", input + output);
         usage.putObject("prompt_tokens_details").put("cached_tokens", cached);
+        usage.putObject("completion_tokens_details").put("reasoning_tokens", reasoning);
         return usage;
     }
 
@@ -62,16 +78,6 @@ final class ChatAnswer {
         ObjectNode body = head(id, model, "chat.completion.chunk");
         body.putArray("choices");
         body.set("usage", usage);
-        return event(body);
-    }
-
-    static byte[] error(String message) {
-        ObjectNode body = Json.object();
-        body.putObject("error")
-                .put("message", message)
-                .put("type", "server_error")
-                .putNull("param")
-                .putNull("code");
         return event(body);
     }
 

@@ -2,8 +2,6 @@ package dev.tinyvm.llm.translate;
 
 import dev.tinyvm.llm.wire.Json;
 import dev.tinyvm.llm.wire.LlmException;
-import java.util.HashMap;
-import java.util.Map;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -21,14 +19,23 @@ final class ChatOnGemini implements Translation {
             to.putObject("systemInstruction").putArray("parts").addObject().put("text", system);
         }
         ArrayNode contents = to.putArray("contents");
-        Map<String, String> names = new HashMap<>();
+        ToolResults results = new ToolResults(from);
         for (JsonNode message : from.json().path("messages")) {
-            add(contents, message, names, from);
+            if (Json.string(message, "role").equals("tool")) {
+                results.add(message);
+            } else {
+                results.flush(contents);
+                add(contents, message, results, from);
+            }
         }
+        results.flush(contents);
         ObjectNode config = Json.object();
         copy(from.maxTokens(), config, "maxOutputTokens");
         copy(from.json().path("temperature"), config, "temperature");
         copy(from.json().path("top_p"), config, "topP");
+        copy(from.json().path("seed"), config, "seed");
+        copy(from.json().path("presence_penalty"), config, "presencePenalty");
+        copy(from.json().path("frequency_penalty"), config, "frequencyPenalty");
         if (!from.stop().isEmpty()) {
             config.set("stopSequences", from.stop());
         }
@@ -55,7 +62,7 @@ final class ChatOnGemini implements Translation {
             if (part.path("functionCall").isObject()) {
                 calls.add(call(part.path("functionCall"), calls.size()));
             } else if (!part.path("thought").asBoolean(false)) {
-                said.append(Json.string(part, "text"));
+                said.append(text(part));
             }
         }
         return ChatAnswer.plain(
@@ -74,14 +81,24 @@ final class ChatOnGemini implements Translation {
 
     static String id(JsonNode from) {
         String id = Json.string(from, "responseId");
-        return id.isEmpty() ? "chatcmpl-gemini" : id;
+        return id.isEmpty() ? "chatcmpl-" + Long.toHexString(System.nanoTime()) : id;
+    }
+
+    /** What a part says; empty for a thought's signature alone. */
+    static String text(JsonNode part) {
+        if (part.path("inlineData").isObject()) {
+            throw new LlmException(
+                    LlmException.Kind.UPSTREAM,
+                    "the model answered with a picture or sound, which Chat Completions cannot hold; call it in Gemini's own dialect");
+        }
+        return Json.string(part, "text");
     }
 
     /** Where Gemini gives a call no id, it is counted. */
     static ObjectNode call(JsonNode function, int number) {
         String id = Json.string(function, "id");
         return ChatAnswer.call(
-                id.isEmpty() ? "call_" + Long.toHexString(System.nanoTime()) + "_" + number : id,
+                id.isEmpty() ? CallParts.newId(number) : id,
                 Json.string(function, "name"),
                 function.path("args").isObject() ? Json.text(function.path("args")) : "{}");
     }
@@ -89,11 +106,17 @@ final class ChatOnGemini implements Translation {
     /** Without a candidate the prompt was blocked. */
     static String finish(JsonNode candidate, boolean calls) {
         return switch (Json.string(candidate, "finishReason")) {
-            case "STOP" -> calls ? "tool_calls" : "stop";
             case "MAX_TOKENS" -> "length";
-            case "" -> candidate.isObject() ? "stop" : "content_filter";
-            case "MALFORMED_FUNCTION_CALL", "OTHER" -> "stop";
-            default -> "content_filter";
+            case "SAFETY",
+                    "RECITATION",
+                    "LANGUAGE",
+                    "BLOCKLIST",
+                    "PROHIBITED_CONTENT",
+                    "SPII",
+                    "IMAGE_SAFETY",
+                    "IMAGE_PROHIBITED_CONTENT" -> "content_filter";
+            case "" -> !candidate.isObject() ? "content_filter" : calls ? "tool_calls" : "stop";
+            default -> calls ? "tool_calls" : "stop";
         };
     }
 
@@ -101,10 +124,11 @@ final class ChatOnGemini implements Translation {
         return ChatAnswer.usage(
                 Json.count(usage, "promptTokenCount") + Json.count(usage, "toolUsePromptTokenCount"),
                 Json.count(usage, "cachedContentTokenCount"),
-                Json.count(usage, "candidatesTokenCount") + Json.count(usage, "thoughtsTokenCount"));
+                Json.count(usage, "candidatesTokenCount") + Json.count(usage, "thoughtsTokenCount"),
+                Json.count(usage, "thoughtsTokenCount"));
     }
 
-    private static void add(ArrayNode contents, JsonNode message, Map<String, String> names, ChatRequest from) {
+    private static void add(ArrayNode contents, JsonNode message, ToolResults results, ChatRequest from) {
         switch (Json.string(message, "role")) {
             case "system", "developer" -> {
                 // Stands apart.
@@ -117,64 +141,45 @@ final class ChatOnGemini implements Translation {
                 for (JsonNode part : message.path("content")) {
                     switch (Json.string(part, "type")) {
                         case "text" -> parts.addObject().put("text", Json.string(part, "text"));
-                        case "image_url" -> {
-                            ChatRequest.Image image = from.imageUrl(part);
-                            if (image.base64().isEmpty()) {
-                                throw from.refused("an image by its URL (send it as a data: URL)");
-                            }
-                            parts.addObject()
-                                    .putObject("inlineData")
-                                    .put("mimeType", image.mediaType())
-                                    .put("data", image.base64());
-                        }
+                        case "image_url" -> image(parts, part, from);
                         default -> throw from.refusedPart(part);
                     }
                 }
             }
             case "assistant" -> {
                 ArrayNode parts = parts(contents, "model");
-                String text = ChatRequest.text(message.path("content"));
+                String text = ChatAnswer.said(message);
                 if (!text.isEmpty()) {
                     parts.addObject().put("text", text);
                 }
                 for (JsonNode call : message.path("tool_calls")) {
                     JsonNode function = call.path("function");
-                    names.put(Json.string(call, "id"), Json.string(function, "name"));
-                    JsonNode arguments = Json.parse(Json.string(function, "arguments"));
+                    results.called(Json.string(call, "id"), Json.string(function, "name"));
                     parts.addObject()
                             .putObject("functionCall")
                             .put("name", Json.string(function, "name"))
-                            .set("args", arguments == null || !arguments.isObject() ? Json.object() : arguments);
+                            .set("args", Arguments.told(Json.string(function, "arguments")));
                 }
                 if (parts.isEmpty()) {
                     contents.remove(contents.size() - 1);
-                }
-            }
-            case "tool" -> {
-                String name = names.get(Json.string(message, "tool_call_id"));
-                if (name == null) {
-                    throw new LlmException(
-                            LlmException.Kind.INVALID,
-                            "a tool message answers the call '" + Json.string(message, "tool_call_id")
-                                    + "', which no assistant message before it makes");
-                }
-                ObjectNode response = parts(contents, "user")
-                        .addObject()
-                        .putObject("functionResponse")
-                        .put("name", name);
-                String result = ChatRequest.text(message.path("content"));
-                JsonNode json = Json.parse(result);
-                if (json != null && json.isObject()) {
-                    response.set("response", json);
-                } else {
-                    response.putObject("response").put("result", result);
                 }
             }
             default -> throw from.refused("messages[].role '" + Json.string(message, "role") + "'");
         }
     }
 
-    private static ArrayNode parts(ArrayNode contents, String role) {
+    static void image(ArrayNode parts, JsonNode part, ChatRequest from) {
+        ChatRequest.Image image = from.imageUrl(part);
+        if (image.base64().isEmpty()) {
+            throw from.refused("an image by its URL (send it as a data: URL)");
+        }
+        parts.addObject()
+                .putObject("inlineData")
+                .put("mimeType", image.mediaType())
+                .put("data", image.base64());
+    }
+
+    static ArrayNode parts(ArrayNode contents, String role) {
         JsonNode last = contents.path(contents.size() - 1);
         if (Json.string(last, "role").equals(role) && last.path("parts") instanceof ArrayNode parts) {
             return parts;
@@ -214,7 +219,7 @@ final class ChatOnGemini implements Translation {
         ObjectNode mode = to.putObject("toolConfig").putObject("functionCallingConfig");
         if (choice.isObject()) {
             mode.put("mode", "ANY");
-            mode.putArray("allowedFunctionNames").add(Json.string(choice.path("function"), "name"));
+            mode.putArray("allowedFunctionNames").add(from.chosenFunction());
         } else {
             mode.put(
                     "mode",

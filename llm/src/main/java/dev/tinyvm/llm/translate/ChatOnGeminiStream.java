@@ -11,7 +11,7 @@ final class ChatOnGeminiStream implements Translation.EventStream {
     private final ByteArrayOutputStream out = new ByteArrayOutputStream(512);
     private String id = "";
     private String model = "";
-    private ObjectNode usage = ChatAnswer.usage(0, 0, 0);
+    private ObjectNode usage = ChatAnswer.usage(0, 0, 0, 0);
     private int calls;
     private boolean begun;
     private String finish = "";
@@ -28,8 +28,7 @@ final class ChatOnGeminiStream implements Translation.EventStream {
 
     private void take(JsonNode event) {
         if (event.path("error").isObject()) {
-            out.writeBytes(ChatAnswer.error(Json.string(event.path("error"), "message")));
-            return;
+            throw ProviderError.inStream(event.path("error"));
         }
         if (!begun) {
             begun = true;
@@ -42,7 +41,7 @@ final class ChatOnGeminiStream implements Translation.EventStream {
         }
         JsonNode candidate = event.path("candidates").path(0);
         for (JsonNode part : candidate.path("content").path("parts")) {
-            String text = Json.string(part, "text");
+            String text = ChatOnGemini.text(part);
             if (part.path("functionCall").isObject()) {
                 ObjectNode delta = Json.object();
                 delta.putArray("tool_calls")

@@ -16,10 +16,6 @@ final class ChatOnMessages implements Translation {
     @Override
     public byte[] request(byte[] body, String model, boolean streams) {
         ChatRequest from = ChatRequest.read(body, "an Anthropic provider");
-        if (from.json().path("response_format").isObject()
-                && !Json.string(from.json().path("response_format"), "type").equals("text")) {
-            throw from.refused("response_format");
-        }
         ObjectNode to = Json.object().put("model", model);
         JsonNode most = from.maxTokens();
         if (most.isNumber()) {
@@ -50,6 +46,7 @@ final class ChatOnMessages implements Translation {
         if (!user.isEmpty()) {
             to.putObject("metadata").put("user_id", user);
         }
+        format(from, to);
         tools(from, to);
         if (streams) {
             to.put("stream", true);
@@ -102,7 +99,7 @@ final class ChatOnMessages implements Translation {
     static ObjectNode usage(JsonNode usage) {
         long cached = Json.count(usage, "cache_read_input_tokens");
         long input = Json.count(usage, "input_tokens") + cached + Json.count(usage, "cache_creation_input_tokens");
-        return ChatAnswer.usage(input, cached, Json.count(usage, "output_tokens"));
+        return ChatAnswer.usage(input, cached, Json.count(usage, "output_tokens"), 0);
     }
 
     private static void add(ArrayNode messages, JsonNode message, ChatRequest from) {
@@ -115,36 +112,41 @@ final class ChatOnMessages implements Translation {
                 if (message.path("content").isString()) {
                     text(content, Json.string(message, "content"));
                 }
-                for (JsonNode part : message.path("content")) {
-                    switch (Json.string(part, "type")) {
-                        case "text" -> text(content, Json.string(part, "text"));
-                        case "image_url" -> content.add(image(from.imageUrl(part)));
-                        default -> throw from.refusedPart(part);
-                    }
-                }
+                message.path("content").forEach(part -> part(content, part, from));
             }
             case "assistant" -> {
                 ArrayNode content = content(messages, "assistant");
-                text(content, ChatRequest.text(message.path("content")));
+                text(content, ChatAnswer.said(message));
                 for (JsonNode call : message.path("tool_calls")) {
                     JsonNode function = call.path("function");
-                    JsonNode input = Json.parse(Json.string(function, "arguments"));
                     ObjectNode block =
                             content.addObject().put("type", "tool_use").put("id", Json.string(call, "id"));
                     block.put("name", Json.string(function, "name"));
-                    block.set("input", input == null || !input.isObject() ? Json.object() : input);
+                    block.set("input", Arguments.told(Json.string(function, "arguments")));
                 }
                 if (content.isEmpty()) {
                     messages.remove(messages.size() - 1);
                 }
             }
-            case "tool" ->
-                content(messages, "user")
-                        .addObject()
-                        .put("type", "tool_result")
-                        .put("tool_use_id", Json.string(message, "tool_call_id"))
-                        .put("content", ChatRequest.text(message.path("content")));
+            case "tool" -> {
+                ObjectNode block = content(messages, "user").addObject().put("type", "tool_result");
+                block.put("tool_use_id", Json.string(message, "tool_call_id"));
+                if (message.path("content").isString()) {
+                    block.set("content", message.path("content"));
+                } else {
+                    ArrayNode content = block.putArray("content");
+                    message.path("content").forEach(part -> part(content, part, from));
+                }
+            }
             default -> throw from.refused("messages[].role '" + Json.string(message, "role") + "'");
+        }
+    }
+
+    private static void part(ArrayNode content, JsonNode part, ChatRequest from) {
+        switch (Json.string(part, "type")) {
+            case "text" -> text(content, Json.string(part, "text"));
+            case "image_url" -> content.add(image(from.imageUrl(part)));
+            default -> throw from.refusedPart(part);
         }
     }
 
@@ -174,6 +176,21 @@ final class ChatOnMessages implements Translation {
         return block;
     }
 
+    private static void format(ChatRequest from, ObjectNode to) {
+        JsonNode format = from.json().path("response_format");
+        switch (Json.string(format, "type")) {
+            case "", "text" -> {
+                // As it is.
+            }
+            case "json_schema" ->
+                to.putObject("output_config")
+                        .putObject("format")
+                        .put("type", "json_schema")
+                        .set("schema", format.path("json_schema").path("schema"));
+            default -> throw from.refused("response_format '" + Json.string(format, "type") + "'");
+        }
+    }
+
     private static void tools(ChatRequest from, ObjectNode to) {
         ArrayNode tools = Json.array();
         for (JsonNode function : from.functions()) {
@@ -199,7 +216,7 @@ final class ChatOnMessages implements Translation {
             default -> chosen.put("type", "auto");
         }
         if (choice.isObject()) {
-            chosen = Json.object().put("type", "tool").put("name", Json.string(choice.path("function"), "name"));
+            chosen = Json.object().put("type", "tool").put("name", from.chosenFunction());
         }
         JsonNode parallel = from.json().path("parallel_tool_calls");
         if (parallel.isBoolean()

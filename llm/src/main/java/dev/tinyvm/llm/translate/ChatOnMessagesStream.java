@@ -13,6 +13,10 @@ final class ChatOnMessagesStream implements Translation.EventStream {
     private String model = "";
     private ObjectNode told = Json.object();
     private int tool = -1;
+    private boolean inTool;
+    /** Whether the call has arguments so far. */
+    private boolean said;
+
     private boolean ended;
 
     @Override
@@ -38,8 +42,10 @@ final class ChatOnMessagesStream implements Translation.EventStream {
             case "content_block_start" -> {
                 JsonNode block = event.path("content_block");
                 String text = Json.string(block, "text");
-                if (Json.string(block, "type").equals("tool_use")) {
+                inTool = Json.string(block, "type").equals("tool_use");
+                if (inTool) {
                     tool++;
+                    said = false;
                     ObjectNode delta = Json.object();
                     delta.putArray("tool_calls")
                             .add(ChatAnswer.call(Json.string(block, "id"), Json.string(block, "name"), "")
@@ -62,7 +68,14 @@ final class ChatOnMessagesStream implements Translation.EventStream {
                 out.writeBytes(ChatAnswer.DONE);
                 ended = true;
             }
-            case "error" -> out.writeBytes(ChatAnswer.error(Json.string(event.path("error"), "message")));
+            case "error" -> throw ProviderError.inStream(event.path("error"));
+            case "content_block_stop" -> {
+                if (inTool && !said) {
+                    // A call without arguments: what its client parses must be JSON.
+                    arguments("{}");
+                }
+                inTool = false;
+            }
             default -> {
                 // Pings, the ends of blocks, and what will be invented.
             }
@@ -73,15 +86,23 @@ final class ChatOnMessagesStream implements Translation.EventStream {
         switch (Json.string(delta, "type")) {
             case "text_delta" -> emit(Json.object().put("content", Json.string(delta, "text")), "");
             case "input_json_delta" -> {
-                ObjectNode chunk = Json.object();
-                ObjectNode call = chunk.putArray("tool_calls").addObject().put("index", Math.max(0, tool));
-                call.putObject("function").put("arguments", Json.string(delta, "partial_json"));
-                emit(chunk, "");
+                String part = Json.string(delta, "partial_json");
+                if (inTool && !part.isEmpty()) {
+                    said = true;
+                    arguments(part);
+                }
             }
             default -> {
                 // Thinking and its signature.
             }
         }
+    }
+
+    private void arguments(String part) {
+        ObjectNode chunk = Json.object();
+        ObjectNode call = chunk.putArray("tool_calls").addObject().put("index", tool);
+        call.putObject("function").put("arguments", part);
+        emit(chunk, "");
     }
 
     /** Its beginning tells the input, its end the output. */

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * A Chat Completions request for a provider of another format: checked for what cannot be said there.
@@ -81,6 +82,20 @@ record ChatRequest(JsonNode json, String provider) {
             functions.add(tool.path("function"));
         }
         return functions;
+    }
+
+    /** The one function that must be called, where the choice is an object. */
+    String chosenFunction() {
+        JsonNode choice = json.path("tool_choice");
+        if (!Json.string(choice, "type").equals("function")) {
+            throw refused("tool_choice '" + Json.string(choice, "type") + "'");
+        }
+        return Json.string(choice.path("function"), "name");
+    }
+
+    /** Says where the pictures that follow come from. */
+    static ObjectNode picturesOf(String call) {
+        return Json.object().put("type", "text").put("text", "Pictures in the result of the call " + call + ":");
     }
 
     Image imageUrl(JsonNode part) {

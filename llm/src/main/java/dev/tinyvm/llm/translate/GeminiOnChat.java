@@ -2,41 +2,46 @@ package dev.tinyvm.llm.translate;
 
 import dev.tinyvm.llm.wire.Json;
 import dev.tinyvm.llm.wire.LlmException;
-import java.util.ArrayDeque;
-import java.util.Deque;
-import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Locale;
-import java.util.Map;
 import java.util.Set;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** A Gemini client on a provider that speaks Chat Completions. Safety settings, thinking and {@code topK} are left out; tools that run at Google, and files kept there, are refused. */
+/** A Gemini client on a provider that speaks Chat Completions. Safety settings, thoughts and {@code topK} are left out; tools that run at Google, and files kept there, are refused. */
 final class GeminiOnChat implements Translation {
     private static final Set<String> SCHEMA_TYPES =
             Set.of("STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL");
 
+    private final String bound;
+
+    /** @param bound under which the provider takes the most tokens of an answer */
+    GeminiOnChat(String bound) {
+        this.bound = bound;
+    }
+
     @Override
     public byte[] request(byte[] body, String model, boolean streams) {
-        JsonNode from = Json.parse(body);
-        if (from == null || !from.path("contents").isArray()) {
+        JsonNode written = Json.parse(body);
+        JsonNode from = written == null ? Json.object() : GeminiNames.camel(written);
+        if (!from.path("contents").isArray()) {
             throw new LlmException(LlmException.Kind.INVALID, "the request has no list \"contents\"");
+        }
+        if (!Json.string(from, "cachedContent").isEmpty()) {
+            throw refused("cachedContent, which Google keeps,");
         }
         ObjectNode to = Json.object().put("model", model);
         ArrayNode messages = to.putArray("messages");
-        JsonNode instruction =
-                from.has("systemInstruction") ? from.path("systemInstruction") : from.path("system_instruction");
-        String system = ChatRequest.text(instruction.path("parts"));
+        String system = ChatRequest.text(from.path("systemInstruction").path("parts"));
         if (!system.isEmpty()) {
             messages.addObject().put("role", "system").put("content", system);
         }
-        Map<String, Deque<String>> open = new HashMap<>();
-        int[] number = {0};
+        GeminiCalls calls = new GeminiCalls();
         for (JsonNode content : from.path("contents")) {
-            add(messages, content, open, number);
+            add(messages, content, calls);
         }
-        config(from.path("generationConfig"), to);
+        config(from.path("generationConfig"), to, bound);
         tools(from, to);
         if (streams) {
             to.put("stream", true).putObject("stream_options").put("include_usage", true);
@@ -52,15 +57,24 @@ final class GeminiOnChat implements Translation {
             throw new LlmException(LlmException.Kind.UPSTREAM, "the provider's answer is not a chat completion");
         }
         ArrayNode parts = Json.array();
-        String said = Json.string(choice.path("message"), "content");
+        String finish = Json.string(choice, "finish_reason");
+        String said = ChatAnswer.said(choice.path("message"));
         if (!said.isEmpty()) {
             parts.addObject().put("text", said);
         }
         for (JsonNode call : choice.path("message").path("tool_calls")) {
             JsonNode function = call.path("function");
-            parts.add(call(Json.string(call, "id"), Json.string(function, "name"), Json.string(function, "arguments")));
+            call(
+                    parts,
+                    CallParts.id(call, parts.size()),
+                    Json.string(function, "name"),
+                    Json.string(function, "arguments"),
+                    finish);
         }
-        ObjectNode to = part(parts, finish(Json.string(choice, "finish_reason")), Json.string(from, "model"));
+        ObjectNode to = part(
+                parts,
+                ChatAnswer.isRefusal(choice.path("message")) ? "SAFETY" : finish(finish),
+                Json.string(from, "model"));
         to.put("responseId", Json.string(from, "id"));
         to.set("usageMetadata", usage(from.path("usage")));
         return Json.bytes(to);
@@ -83,14 +97,14 @@ final class GeminiOnChat implements Translation {
         return body.put("modelVersion", model);
     }
 
-    static ObjectNode call(String id, String name, String arguments) {
-        JsonNode args = Json.parse(arguments);
-        ObjectNode part = Json.object();
-        part.putObject("functionCall")
-                .put("id", id)
-                .put("name", name)
-                .set("args", args == null || !args.isObject() ? Json.object() : args);
-        return part;
+    /** @param finish why the answer ended: a call that was cut off is left out */
+    static void call(ArrayNode parts, String id, String name, String arguments, String finish) {
+        Arguments.made(name, arguments, finish.equals("length"))
+                .ifPresent(args -> parts.addObject()
+                        .putObject("functionCall")
+                        .put("id", id)
+                        .put("name", name)
+                        .set("args", args));
     }
 
     static String finish(String reason) {
@@ -104,10 +118,12 @@ final class GeminiOnChat implements Translation {
     static ObjectNode usage(JsonNode usage) {
         long input = Json.count(usage, "prompt_tokens");
         long output = Json.count(usage, "completion_tokens");
+        long thoughts = Math.min(output, Json.count(usage.path("completion_tokens_details"), "reasoning_tokens"));
         return Json.object()
                 .put("promptTokenCount", input)
                 .put("cachedContentTokenCount", Json.count(usage.path("prompt_tokens_details"), "cached_tokens"))
-                .put("candidatesTokenCount", output)
+                .put("candidatesTokenCount", output - thoughts)
+                .put("thoughtsTokenCount", thoughts)
                 .put("totalTokenCount", input + output);
     }
 
@@ -117,77 +133,108 @@ final class GeminiOnChat implements Translation {
                 what + " cannot be told to a provider that speaks Chat Completions; use a model of a Gemini provider");
     }
 
-    /** @param open ids of calls that were not answered yet, by the function's name: Gemini's own clients send none */
-    private static void add(ArrayNode messages, JsonNode content, Map<String, Deque<String>> open, int[] number) {
+    private static void add(ArrayNode messages, JsonNode content, GeminiCalls open) {
         boolean model = Json.string(content, "role").equals("model");
+        ArrayNode pictures = Json.array();
         ArrayNode parts = Json.array();
         ArrayNode calls = Json.array();
         for (JsonNode part : content.path("parts")) {
             if (part.path("functionCall").isObject()) {
                 JsonNode call = part.path("functionCall");
-                String name = Json.string(call, "name");
-                String id = Json.string(call, "id").isEmpty() ? "call_" + ++number[0] : Json.string(call, "id");
-                open.computeIfAbsent(name, n -> new ArrayDeque<>()).add(id);
-                calls.add(
-                        ChatAnswer.call(id, name, call.path("args").isObject() ? Json.text(call.path("args")) : "{}"));
+                String args = call.path("args").isObject() ? Json.text(call.path("args")) : "{}";
+                calls.add(ChatAnswer.call(open.called(call), Json.string(call, "name"), args));
             } else if (part.path("functionResponse").isObject()) {
-                JsonNode response = part.path("functionResponse");
-                Deque<String> waiting = open.getOrDefault(Json.string(response, "name"), new ArrayDeque<>());
-                String id = Json.string(response, "id");
-                String known = waiting.poll();
-                messages.addObject()
-                        .put("role", "tool")
-                        .put("tool_call_id", id.isEmpty() && known != null ? known : id)
-                        .put("content", Json.text(response.path("response")));
-            } else if (part.path("inlineData").isObject()
-                    || part.path("inline_data").isObject()) {
-                JsonNode data = part.path(part.has("inlineData") ? "inlineData" : "inline_data");
-                String type = Json.string(data, data.has("mimeType") ? "mimeType" : "mime_type");
-                if (!type.startsWith("image/")) {
-                    throw refused("content of type '" + type + "'");
-                }
-                parts.addObject()
-                        .put("type", "image_url")
-                        .putObject("image_url")
-                        .put("url", "data:" + type + ";base64," + Json.string(data, "data"));
+                answered(messages, pictures, part.path("functionResponse"), open);
+            } else if (part.path("inlineData").isObject()) {
+                parts.add(image(part.path("inlineData")));
             } else if (part.path("text").isString()) {
                 if (!part.path("thought").asBoolean(false)) {
                     parts.addObject().put("type", "text").put("text", Json.string(part, "text"));
                 }
-            } else {
+            } else if (!part.has("thoughtSignature") || part.size() > 1) {
                 String name = part.propertyNames().stream().findFirst().orElse("nothing");
                 throw refused("content of type '" + name + "'");
             }
         }
-        if (parts.isEmpty() && calls.isEmpty()) {
-            return;
-        }
-        ObjectNode message = messages.addObject().put("role", model ? "assistant" : "user");
         if (model) {
-            String said = ChatRequest.text(parts);
-            if (said.isEmpty()) {
-                message.putNull("content");
-            } else {
-                message.put("content", said);
-            }
-        } else {
-            message.set("content", parts);
-        }
-        if (!calls.isEmpty()) {
-            message.set("tool_calls", calls);
+            spoken(messages, ChatAnswer.said(Json.object().set("content", parts)), calls);
+        } else if (!parts.isEmpty() || !pictures.isEmpty()) {
+            messages.addObject().put("role", "user").set("content", pictures.addAll(parts));
         }
     }
 
-    private static void config(JsonNode config, ObjectNode to) {
+    /** Clients keep a streamed answer in pieces; it was one message, and its calls are answered together. */
+    private static void spoken(ArrayNode messages, String said, ArrayNode calls) {
+        if (said.isEmpty() && calls.isEmpty()) {
+            return;
+        }
+        JsonNode last = messages.path(messages.size() - 1);
+        ObjectNode message =
+                last instanceof ObjectNode before && Json.string(before, "role").equals("assistant")
+                        ? before
+                        : messages.addObject().put("role", "assistant").putNull("content");
+        if (!said.isEmpty()) {
+            message.put("content", Json.string(message, "content") + said);
+        }
+        if (!calls.isEmpty()) {
+            ArrayNode all =
+                    message.path("tool_calls") instanceof ArrayNode present ? present : message.putArray("tool_calls");
+            all.addAll(calls);
+        }
+    }
+
+    private static void answered(ArrayNode messages, ArrayNode pictures, JsonNode response, GeminiCalls open) {
+        String id = open.answered(response);
+        messages.addObject()
+                .put("role", "tool")
+                .put("tool_call_id", id)
+                .put("content", Json.text(response.path("response")));
+        if (!response.path("parts").isEmpty()) {
+            pictures.add(ChatRequest.picturesOf(id));
+            for (JsonNode part : response.path("parts")) {
+                if (!part.path("inlineData").isObject()) {
+                    throw refused("a function's response with a part that is no inlineData");
+                }
+                pictures.add(image(part.path("inlineData")));
+            }
+        }
+    }
+
+    private static ObjectNode image(JsonNode data) {
+        String type = Json.string(data, "mimeType");
+        if (!type.startsWith("image/")) {
+            throw refused("content of type '" + type + "'");
+        }
+        ObjectNode part = Json.object().put("type", "image_url");
+        part.putObject("image_url").put("url", "data:" + type + ";base64," + Json.string(data, "data"));
+        return part;
+    }
+
+    private static void config(JsonNode config, ObjectNode to, String bound) {
         if (config.path("candidateCount").asInt(1) > 1) {
             throw refused("candidateCount above 1");
         }
-        copy(config, "maxOutputTokens", to, "max_tokens");
+        if (config.path("responseLogprobs").asBoolean(false)) {
+            throw refused("responseLogprobs");
+        }
+        for (JsonNode modality : config.path("responseModalities")) {
+            if (!modality.asString("").equals("TEXT")) {
+                throw refused("responseModalities " + modality.asString(""));
+            }
+        }
+        copy(config, "maxOutputTokens", to, bound);
         copy(config, "temperature", to, "temperature");
         copy(config, "topP", to, "top_p");
         copy(config, "stopSequences", to, "stop");
-        if (!Json.string(config, "responseMimeType").equals("application/json")) {
+        copy(config, "seed", to, "seed");
+        copy(config, "presencePenalty", to, "presence_penalty");
+        copy(config, "frequencyPenalty", to, "frequency_penalty");
+        String type = Json.string(config, "responseMimeType");
+        if (type.isEmpty() || type.equals("text/plain")) {
             return;
+        }
+        if (!type.equals("application/json")) {
+            throw refused("responseMimeType " + type);
         }
         JsonNode schema = config.path("responseJsonSchema").isObject()
                 ? config.path("responseJsonSchema")
@@ -204,23 +251,19 @@ final class GeminiOnChat implements Translation {
     }
 
     private static void tools(JsonNode from, ObjectNode to) {
+        JsonNode mode = from.path("toolConfig").path("functionCallingConfig");
+        Set<String> allowed = new HashSet<>();
+        mode.path("allowedFunctionNames").forEach(name -> allowed.add(name.asString("")));
         ArrayNode tools = Json.array();
         for (JsonNode tool : from.path("tools")) {
             for (String name : tool.propertyNames()) {
-                if (!name.equals("functionDeclarations") && !name.equals("function_declarations")) {
+                if (!name.equals("functionDeclarations")) {
                     throw refused("the tool '" + name + "', which runs at Google itself,");
                 }
                 for (JsonNode declaration : tool.path(name)) {
-                    ObjectNode function =
-                            tools.addObject().put("type", "function").putObject("function");
-                    function.put("name", Json.string(declaration, "name"));
-                    function.put("description", Json.string(declaration, "description"));
-                    JsonNode parameters =
-                            declaration.path("parametersJsonSchema").isObject()
-                                    ? declaration.path("parametersJsonSchema")
-                                    : schema(declaration.path("parameters"));
-                    if (parameters.isObject()) {
-                        function.set("parameters", parameters);
+                    // One that may not be called need not be known.
+                    if (allowed.isEmpty() || allowed.contains(Json.string(declaration, "name"))) {
+                        tools.add(declared(declaration));
                     }
                 }
             }
@@ -229,22 +272,34 @@ final class GeminiOnChat implements Translation {
             return;
         }
         to.set("tools", tools);
-        JsonNode mode = from.path("toolConfig").path("functionCallingConfig");
-        JsonNode allowed = mode.path("allowedFunctionNames");
         switch (Json.string(mode, "mode")) {
             case "NONE" -> to.put("tool_choice", "none");
             case "ANY" -> {
-                if (allowed.size() == 1) {
+                if (allowed.size() == 1 && tools.size() == 1) {
                     to.putObject("tool_choice")
                             .put("type", "function")
                             .putObject("function")
-                            .put("name", allowed.path(0).asString(""));
+                            .put("name", allowed.iterator().next());
                 } else {
                     to.put("tool_choice", "required");
                 }
             }
             default -> to.put("tool_choice", "auto");
         }
+    }
+
+    private static ObjectNode declared(JsonNode declaration) {
+        ObjectNode tool = Json.object().put("type", "function");
+        ObjectNode function = tool.putObject("function");
+        function.put("name", Json.string(declaration, "name"));
+        function.put("description", Json.string(declaration, "description"));
+        JsonNode parameters = declaration.path("parametersJsonSchema").isObject()
+                ? declaration.path("parametersJsonSchema")
+                : schema(declaration.path("parameters"));
+        if (parameters.isObject()) {
+            function.set("parameters", parameters);
+        }
+        return tool;
     }
 
     /** Gemini's own schemas are those of OpenAPI with the types in capitals. */
@@ -270,7 +325,7 @@ final class GeminiOnChat implements Translation {
     }
 
     private static void copy(JsonNode from, String name, ObjectNode to, String as) {
-        if (from.has(name)) {
+        if (from.has(name) && !from.path(name).isNull()) {
             to.set(as, from.path(name));
         }
     }

@@ -11,17 +11,23 @@ import tools.jackson.databind.node.ObjectNode;
 
 /** The chunks of a streamed chat completion as Gemini's streamed parts. For one answer, on one thread. Gemini tells a function's call as a whole, so calls are kept until all of them are there. */
 final class GeminiOnChatStream implements Translation.EventStream {
+    private final CallParts parts = new CallParts();
     private final Map<Integer, Call> calls = new TreeMap<>();
     private String model = "";
     private String finish = "";
     private ObjectNode usage = GeminiOnChat.usage(Json.object());
+    private boolean refused;
     private boolean ended;
 
     /** A call so far. */
     private static final class Call {
-        private String id = "";
+        private final String id;
         private String name = "";
         private final StringBuilder arguments = new StringBuilder();
+
+        Call(String id) {
+            this.id = id;
+        }
     }
 
     @Override
@@ -32,12 +38,7 @@ final class GeminiOnChatStream implements Translation.EventStream {
             return new String(data, StandardCharsets.UTF_8).equals("[DONE]") ? last() : new byte[0];
         }
         if (chunk.path("error").isObject()) {
-            ObjectNode error = Json.object();
-            error.putObject("error")
-                    .put("code", 502)
-                    .put("message", Json.string(chunk.path("error"), "message"))
-                    .put("status", "UNAVAILABLE");
-            return ChatAnswer.event(error);
+            throw ProviderError.inStream(chunk.path("error"));
         }
         if (!Json.string(chunk, "model").isEmpty()) {
             model = Json.string(chunk, "model");
@@ -47,26 +48,28 @@ final class GeminiOnChatStream implements Translation.EventStream {
         }
         JsonNode choice = chunk.path("choices").path(0);
         for (JsonNode part : choice.path("delta").path("tool_calls")) {
-            Call call = calls.computeIfAbsent(part.path("index").asInt(0), index -> new Call());
-            call.id = Json.string(part, "id").isEmpty() ? call.id : Json.string(part, "id");
-            call.name += Json.string(part.path("function"), "name");
+            int number = parts.number(part);
+            Call call = calls.computeIfAbsent(number, n -> new Call(CallParts.id(part, n)));
+            call.name = call.name.isEmpty() ? Json.string(part.path("function"), "name") : call.name;
             call.arguments.append(Json.string(part.path("function"), "arguments"));
         }
         if (!Json.string(choice, "finish_reason").isEmpty()) {
-            finish = GeminiOnChat.finish(Json.string(choice, "finish_reason"));
+            finish = Json.string(choice, "finish_reason");
         }
-        String text = Json.string(choice.path("delta"), "content");
+        refused |= ChatAnswer.isRefusal(choice.path("delta"));
+        String text = ChatAnswer.said(choice.path("delta"));
         if (text.isEmpty()) {
             return new byte[0];
         }
-        ArrayNode parts = Json.array();
-        parts.addObject().put("text", text);
-        return ChatAnswer.event(GeminiOnChat.part(parts, "", model));
+        ArrayNode said = Json.array();
+        said.addObject().put("text", text);
+        return ChatAnswer.event(GeminiOnChat.part(said, "", model));
     }
 
     @Override
     public byte[] finish() {
-        return new byte[0];
+        // Some servers leave the last line out.
+        return !ended && !finish.isEmpty() ? last() : new byte[0];
     }
 
     @Override
@@ -76,11 +79,11 @@ final class GeminiOnChatStream implements Translation.EventStream {
 
     private byte[] last() {
         ended = true;
-        ArrayNode parts = Json.array();
+        ArrayNode made = Json.array();
         for (Call call : calls.values()) {
-            parts.add(GeminiOnChat.call(call.id, call.name, call.arguments.toString()));
+            GeminiOnChat.call(made, call.id, call.name, call.arguments.toString(), finish);
         }
-        ObjectNode body = GeminiOnChat.part(parts, finish.isEmpty() ? "STOP" : finish, model);
+        ObjectNode body = GeminiOnChat.part(made, refused ? "SAFETY" : GeminiOnChat.finish(finish), model);
         body.set("usageMetadata", usage);
         return ChatAnswer.event(body);
     }

@@ -10,11 +10,27 @@ import tools.jackson.databind.node.ObjectNode;
 
 /** An Anthropic client on a provider that speaks OpenAI Chat Completions. What has no counterpart there (thinking, cache marks, {@code top_k}) is left out. */
 final class MessagesOnChat implements Translation {
+    /** What Anthropic does itself for a request that names it. */
+    private static final String[] DONE_THERE = {"mcp_servers", "container"};
+
+    private final String bound;
+
+    /** @param bound under which the provider takes the most tokens of an answer */
+    MessagesOnChat(String bound) {
+        this.bound = bound;
+    }
+
     @Override
     public byte[] request(byte[] body, String model, boolean streams) {
         JsonNode from = Json.parse(body);
         if (from == null || !from.path("messages").isArray()) {
             throw new LlmException(LlmException.Kind.INVALID, "the request has no list \"messages\"");
+        }
+        for (String name : DONE_THERE) {
+            JsonNode value = from.path(name);
+            if (!value.isEmpty() || !Json.string(from, name).isEmpty()) {
+                throw refused(name);
+            }
         }
         ObjectNode to = Json.object().put("model", model);
         ArrayNode messages = to.putArray("messages");
@@ -23,10 +39,12 @@ final class MessagesOnChat implements Translation {
             messages.addObject().put("role", "system").put("content", system);
         }
         from.path("messages").forEach(message -> add(messages, message));
-        copy(from, "max_tokens", to, "max_tokens");
+        copy(from, "max_tokens", to, bound);
         copy(from, "temperature", to, "temperature");
         copy(from, "top_p", to, "top_p");
         copy(from, "stop_sequences", to, "stop");
+        copy(from.path("metadata"), "user_id", to, "user");
+        format(from, to);
         tools(from, to);
         if (streams) {
             to.put("stream", true).putObject("stream_options").put("include_usage", true);
@@ -49,18 +67,26 @@ final class MessagesOnChat implements Translation {
         ObjectNode to = head(from);
         ArrayNode content = to.putArray("content");
         JsonNode message = choice.path("message");
-        String said = Json.string(message, "content");
+        String finish = Json.string(choice, "finish_reason");
+        String said = ChatAnswer.said(message);
         if (!said.isEmpty()) {
             content.addObject().put("type", "text").put("text", said);
         }
         for (JsonNode call : message.path("tool_calls")) {
             JsonNode function = call.path("function");
-            JsonNode input = Json.parse(Json.string(function, "arguments"));
-            ObjectNode block = content.addObject().put("type", "tool_use").put("id", Json.string(call, "id"));
-            block.put("name", Json.string(function, "name"));
-            block.set("input", input == null || !input.isObject() ? Json.object() : input);
+            String name = Json.string(function, "name");
+            Arguments.made(name, Json.string(function, "arguments"), finish.equals("length"))
+                    .ifPresent(input -> content.addObject()
+                            .put("type", "tool_use")
+                            .put("id", CallParts.id(call, content.size()))
+                            .put("name", name)
+                            .set("input", input));
         }
-        to.put("stop_reason", stopReason(Json.string(choice, "finish_reason")));
+        to.put(
+                "stop_reason",
+                ChatAnswer.isRefusal(message)
+                        ? "refusal"
+                        : stopReason(finish, !message.path("tool_calls").isEmpty()));
         to.set("usage", usage(from.path("usage")));
         return Json.bytes(to);
     }
@@ -82,12 +108,13 @@ final class MessagesOnChat implements Translation {
                 .put("output_tokens", Json.count(usage, "completion_tokens"));
     }
 
-    static String stopReason(String finish) {
+    /** @param calls whether a tool is called: servers say {@code stop} when they were told to call it */
+    static String stopReason(String finish, boolean calls) {
         return switch (finish) {
             case "tool_calls", "function_call" -> "tool_use";
             case "length" -> "max_tokens";
             case "content_filter" -> "refusal";
-            default -> "end_turn";
+            default -> calls ? "tool_use" : "end_turn";
         };
     }
 
@@ -97,6 +124,7 @@ final class MessagesOnChat implements Translation {
             messages.addObject().put("role", role).put("content", Json.string(message, "content"));
             return;
         }
+        List<ObjectNode> pictures = new ArrayList<>();
         List<ObjectNode> parts = new ArrayList<>();
         ArrayNode calls = Json.array();
         for (JsonNode block : message.path("content")) {
@@ -117,17 +145,14 @@ final class MessagesOnChat implements Translation {
                     messages.addObject()
                             .put("role", "tool")
                             .put("tool_call_id", Json.string(block, "tool_use_id"))
-                            .put("content", text(block.path("content")));
+                            .put("content", result(block, pictures));
                 case "thinking", "redacted_thinking" -> {
                     // The provider's own model did not think it.
                 }
-                default ->
-                    throw new LlmException(
-                            LlmException.Kind.INVALID,
-                            "content of type '" + Json.string(block, "type")
-                                    + "' cannot be told to an OpenAI provider; call a model of an Anthropic provider");
+                default -> throw refused("content of type '" + Json.string(block, "type") + "'");
             }
         }
+        parts.addAll(0, pictures);
         if (parts.isEmpty() && calls.isEmpty()) {
             return;
         }
@@ -148,13 +173,63 @@ final class MessagesOnChat implements Translation {
         }
     }
 
+    /** The result's text. Tools' messages hold no pictures there: those follow in the user's. */
+    private static String result(JsonNode block, List<ObjectNode> pictures) {
+        JsonNode content = block.path("content");
+        List<String> texts = new ArrayList<>();
+        if (content.isString()) {
+            texts.add(content.stringValue());
+        }
+        boolean first = true;
+        for (JsonNode part : content) {
+            switch (Json.string(part, "type")) {
+                case "text" -> texts.add(Json.string(part, "text"));
+                case "image" -> {
+                    if (first) {
+                        pictures.add(ChatRequest.picturesOf(Json.string(block, "tool_use_id")));
+                        first = false;
+                    }
+                    pictures.add(image(part.path("source")));
+                }
+                default -> throw refused("a tool's result of type '" + Json.string(part, "type") + "'");
+            }
+        }
+        return (block.path("is_error").asBoolean(false) ? "Error: " : "") + String.join("\n", texts);
+    }
+
+    private static LlmException refused(String what) {
+        return new LlmException(
+                LlmException.Kind.INVALID,
+                what
+                        + " cannot be told to a provider that speaks Chat Completions; leave it out, or use a model of an Anthropic provider");
+    }
+
     private static ObjectNode image(JsonNode source) {
-        String url = Json.string(source, "type").equals("base64")
-                ? "data:" + Json.string(source, "media_type") + ";base64," + Json.string(source, "data")
-                : Json.string(source, "url");
+        String url = switch (Json.string(source, "type")) {
+            case "base64" -> "data:" + Json.string(source, "media_type") + ";base64," + Json.string(source, "data");
+            case "url" -> Json.string(source, "url");
+            default -> throw refused("an image with a source of type '" + Json.string(source, "type") + "'");
+        };
         ObjectNode part = Json.object().put("type", "image_url");
         part.putObject("image_url").put("url", url);
         return part;
+    }
+
+    /** Where the answer's form is prescribed: by its present name, or the one of the time before. */
+    private static void format(JsonNode from, ObjectNode to) {
+        JsonNode format = from.path("output_config").path("format");
+        format = format.isObject() ? format : from.path("output_format");
+        if (!format.isObject()) {
+            return;
+        }
+        if (!Json.string(format, "type").equals("json_schema")) {
+            throw refused("an output format of type '" + Json.string(format, "type") + "'");
+        }
+        to.putObject("response_format")
+                .put("type", "json_schema")
+                .putObject("json_schema")
+                .put("name", "answer")
+                .set("schema", format.path("schema"));
     }
 
     private static void tools(JsonNode from, ObjectNode to) {
@@ -191,7 +266,7 @@ final class MessagesOnChat implements Translation {
     }
 
     private static void copy(JsonNode from, String name, ObjectNode to, String as) {
-        if (from.has(name)) {
+        if (from.has(name) && !from.path(name).isNull()) {
             to.set(as, from.path(name));
         }
     }

@@ -12,8 +12,10 @@ final class MessagesOnChatStream implements Translation.EventStream {
     private final ByteArrayOutputStream out = new ByteArrayOutputStream(512);
     private boolean started;
     private int block = -1;
+    private final CallParts parts = new CallParts();
     private int tool = -1;
     private boolean inText;
+    private boolean refused;
     private String stop = "";
     private ObjectNode usage = MessagesOnChat.usage(Json.object());
     private boolean ended;
@@ -29,26 +31,18 @@ final class MessagesOnChatStream implements Translation.EventStream {
             return taken();
         }
         if (chunk.path("error").isObject()) {
-            ObjectNode error = Json.object().put("type", "error");
-            error.putObject("error")
-                    .put("type", "api_error")
-                    .put("message", Json.string(chunk.path("error"), "message"));
-            emit(error);
-            return taken();
+            throw ProviderError.inStream(chunk.path("error"));
         }
-        if (!started) {
-            started = true;
-            ObjectNode message = MessagesOnChat.head(chunk);
-            message.set("usage", usage);
-            ObjectNode event = Json.object().put("type", "message_start");
-            event.set("message", message);
-            emit(event);
+        if (!chunk.path("choices").isEmpty()) {
+            // Azure sends its judgement of the prompt first, in a chunk without a name or a choice.
+            start(chunk);
         }
         if (chunk.path("usage").isObject()) {
             usage = MessagesOnChat.usage(chunk.path("usage"));
         }
         JsonNode choice = chunk.path("choices").path(0);
-        String text = Json.string(choice.path("delta"), "content");
+        String text = ChatAnswer.said(choice.path("delta"));
+        refused |= ChatAnswer.isRefusal(choice.path("delta"));
         if (!text.isEmpty()) {
             if (!inText) {
                 open(Json.object().put("type", "text").put("text", ""));
@@ -59,14 +53,18 @@ final class MessagesOnChatStream implements Translation.EventStream {
         choice.path("delta").path("tool_calls").forEach(this::toolCall);
         String finish = Json.string(choice, "finish_reason");
         if (!finish.isEmpty()) {
-            stop = MessagesOnChat.stopReason(finish);
+            stop = MessagesOnChat.stopReason(finish, tool >= 0);
         }
         return taken();
     }
 
     @Override
     public byte[] finish() {
-        return new byte[0];
+        // Some servers leave the last line out.
+        if (!ended && !stop.isEmpty()) {
+            end();
+        }
+        return taken();
     }
 
     @Override
@@ -75,10 +73,13 @@ final class MessagesOnChatStream implements Translation.EventStream {
     }
 
     private void toolCall(JsonNode call) {
-        int index = call.path("index").asInt(0);
-        if (index != tool || inText || block < 0) {
-            tool = index;
-            ObjectNode content = Json.object().put("type", "tool_use").put("id", Json.string(call, "id"));
+        int number = parts.number(call);
+        if (number < tool || (number == tool && inText)) {
+            throw CallParts.late();
+        }
+        if (number > tool) {
+            tool = number;
+            ObjectNode content = Json.object().put("type", "tool_use").put("id", CallParts.id(call, number));
             content.put("name", Json.string(call.path("function"), "name")).putObject("input");
             open(content);
             inText = false;
@@ -87,6 +88,18 @@ final class MessagesOnChatStream implements Translation.EventStream {
         if (!arguments.isEmpty()) {
             delta(Json.object().put("type", "input_json_delta").put("partial_json", arguments));
         }
+    }
+
+    private void start(JsonNode chunk) {
+        if (started) {
+            return;
+        }
+        started = true;
+        ObjectNode message = MessagesOnChat.head(chunk);
+        message.set("usage", usage);
+        ObjectNode event = Json.object().put("type", "message_start");
+        event.set("message", message);
+        emit(event);
     }
 
     private void open(ObjectNode content) {
@@ -110,10 +123,11 @@ final class MessagesOnChatStream implements Translation.EventStream {
     }
 
     private void end() {
+        start(Json.object());
         close();
         ObjectNode event = Json.object().put("type", "message_delta");
         event.putObject("delta")
-                .put("stop_reason", stop.isEmpty() ? "end_turn" : stop)
+                .put("stop_reason", refused ? "refusal" : stop.isEmpty() ? "end_turn" : stop)
                 .putNull("stop_sequence");
         event.set("usage", usage);
         emit(event);

@@ -23,11 +23,13 @@ final class ResponseWords {
         return finish.equals("length") || finish.equals("content_filter") ? "incomplete" : "completed";
     }
 
-    ObjectNode response(String status, ArrayNode output, JsonNode usage) {
+    /** @param finish the reason for which the chat ended; empty: it has not */
+    ObjectNode response(String status, String finish, ArrayNode output, JsonNode usage) {
         ObjectNode body = Json.object().put("id", "resp_" + id).put("object", "response");
         body.put("created_at", created).put("status", status).putNull("error");
         if (status.equals("incomplete")) {
-            body.putObject("incomplete_details").put("reason", "max_output_tokens");
+            body.putObject("incomplete_details")
+                    .put("reason", finish.equals("length") ? "max_output_tokens" : "content_filter");
         } else {
             body.putNull("incomplete_details");
         }

@@ -13,6 +13,13 @@ import tools.jackson.databind.node.ObjectNode;
 final class ResponsesOnChat implements Translation {
     private static final String[] KEPT_THERE = {"previous_response_id", "conversation", "prompt"};
 
+    private final String bound;
+
+    /** @param bound under which the provider takes the most tokens of an answer */
+    ResponsesOnChat(String bound) {
+        this.bound = bound;
+    }
+
     @Override
     public byte[] request(byte[] body, String model, boolean streams) {
         JsonNode from = Json.parse(body);
@@ -31,6 +38,9 @@ final class ResponsesOnChat implements Translation {
         if (from.path("background").asBoolean(false)) {
             throw refused("background");
         }
+        if (from.path("top_logprobs").asInt(0) > 0) {
+            throw refused("top_logprobs");
+        }
         ObjectNode to = Json.object().put("model", model);
         ArrayNode messages = to.putArray("messages");
         String instructions = Json.string(from, "instructions");
@@ -40,9 +50,19 @@ final class ResponsesOnChat implements Translation {
         if (from.path("input").isString()) {
             messages.addObject().put("role", "user").put("content", Json.string(from, "input"));
         } else {
-            from.path("input").forEach(item -> add(messages, item));
+            ArrayNode pictures = Json.array();
+            for (JsonNode item : from.path("input")) {
+                if (!pictures.isEmpty() && !Json.string(item, "type").equals("function_call_output")) {
+                    messages.addObject().put("role", "user").set("content", pictures);
+                    pictures = Json.array();
+                }
+                add(messages, item, pictures);
+            }
+            if (!pictures.isEmpty()) {
+                messages.addObject().put("role", "user").set("content", pictures);
+            }
         }
-        copy(from, "max_output_tokens", to, "max_tokens");
+        copy(from, "max_output_tokens", to, bound);
         copy(from, "temperature", to, "temperature");
         copy(from, "top_p", to, "top_p");
         copy(from, "user", to, "user");
@@ -63,7 +83,8 @@ final class ResponsesOnChat implements Translation {
         }
         ResponseWords words = new ResponseWords(Json.string(from, "id"), Json.string(from, "model"));
         ArrayNode output = Json.array();
-        String said = Json.string(choice.path("message"), "content");
+        String finish = Json.string(choice, "finish_reason");
+        String said = ChatAnswer.said(choice.path("message"));
         if (!said.isEmpty()) {
             output.add(words.message(0, said, "completed"));
         }
@@ -71,13 +92,12 @@ final class ResponsesOnChat implements Translation {
             JsonNode function = call.path("function");
             output.add(words.call(
                     output.size(),
-                    Json.string(call, "id"),
+                    CallParts.id(call, output.size()),
                     Json.string(function, "name"),
                     Json.string(function, "arguments"),
                     "completed"));
         }
-        return Json.bytes(
-                words.response(ResponseWords.status(Json.string(choice, "finish_reason")), output, from.path("usage")));
+        return Json.bytes(words.response(ResponseWords.status(finish), finish, output, from.path("usage")));
     }
 
     @Override
@@ -91,7 +111,8 @@ final class ResponsesOnChat implements Translation {
                 what + " cannot be told to a provider without OpenAI's Responses API; use a model of one that has it");
     }
 
-    private static void add(ArrayNode messages, JsonNode item) {
+    /** @param pictures takes those of tools' results, whose messages hold none there */
+    private static void add(ArrayNode messages, JsonNode item, ArrayNode pictures) {
         String type = Json.string(item, "type");
         switch (type.isEmpty() ? "message" : type) {
             case "message" -> message(messages, item);
@@ -112,7 +133,7 @@ final class ResponsesOnChat implements Translation {
                 messages.addObject()
                         .put("role", "tool")
                         .put("tool_call_id", Json.string(item, "call_id"))
-                        .put("content", ChatRequest.text(item.path("output")));
+                        .put("content", result(item, pictures));
             case "reasoning" -> {
                 // Another model's thoughts.
             }
@@ -125,7 +146,7 @@ final class ResponsesOnChat implements Translation {
         ObjectNode message = messages.addObject().put("role", role.equals("developer") ? "system" : role);
         JsonNode content = item.path("content");
         if (!role.equals("user") || content.isString()) {
-            message.put("content", ChatRequest.text(content));
+            message.put("content", role.equals("assistant") ? ChatAnswer.said(item) : ChatRequest.text(content));
             return;
         }
         ArrayNode parts = message.putArray("content");
@@ -133,19 +154,38 @@ final class ResponsesOnChat implements Translation {
             switch (Json.string(part, "type")) {
                 case "input_text", "text" ->
                     parts.addObject().put("type", "text").put("text", Json.string(part, "text"));
-                case "input_image" -> {
-                    String url = Json.string(part, "image_url");
-                    if (url.isEmpty()) {
-                        throw refused("an image by its file_id");
-                    }
-                    parts.addObject()
-                            .put("type", "image_url")
-                            .putObject("image_url")
-                            .put("url", url);
-                }
+                case "input_image" -> image(parts, part);
                 default -> throw refused("content of type '" + Json.string(part, "type") + "'");
             }
         }
+    }
+
+    private static String result(JsonNode item, ArrayNode pictures) {
+        JsonNode output = item.path("output");
+        StringBuilder said = new StringBuilder(Json.string(item, "output"));
+        boolean first = true;
+        for (JsonNode part : output) {
+            switch (Json.string(part, "type")) {
+                case "input_text", "output_text", "text" -> said.append(Json.string(part, "text"));
+                case "input_image" -> {
+                    if (first) {
+                        pictures.add(ChatRequest.picturesOf(Json.string(item, "call_id")));
+                        first = false;
+                    }
+                    image(pictures, part);
+                }
+                default -> throw refused("a function's output of type '" + Json.string(part, "type") + "'");
+            }
+        }
+        return said.toString();
+    }
+
+    private static void image(ArrayNode parts, JsonNode part) {
+        String url = Json.string(part, "image_url");
+        if (url.isEmpty()) {
+            throw refused("an image by its file_id");
+        }
+        parts.addObject().put("type", "image_url").putObject("image_url").put("url", url);
     }
 
     private static void format(JsonNode format, ObjectNode to) {

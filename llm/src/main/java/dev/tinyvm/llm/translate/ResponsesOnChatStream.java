@@ -20,6 +20,7 @@ final class ResponsesOnChatStream implements Translation.EventStream {
     private final StringBuilder arguments = new StringBuilder();
     private String callId = "";
     private String callName = "";
+    private final CallParts parts = new CallParts();
     private int tool = -1;
     private Open open = Open.NOTHING;
     private String finish = "";
@@ -41,6 +42,10 @@ final class ResponsesOnChatStream implements Translation.EventStream {
         } else if (new String(data, StandardCharsets.UTF_8).equals("[DONE]") && words != null) {
             end(words);
         }
+        return taken();
+    }
+
+    private byte[] taken() {
         byte[] taken = out.toByteArray();
         out.reset();
         return taken;
@@ -48,19 +53,19 @@ final class ResponsesOnChatStream implements Translation.EventStream {
 
     private void take(JsonNode chunk) {
         if (chunk.path("error").isObject()) {
-            emit(event("error")
-                    .put("code", "server_error")
-                    .put("message", Json.string(chunk.path("error"), "message"))
-                    .putNull("param"));
-            return;
+            throw ProviderError.inStream(chunk.path("error"));
         }
         ResponseWords known = words;
         if (known == null) {
+            if (chunk.path("choices").isEmpty()) {
+                // Azure sends its judgement of the prompt first, in a chunk without a name or a choice.
+                return;
+            }
             known = new ResponseWords(Json.string(chunk, "id"), Json.string(chunk, "model"));
             words = known;
             for (String type : new String[] {"response.created", "response.in_progress"}) {
                 ObjectNode event = event(type);
-                event.set("response", known.response("in_progress", Json.array(), MissingNode.getInstance()));
+                event.set("response", known.response("in_progress", "", Json.array(), MissingNode.getInstance()));
                 emit(event);
             }
         }
@@ -68,7 +73,7 @@ final class ResponsesOnChatStream implements Translation.EventStream {
             usage = chunk.path("usage");
         }
         JsonNode choice = chunk.path("choices").path(0);
-        String said = Json.string(choice.path("delta"), "content");
+        String said = ChatAnswer.said(choice.path("delta"));
         if (!said.isEmpty()) {
             text(known, said);
         }
@@ -98,13 +103,16 @@ final class ResponsesOnChatStream implements Translation.EventStream {
     }
 
     private void call(ResponseWords known, JsonNode call) {
-        int index = call.path("index").asInt(0);
-        if (open != Open.CALL || index != tool) {
+        int number = parts.number(call);
+        if (number < tool || (number == tool && open != Open.CALL)) {
+            throw CallParts.late();
+        }
+        if (number > tool) {
             close(known);
             open = Open.CALL;
-            tool = index;
+            tool = number;
             arguments.setLength(0);
-            callId = Json.string(call, "id");
+            callId = CallParts.id(call, number);
             callName = Json.string(call.path("function"), "name");
             added(known.call(output.size(), callId, callName, "", "in_progress"));
         }
@@ -145,7 +153,7 @@ final class ResponsesOnChatStream implements Translation.EventStream {
         close(known);
         String status = ResponseWords.status(finish);
         ObjectNode event = event("response." + status);
-        event.set("response", known.response(status, output, usage));
+        event.set("response", known.response(status, finish, output, usage));
         emit(event);
         ended = true;
     }
@@ -185,7 +193,12 @@ final class ResponsesOnChatStream implements Translation.EventStream {
 
     @Override
     public byte[] finish() {
-        return new byte[0];
+        ResponseWords known = words;
+        // Some servers leave the last line out.
+        if (!ended && known != null && !finish.isEmpty()) {
+            end(known);
+        }
+        return taken();
     }
 
     @Override

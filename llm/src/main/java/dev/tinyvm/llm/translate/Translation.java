@@ -3,7 +3,7 @@ package dev.tinyvm.llm.translate;
 import java.util.Optional;
 
 /**
- * One wire format's client on another's provider. Chat Completions is the middle: what is not one of its pairs goes through it, so five pairs make all nine. Stateless.
+ * One wire format's client on another's provider. Chat Completions is the middle: what is not one of its pairs goes through it, so five pairs make all nine. For one call: {@link #request} comes first.
  */
 public interface Translation {
     /** The formats that can be translated. */
@@ -45,16 +45,21 @@ public interface Translation {
         boolean hasEnded();
     }
 
-    /** Empty when there is none, also for a format and itself. */
-    static Optional<Translation> of(Wire client, Wire provider) {
+    /**
+     * Of talk. Empty when there is none, also for a format and itself.
+     *
+     * @param bound the name of the member under which a provider of Chat Completions takes the most tokens of an answer: {@code max_completion_tokens} at OpenAI, whose newer models know no other, and {@code max_tokens} at those that
+     *     copied it before
+     */
+    static Optional<Translation> of(Wire client, Wire provider, String bound) {
         if (client == provider || provider == Wire.RESPONSES) {
             return Optional.empty();
         }
         Optional<Translation> first = switch (client) {
             case CHAT -> Optional.empty();
-            case RESPONSES -> Optional.of(new ResponsesOnChat());
-            case MESSAGES -> Optional.of(new MessagesOnChat());
-            case GEMINI -> Optional.of(new GeminiOnChat());
+            case RESPONSES -> Optional.of(new ResponsesOnChat(bound));
+            case MESSAGES -> Optional.of(new MessagesOnChat(bound));
+            case GEMINI -> Optional.of(new GeminiOnChat(bound));
         };
         Optional<Translation> second = switch (provider) {
             case CHAT, RESPONSES -> Optional.empty();
@@ -65,5 +70,31 @@ public interface Translation {
             return first.or(() -> second);
         }
         return Optional.of(new TwoSteps(first.get(), second.get()));
+    }
+
+    /** Of the count of a prompt's tokens; empty when the provider cannot count, or counts as the client asks. */
+    static Optional<Translation> ofCount(Wire client, Wire provider) {
+        if (client == Wire.MESSAGES && provider == Wire.GEMINI) {
+            return Optional.of(new MessagesCountOnGemini());
+        }
+        if (client == Wire.GEMINI && provider == Wire.MESSAGES) {
+            return Optional.of(new GeminiCountOnMessages());
+        }
+        return Optional.empty();
+    }
+
+    /**
+     * Of embeddings; empty when the provider has none, or as the client asks for them.
+     *
+     * @param one whether a Gemini client asks for one, and not for a list
+     */
+    static Optional<Translation> ofEmbeddings(Wire client, Wire provider, boolean one) {
+        if (client == Wire.CHAT && provider == Wire.GEMINI) {
+            return Optional.of(new OpenAiEmbeddingsOnGemini());
+        }
+        if (client == Wire.GEMINI && provider == Wire.CHAT) {
+            return Optional.of(new GeminiEmbeddingsOnOpenAi(one));
+        }
+        return Optional.empty();
     }
 }

@@ -13,14 +13,16 @@ import java.util.Set;
  */
 public record Endpoint(Dialect dialect, Operation operation, String model, String verb) {
     private static final String GEMINI_MODELS = "/v1beta/models";
-    private static final Set<String> OPENAI_OTHERS = Set.of("/v1/completions", "/v1/embeddings", "/v1/moderations");
+    private static final Set<String> OPENAI_OTHERS = Set.of("/v1/completions", "/v1/moderations");
 
     /** What is to be done. */
     public enum Operation {
-        /** Chat Completions, Messages, generateContent: the one that can be translated. */
+        /** Chat Completions, Messages, generateContent. */
         CHAT,
         /** OpenAI Responses. */
         RESPONSES,
+        /** OpenAI embeddings, Gemini embedContent and batchEmbedContents. */
+        EMBEDDINGS,
         /** Another request that names a model in its body or path; passed through. */
         OTHER,
         /** Counts tokens; costs nothing. */
@@ -51,8 +53,14 @@ public record Endpoint(Dialect dialect, Operation operation, String model, Strin
         return switch (operation) {
             case RESPONSES -> "the Responses API";
             case COUNT_TOKENS -> "counting of tokens";
+            case EMBEDDINGS -> "embeddings";
             case CHAT, OTHER, MODELS -> "this call";
         };
+    }
+
+    /** Whether an error within its stream is told as the Responses API does. */
+    public static boolean isResponses(LlmRequest request) {
+        return request.path().equals("/v1/responses");
     }
 
     /** The dialect in which an error at this path is told. */
@@ -73,6 +81,9 @@ public record Endpoint(Dialect dialect, Operation operation, String model, Strin
         }
         if (path.equals("/v1/responses")) {
             return new Endpoint(Dialect.OPENAI, Operation.RESPONSES, "", "");
+        }
+        if (path.equals("/v1/embeddings")) {
+            return new Endpoint(Dialect.OPENAI, Operation.EMBEDDINGS, "", "");
         }
         if (OPENAI_OTHERS.contains(path)) {
             return new Endpoint(Dialect.OPENAI, Operation.OTHER, "", "");
@@ -96,7 +107,7 @@ public record Endpoint(Dialect dialect, Operation operation, String model, Strin
             Operation operation = switch (verb) {
                 case "generateContent", "streamGenerateContent" -> Operation.CHAT;
                 case "countTokens" -> Operation.COUNT_TOKENS;
-                case "embedContent", "batchEmbedContents" -> Operation.OTHER;
+                case "embedContent", "batchEmbedContents" -> Operation.EMBEDDINGS;
                 default -> throw nothingAt(path);
             };
             return new Endpoint(Dialect.GEMINI, operation, tail.substring(0, colon), verb);
@@ -110,7 +121,7 @@ public record Endpoint(Dialect dialect, Operation operation, String model, Strin
                 LlmException.Kind.NOT_FOUND,
                 "the gateway has nothing at " + shown
                         + "; it serves /v1/chat/completions, /v1/responses, /v1/embeddings, /v1/messages, /v1/messages/count_tokens,"
-                        + " /v1/models, /v1beta/models/{model}:generateContent and :streamGenerateContent");
+                        + " /v1/models, /v1beta/models/{model}:generateContent, :streamGenerateContent, :countTokens, :embedContent and :batchEmbedContents");
     }
 
     private static String tail(String path, String prefix) {

@@ -31,8 +31,14 @@ public final class ErrorShape {
         answer.end();
     }
 
-    /** An event that tells of an error within a stream. */
-    public static byte[] event(Dialect dialect, LlmException error) {
+    /** An event that tells of an error within a stream. @param responses whether it is one of OpenAI's Responses, whose events all have a type */
+    public static byte[] event(Dialect dialect, boolean responses, LlmException error) {
+        if (responses) {
+            String code = error.kind().openAiCode();
+            ObjectNode event = Json.object().put("type", "error").put("code", code.isEmpty() ? "server_error" : code);
+            event.put("message", error.text()).putNull("param");
+            return ("event: error\ndata: " + Json.text(event) + "\n\n").getBytes(StandardCharsets.UTF_8);
+        }
         String name = dialect == Dialect.ANTHROPIC ? "event: error\n" : "";
         return (name + "data: " + Json.text(body(dialect, error)) + "\n\n").getBytes(StandardCharsets.UTF_8);
     }

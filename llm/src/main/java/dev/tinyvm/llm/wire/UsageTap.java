@@ -18,6 +18,7 @@ public final class UsageTap {
     private static final byte[] USAGE = "\"usage".getBytes(StandardCharsets.US_ASCII);
 
     private final boolean events;
+    private final boolean generates;
     private final long requestBytes;
     private final SseEvents splitter = new SseEvents();
     private final @Nullable ByteArrayOutputStream plain;
@@ -37,9 +38,11 @@ public final class UsageTap {
      *
      * @param events whether it is a stream of server-sent events
      * @param requestBytes size of the request's body, for the guess
+     * @param generates whether what comes is output; embeddings are none
      */
-    public UsageTap(boolean events, long requestBytes) {
+    public UsageTap(boolean events, long requestBytes, boolean generates) {
         this.events = events;
+        this.generates = generates;
         this.requestBytes = requestBytes;
         plain = events ? null : new ByteArrayOutputStream(1024);
     }
@@ -89,7 +92,7 @@ public final class UsageTap {
             }
         }
         // What a stream that broke off told at its beginning (Anthropic) is a lower bound for what came since.
-        boolean guessOutput = !toldOutput || (events && !complete && eventCount > output);
+        boolean guessOutput = generates && (!toldOutput || (events && !complete && eventCount > output));
         long out = output;
         if (guessOutput) {
             out = Math.max(output, events ? eventCount : answerBytes / BYTES_PER_TOKEN);
