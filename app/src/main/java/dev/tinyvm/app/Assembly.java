@@ -215,9 +215,15 @@ final class Assembly {
 
     static ImageCatalog catalog(ImageStore store, SignaturePolicy signatures, ProgramFiles programs) {
         SignedImages usable = new SignedImages(store, signatures);
+        // Nothing of it that machines are made from changes with the host's packages; only its digest does.
+        Optional<ImageCatalog.ImageInfo> host =
+                store.find(ImageStore.HOST).map(image -> info(ImageStore.HOST, image));
         return new ImageCatalog() {
             @Override
             public Optional<ImageInfo> find(String reference) {
+                if (reference.equals(ImageStore.HOST)) {
+                    return host;
+                }
                 if (WasmEngine.takes(reference)) {
                     return Optional.of(program(reference, programs));
                 }

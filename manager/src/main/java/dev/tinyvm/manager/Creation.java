@@ -1,5 +1,6 @@
 package dev.tinyvm.manager;
 
+import dev.tinyvm.manager.ImageCatalog.ImageInfo;
 import dev.tinyvm.manager.Manager.CreateRequest;
 import dev.tinyvm.manager.Manager.Deadline;
 import dev.tinyvm.manager.Manager.VmState;
@@ -38,19 +39,25 @@ final class Creation {
     }
 
     TinyVm create(CreateRequest request) {
+        return create(
+                request, VmChecks.image(shared.images(), request.agent().spec().image()));
+    }
+
+    /** As above. @param image what the descriptor's image was found to be */
+    TinyVm create(CreateRequest request, ImageInfo image) {
         if (!request.id().isEmpty()) {
             VmChecks.id(request.id());
         }
         String id = request.id().isEmpty() ? newId() : request.id();
         String key = request.idempotencyKey();
         if (key.isEmpty()) {
-            return make(request, id, "");
+            return make(request, image, id, "");
         }
         CompletableFuture<Void> mine = takeTurn(key);
         try {
             Optional<String> earlier =
                     idempotency.claim(key, content(request), id, shared.timing().now());
-            return earlier.isPresent() ? earlierOne(key, earlier.get()) : makeFirst(request, id, key);
+            return earlier.isPresent() ? earlierOne(key, earlier.get()) : makeFirst(request, image, id, key);
         } finally {
             underWay.remove(key, mine);
             mine.complete(null);
@@ -69,9 +76,9 @@ final class Creation {
         }
     }
 
-    private TinyVm makeFirst(CreateRequest request, String id, String key) {
+    private TinyVm makeFirst(CreateRequest request, ImageInfo image, String id, String key) {
         try {
-            return make(request, id, key);
+            return make(request, image, id, key);
         } catch (RuntimeException e) {
             shared.store().submitUnwatched(idempotency.release(key));
             throw e;
@@ -82,6 +89,7 @@ final class Creation {
     TinyVm createReplica(Agent agent, int ordinal, String owner) {
         Agent own = new Agent(agent.metadata(), agent.spec().withReplicas(1));
         String name = agent.metadata().name() + "-" + ordinal;
+        ImageInfo image = VmChecks.image(shared.images(), own.spec().image());
         check(own);
         VmRecord record = record(
                 newId(),
@@ -89,6 +97,7 @@ final class Creation {
                 agent.metadata().name(),
                 ordinal,
                 own,
+                image,
                 CreateRequest.of(own).ownedBy(owner));
         TinyVm vm = new TinyVm(shared, record);
         book.add(vm);
@@ -102,13 +111,16 @@ final class Creation {
         return vm;
     }
 
-    private TinyVm make(CreateRequest request, String id, String key) {
+    private TinyVm make(CreateRequest request, ImageInfo image, String id, String key) {
         Agent agent = check(request.agent());
         VmChecks.tags(request.tags());
-        Engines.Choice choice = shared.choose(agent.spec());
+        Engines.Choice choice = shared.choose(agent.spec(), image);
         Agent own = new Agent(agent.metadata(), agent.spec().withReplicas(1));
         String name = name(agent.metadata(), id);
-        TinyVm vm = new TinyVm(shared, record(id, name, "", -1, own, request));
+        TinyVm vm = new TinyVm(shared, record(id, name, "", -1, own, image, request));
+        if (request.id().isEmpty()) {
+            vm.log().isNew();
+        }
         book.add(vm);
         try {
             boolean admitted = shared.admission().tryAdmit(id, agent.spec().resources());
@@ -138,13 +150,12 @@ final class Creation {
                                 + ", has been removed; use a new key for a new one"));
     }
 
-    /** Throws when it can never run here. */
+    /** Throws when it can never run here, whatever its image. */
     private Agent check(Agent agent) {
         if (!agent.metadata().name().isEmpty()) {
             VmChecks.name(agent.metadata().name());
         }
         VmChecks.resources(agent.spec().resources());
-        VmChecks.image(shared.images(), agent.spec().image());
         VmChecks.volumes(agent.spec().volumes(), shared.settings().volumeHostPaths());
         shared.admission().requireEverFits(agent.spec().resources());
         return agent;
@@ -159,7 +170,14 @@ final class Creation {
         shared.choose(agent.spec());
     }
 
-    private VmRecord record(String id, String name, String agentName, int ordinal, Agent own, CreateRequest request) {
+    private VmRecord record(
+            String id,
+            String name,
+            String agentName,
+            int ordinal,
+            Agent own,
+            ImageInfo image,
+            CreateRequest request) {
         return new VmRecord(
                 book.nextOrder(),
                 id,
@@ -173,8 +191,7 @@ final class Creation {
                 own,
                 request.tags(),
                 request.deadline().map(d -> new Deadline(Micros.exact(d.at()), d.action())),
-                VmRecord.Placement.of(
-                        VmChecks.image(shared.images(), own.spec().image()).machineImage()),
+                VmRecord.Placement.of(image.machineImage()),
                 VmRecord.Phase.of(VmState.PENDING),
                 VmRecord.History.NONE);
     }

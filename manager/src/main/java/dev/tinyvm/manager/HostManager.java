@@ -220,9 +220,12 @@ public final class HostManager implements Manager {
     public VmStatus create(CreateRequest request) {
         requireOpen();
         boolean idle = request.attached() && request.agent().spec().command().isEmpty();
-        Agent whole = withImageDefaults(request.agent());
+        // Looked up once, handed on.
+        ImageCatalog.ImageInfo image =
+                VmChecks.image(shared.images(), request.agent().spec().image());
+        Agent whole = image.fill(request.agent());
         Agent agent = idle ? new Agent(whole.metadata(), whole.spec().withCommand(List.of())) : whole;
-        return creation.create(request.withAgent(agent)).status();
+        return creation.create(request.withAgent(agent), image).status();
     }
 
     @Override

@@ -21,7 +21,12 @@ record Shared(
         Listener listener) {
     /** The wall for a Tiny VM of that kind. @throws ManagerException when the image is missing, or no wall for it runs here */
     Engines.Choice choose(AgentSpec spec) {
-        return engines.choose(spec.engine(), spec.trust(), VmChecks.image(images, spec.image()));
+        return choose(spec, VmChecks.image(images, spec.image()));
+    }
+
+    /** As above, with the image that was looked up already. */
+    Engines.Choice choose(AgentSpec spec, ImageCatalog.ImageInfo image) {
+        return engines.choose(spec.engine(), spec.trust(), image);
     }
 
     /** The manager's own interest in its Tiny VMs. Called within their turns; must not block and not wait for a turn. */

@@ -570,9 +570,8 @@ final class TinyVm {
         CompletableFuture<Void> stored = shared.store()
                 .submit(List.of(VmTable.delete(id()), shared.events().about(record, event, message, Map.of())));
         run.destroy(() -> shared.admission().release(id()));
-        log.close();
         try {
-            LogFiles.deleteTree(log.directory());
+            log.remove();
         } catch (IOException e) {
             LOG.warn("could not remove the log of {}; the next start does: {}", record.name(), e.getMessage());
         }

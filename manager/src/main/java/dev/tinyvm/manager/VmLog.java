@@ -40,6 +40,8 @@ final class VmLog implements AutoCloseable {
     private @Nullable FileOutputStream file;
     private boolean opened;
     private boolean closed;
+    /** False only when it is known that nothing of this log can be on disk. */
+    private boolean onDisk = true;
     private long writes;
     private int sinceHeld;
 
@@ -51,6 +53,12 @@ final class VmLog implements AutoCloseable {
 
     Path directory() {
         return directory;
+    }
+
+    /** Of a Tiny VM whose id nobody had before: there is nothing to look for. Before all others. */
+    synchronized void isNew() {
+        onDisk = false;
+        opened = true;
     }
 
     /** Where to go on with this run; (0, 0) for one that has no line yet. Held parts of lines are dropped, since they come again. */
@@ -155,6 +163,18 @@ final class VmLog implements AutoCloseable {
         notifyAll();
     }
 
+    /** Closes it and removes its files. */
+    void remove() throws IOException {
+        close();
+        boolean look;
+        synchronized (this) {
+            look = onDisk;
+        }
+        if (look) {
+            LogFiles.deleteTree(directory);
+        }
+    }
+
     /** Waits for another write than those before {@code seen}, at most so long. */
     synchronized void awaitWrite(long seen, long nanos) throws InterruptedException {
         long deadline = System.nanoTime() + nanos;
@@ -240,6 +260,7 @@ final class VmLog implements AutoCloseable {
         }
         if (fileNumber == 0 || fileBytes >= limits.maxFileBytes()) {
             closeFile();
+            onDisk = true;
             Files.createDirectories(directory);
             fileNumber++;
             fileBytes = 0;

@@ -35,6 +35,7 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /** A manager over a host in memory, which can die and come back. */
 final class Fixture implements AutoCloseable {
@@ -266,6 +267,7 @@ final class Fixture implements AutoCloseable {
     /** {@code host}, and what a test puts in: a tag and the image that it points to. */
     static final class Images implements ImageCatalog {
         private final Map<String, String> tags = new ConcurrentHashMap<>(Map.of("host", "host"));
+        private final List<String> lookedUp = new CopyOnWriteArrayList<>();
 
         void point(String tag, String image) {
             tags.put(tag, image);
@@ -276,8 +278,13 @@ final class Fixture implements AutoCloseable {
             tags.remove(name);
         }
 
+        List<String> lookedUp() {
+            return List.copyOf(lookedUp);
+        }
+
         @Override
         public Optional<ImageInfo> find(String reference) {
+            lookedUp.add(reference);
             return Optional.ofNullable(tags.get(reference)).map(image -> info(reference, image));
         }
 

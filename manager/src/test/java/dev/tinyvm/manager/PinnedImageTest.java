@@ -50,6 +50,16 @@ class PinnedImageTest {
         }
     }
 
+    /** Once to make the record, once after the record that pins it is on disk: an image that was removed between the two is missed then. */
+    @Test
+    void aCreateLooksItsImageUpTwice() {
+        try (Fixture fixture = new Fixture(directory)) {
+            fixture.images.point("app:1", "sha256-one");
+            VmStatus _ = create(fixture, "app:1");
+            assertThat(fixture.images.lookedUp()).containsExactly("app:1", "sha256-one");
+        }
+    }
+
     @Test
     void anImageThatIsGoneIsSaidAtTheStart() {
         try (Fixture fixture = new Fixture(directory)) {

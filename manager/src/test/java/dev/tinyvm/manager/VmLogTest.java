@@ -223,6 +223,28 @@ class VmLogTest {
         assertThat(texts(log)).containsExactly("held line");
     }
 
+    @Test
+    void aNewLogIsWrittenReadAndRemovedLikeOthers() throws Exception {
+        VmLog log = log(Logs.DEFAULT);
+        log.isNew();
+        assertThat(log.resume(RUN)).isEqualTo(new Position(0, 0));
+        append(log, false, 0, "one\n");
+        assertThat(texts(log)).containsExactly("one");
+        assertThat(log(Logs.DEFAULT).resume(RUN)).isEqualTo(new Position(4, 0));
+        log.remove();
+        assertThat(log.directory()).doesNotExist();
+    }
+
+    @Test
+    void whatAnEarlierManagerWroteIsRemovedToo() throws Exception {
+        VmLog first = log(Logs.DEFAULT);
+        first.resume(RUN);
+        append(first, false, 0, "one\n");
+        VmLog next = log(Logs.DEFAULT);
+        next.remove();
+        assertThat(next.directory()).doesNotExist();
+    }
+
     private VmLog log(Logs limits) {
         return new VmLog(data.resolve("log"), limits, timing);
     }

@@ -17,6 +17,7 @@ import tools.jackson.databind.JsonNode;
 /** Descriptors as they come in a body. */
 final class Descriptors {
     private static final String SOURCE = "the descriptor";
+    private static final ReadBefore<Agent> READ = new ReadBefore<>(text -> DescriptorReader.read(text, SOURCE, null));
 
     private Descriptors() {}
 
@@ -54,7 +55,7 @@ final class Descriptors {
         if (text.length() > Limits.DESCRIPTOR_BYTES) {
             throw HttpError.of(413, "too_large", "the descriptor is larger than 1 MiB", "");
         }
-        return DescriptorReader.read(text, SOURCE, null);
+        return READ.get(text);
     }
 
     /** The field {@code descriptor} of a request: text (YAML or JSON), or an object. */
