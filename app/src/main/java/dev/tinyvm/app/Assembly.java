@@ -216,8 +216,7 @@ final class Assembly {
     static ImageCatalog catalog(ImageStore store, SignaturePolicy signatures, ProgramFiles programs) {
         SignedImages usable = new SignedImages(store, signatures);
         // Nothing of it that machines are made from changes with the host's packages; only its digest does.
-        Optional<ImageCatalog.ImageInfo> host =
-                store.find(ImageStore.HOST).map(image -> info(ImageStore.HOST, image));
+        Optional<ImageCatalog.ImageInfo> host = store.find(ImageStore.HOST).map(image -> info(ImageStore.HOST, image));
         return new ImageCatalog() {
             @Override
             public Optional<ImageInfo> find(String reference) {

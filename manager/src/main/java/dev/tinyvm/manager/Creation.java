@@ -171,13 +171,7 @@ final class Creation {
     }
 
     private VmRecord record(
-            String id,
-            String name,
-            String agentName,
-            int ordinal,
-            Agent own,
-            ImageInfo image,
-            CreateRequest request) {
+            String id, String name, String agentName, int ordinal, Agent own, ImageInfo image, CreateRequest request) {
         return new VmRecord(
                 book.nextOrder(),
                 id,

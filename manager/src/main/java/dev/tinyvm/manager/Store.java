@@ -12,6 +12,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -19,12 +20,14 @@ import org.slf4j.LoggerFactory;
  * The manager's state on disk: one SQLite database, write-ahead log, synchronous=FULL.
  *
  * <p>One thread writes. What came while it waited for the disk goes into its next transaction, so a hundred creates at once share one
- * fsync. A submission is one unit: all of its changes are stored, or none. Submissions are stored in the order in which they came.
+ * fsync. What nobody waits for waits {@link #COMPANY_MILLIS} for company. A submission is one unit: all of its changes are stored, or none. Submissions are stored in the order in which they came.
  * Nothing is read after {@link #open}; the manager answers from memory.
  */
 final class Store implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Store.class);
     private static final int MAX_BATCH = 1_000;
+    /** How long what nobody waits for is kept back, so that it shares the next transaction instead of costing the disk one of its own. */
+    static final int COMPANY_MILLIS = 10;
 
     private final Connection connection;
     private final Gate gate;
@@ -93,12 +96,15 @@ final class Store implements AutoCloseable {
 
     /** Stores all of them or none, some time soon. The future completes when they are on disk, or with a {@link ManagerException}. */
     CompletableFuture<Void> submit(List<Change> changes) {
-        CompletableFuture<Void> done = new CompletableFuture<>();
+        return submit(new Submission(changes, Hurry.AT_ONCE));
+    }
+
+    private CompletableFuture<Void> submit(Submission submission) {
+        CompletableFuture<Void> done = submission.done();
         if (closed) {
             done.completeExceptionally(closedFailure());
             return done;
         }
-        Submission submission = new Submission(changes, done);
         queue.add(submission);
         // The writer may have gone between the two looks at the flag. Only its own one is taken back: the closing one
         // is the writer's.
@@ -108,9 +114,9 @@ final class Store implements AutoCloseable {
         return done;
     }
 
-    /** As {@link #submit} for what nobody waits for; a failure is in the log. */
+    /** As {@link #submit} for what nobody waits for; a failure is in the log. It is stored with what comes next, or by itself a little later. */
     void submitUnwatched(List<Change> changes) {
-        CompletableFuture<Void> _ = submit(changes);
+        CompletableFuture<Void> _ = submit(new Submission(changes, Hurry.NONE));
     }
 
     /** Returns when they are on disk. */
@@ -136,8 +142,7 @@ final class Store implements AutoCloseable {
         if (closed) {
             return;
         }
-        CompletableFuture<Void> last = new CompletableFuture<>();
-        queue.add(new Submission(List.of(), last, true));
+        queue.add(new Submission(List.of(), Hurry.LAST));
         closed = true;
         boolean interrupted = false;
         while (true) {
@@ -162,7 +167,8 @@ final class Store implements AutoCloseable {
                 batch.clear();
                 batch.add(queue.take());
                 queue.drainTo(batch, MAX_BATCH - 1);
-                last = batch.stream().anyMatch(Submission::last);
+                waitForCompany(batch);
+                last = batch.stream().anyMatch(s -> s.hurry() == Hurry.LAST);
                 gate.beforeCommit();
                 store(statements, batch);
             }
@@ -178,6 +184,18 @@ final class Store implements AutoCloseable {
             } catch (SQLException e) {
                 LOG.warn("could not close the state: {}", e.getMessage());
             }
+        }
+    }
+
+    private void waitForCompany(List<Submission> batch) throws InterruptedException {
+        long until = System.nanoTime() + COMPANY_MILLIS * 1_000_000L;
+        while (batch.size() < MAX_BATCH && batch.stream().allMatch(s -> s.hurry() == Hurry.NONE)) {
+            Submission next = queue.poll(until - System.nanoTime(), TimeUnit.NANOSECONDS);
+            if (next == null) {
+                return;
+            }
+            batch.add(next);
+            queue.drainTo(batch, MAX_BATCH - batch.size());
         }
     }
 
@@ -259,9 +277,16 @@ final class Store implements AutoCloseable {
         default void afterCommit() {}
     }
 
-    private record Submission(List<Change> changes, CompletableFuture<Void> done, boolean last) {
-        Submission(List<Change> changes, CompletableFuture<Void> done) {
-            this(List.copyOf(changes), done, false);
+    private enum Hurry {
+        NONE,
+        AT_ONCE,
+        /** The closing one. */
+        LAST
+    }
+
+    private record Submission(List<Change> changes, CompletableFuture<Void> done, Hurry hurry) {
+        Submission(List<Change> changes, Hurry hurry) {
+            this(List.copyOf(changes), new CompletableFuture<>(), hurry);
         }
     }
 }

@@ -482,10 +482,9 @@ final class TinyVm {
     }
 
     /** As {@link #store} without waiting for the disk: for what the next manager would find out by itself. */
-    CompletableFuture<Void> storeLater(VmRecord next, String type, String message, Map<String, String> attributes) {
-        CompletableFuture<Void> stored = shared.store().submit(changes(next, type, message, attributes));
+    void storeLater(VmRecord next, String type, String message, Map<String, String> attributes) {
+        shared.store().submitUnwatched(changes(next, type, message, attributes));
         publish(next);
-        return stored;
     }
 
     CompletableFuture<Void> submit(VmRecord next, String type, String message, Map<String, String> attributes) {

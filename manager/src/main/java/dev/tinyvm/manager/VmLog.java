@@ -42,6 +42,7 @@ final class VmLog implements AutoCloseable {
     private boolean closed;
     /** False only when it is known that nothing of this log can be on disk. */
     private boolean onDisk = true;
+
     private long writes;
     private int sinceHeld;
 

@@ -446,7 +446,7 @@ final class VmRun {
         VmRecord record = vm.record();
         boolean again = record.state() == VmState.RUNNING;
         if (!again) {
-            CompletableFuture<Void> _ = vm.storeLater(
+            vm.storeLater(
                     record.withPhase(
                             record.phase().with(VmState.RUNNING, "", "").started(now)),
                     "vm.started",
@@ -652,7 +652,7 @@ final class VmRun {
         VmRecord.History history = record.history();
         // Set before anyone sees the state; its turn comes after this one.
         restartAlarm = shared.timing().after(again.delay(), () -> turns.post(this::restart));
-        CompletableFuture<Void> _ = vm.storeLater(
+        vm.storeLater(
                 record.withPhase(record.phase()
                                 .with(VmState.STARTING, end.reason(), message)
                                 .exited(end.exitCode(), end.signal()))

@@ -15,6 +15,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -24,6 +25,8 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -91,6 +94,54 @@ class StoreTest {
             busy.countDown();
             all.forEach(Store::await);
             assertThat(commits.get()).isEqualTo(2);
+        }
+    }
+
+    @Test
+    void whatNobodyWaitsForSharesTheNextWriteAndGoesBeforeIt() {
+        AtomicInteger commits = new AtomicInteger();
+        Store.Gate gate = new Store.Gate() {
+            @Override
+            public void afterCommit() {
+                commits.incrementAndGet();
+            }
+        };
+        List<String> order = Collections.synchronizedList(new ArrayList<>());
+        try (Store store = open(gate)) {
+            store.start();
+            // Time stands still for nobody: only that the order holds, and that fewer writes than submissions are made.
+            for (int i = 0; i < 50; i++) {
+                String number = Integer.toString(i);
+                store.submitUnwatched(List.of(_ -> order.add("later " + number)));
+                store.write(List.of(_ -> order.add("now " + number)));
+            }
+            assertThat(order)
+                    .containsExactlyElementsOf(IntStream.range(0, 50)
+                            .boxed()
+                            .flatMap(i -> Stream.of("later " + i, "now " + i))
+                            .toList());
+            assertThat(commits.get()).isLessThan(100);
+        }
+    }
+
+    @Test
+    void whatNobodyWaitsForIsStoredWithoutCompanyToo() throws Exception {
+        CountDownLatch stored = new CountDownLatch(1);
+        Store.Gate gate = new Store.Gate() {
+            @Override
+            public void afterCommit() {
+                stored.countDown();
+            }
+        };
+        Store store = open(gate);
+        store.start();
+        store.submitUnwatched(List.of(VmTable.put(record(1, new Health.Tcp(1), Restart.DEFAULT))));
+        assertThat(stored.await(60, TimeUnit.SECONDS)).isTrue();
+        store.submitUnwatched(List.of(VmTable.put(record(2, new Health.Tcp(1), Restart.DEFAULT))));
+        store.close();
+        try (Store next = open(Store.Gate.OPEN)) {
+            assertThat(VmTable.readAll(next)).extracting(VmRecord::id).containsExactly("id1", "id2");
+            next.start();
         }
     }
 
