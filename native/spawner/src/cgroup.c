@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cgroup_files.h"
+#include "cgroup_unified.h"
 
 enum { MAX_HIERARCHIES = CONTROLLERS };
 
@@ -109,6 +110,8 @@ static int use(int controller, const char *mount_point, struct fault *fault) {
 
 static int open_v1(const struct found *found, struct fault *fault) {
     state.mode = found->v2[0] != 0 ? CGROUP_HYBRID : CGROUP_V1;
+    if (found->v2[0] != 0)
+        unified_open(found->v2, state.parent_name);
     for (int i = 0; i < CONTROLLERS; i++) {
         int result = found->v1[i][0] != 0 ? use(i, found->v1[i], fault) : 0;
         if (result < 0)
@@ -159,11 +162,12 @@ size_t cgroups_fds(int *out, size_t room) {
         out[used++] = state.roots[i];
         out[used++] = state.parents[i];
     }
-    return used;
+    return used + unified_fds(out + used, room - used);
 }
 
 int cgroups_remove_parent(void) {
     int result = 0;
+    unified_remove_parent();
     for (size_t i = 0; i < state.count; i++)
         if (unlinkat(state.roots[i], state.parent_name, AT_REMOVEDIR) < 0 && errno != ENOENT)
             result = -errno;

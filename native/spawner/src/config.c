@@ -13,7 +13,7 @@ static int usage(const char *problem) {
             "usage: tinyvm-spawner serve --run DIR --images DIR --guest PATH --ready-fd N\n"
             "                            [--allow-volume PATH]... [--layers auto|btrfs|tmpfs] [--pool N]\n"
             "                            [--pool-file PATH] [--pool-bytes N] [--volume-pool-file PATH] [--volume-pool-bytes N]\n"
-            "                            [--runtime crun|runc|runsc=PATH]... [--sandboxes N]\n"
+            "                            [--runtime crun|runc|runsc=PATH]... [--sandboxes N] [--routed-pool A.B.C.D/N|none]\n"
             "       tinyvm-spawner --version\n",
             problem);
     return EXIT_USAGE;
@@ -59,7 +59,7 @@ static const char *parse_runtime(char *text, struct config *config) {
 }
 
 int config_parse(int argc, char **argv, struct config *config) {
-    enum { RUN, IMAGES, GUEST, VOLUME, LAYERS, POOL, POOL_FILE, POOL_BYTES, STORE_FILE, STORE_BYTES, READY, RUNTIME, SANDBOXES_KEPT };
+    enum { RUN, IMAGES, GUEST, VOLUME, LAYERS, POOL, POOL_FILE, POOL_BYTES, STORE_FILE, STORE_BYTES, READY, RUNTIME, SANDBOXES_KEPT, ROUTED_POOL };
     static const struct option options[] = {
         {"run", required_argument, NULL, RUN},
         {"images", required_argument, NULL, IMAGES},
@@ -74,9 +74,11 @@ int config_parse(int argc, char **argv, struct config *config) {
         {"ready-fd", required_argument, NULL, READY},
         {"runtime", required_argument, NULL, RUNTIME},
         {"sandboxes", required_argument, NULL, SANDBOXES_KEPT},
+        {"routed-pool", required_argument, NULL, ROUTED_POOL},
         {NULL, 0, NULL, 0},
     };
     *config = (struct config){.layers = LAYERS_AUTO, .ready_fd = -1, .blanks = 4};
+    (void)pool_parse(ROUTED_POOL_DEFAULT, &config->routed_pool);
     uint64_t number = 0;
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -106,6 +108,12 @@ int config_parse(int argc, char **argv, struct config *config) {
                 return usage(problem);
             break;
         }
+        case ROUTED_POOL:
+            if (strcmp(optarg, "none") == 0)
+                config->routed_pool.prefix_length = 0;
+            else if (pool_parse(optarg, &config->routed_pool) < 0)
+                return usage("--routed-pool is none, or an IPv4 network of 12 to 30 bits such as " ROUTED_POOL_DEFAULT);
+            break;
         case SANDBOXES_KEPT:
             if (parse_number(optarg, MAX_SANDBOXES, &number) < 0)
                 return usage("--sandboxes is a number from 0 to 128");

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "runtime.h"
+#include "veth.h"
 
 #define SPAWNER_VERSION "0.1.0"
 #define PROTOCOL_VERSION 1
@@ -27,6 +28,7 @@ struct config {
     uint32_t blanks;           /* walls kept ready */
     const char *runtimes[RUNTIMES]; /* absolute paths, NULL: not on offer */
     uint32_t sandboxes;        /* gVisor sandboxes kept ready, frozen, of each image that was used last */
+    struct pool routed_pool;   /* addresses of routed interfaces; a prefix length of 0: none */
     int ready_fd;
 };
 

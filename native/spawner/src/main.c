@@ -20,6 +20,7 @@
 
 #include "cgroup.h"
 #include "layer.h"
+#include "network.h"
 #include "seccomp.h"
 #include "store.h"
 #include "supervise.h"
@@ -157,6 +158,7 @@ static int prepare(struct fault *fault) {
         result = layers_open(&config, pool_point, fault);
     if (result == 0 && (result = format_path(store_point, sizeof store_point, "%s/../store", pool_point)) == 0)
         store_open(&config, store_point);
+    network_open(&config);
     if (result == 0)
         result = tree_enter(&config, fault);
     bool runtimes = false;
@@ -170,6 +172,8 @@ static int prepare(struct fault *fault) {
         store_enter();
     if (result == 0 && (result = seccomp_build()) < 0)
         fault_set(fault, -result, "build-seccomp", "the system call filter is too long");
+    if (result == 0)
+        network_probe(setup.claim.block);
     if (result == 0)
         result = open_listener(fault);
     tree_find_masks(&setup.host.masks);

@@ -243,6 +243,16 @@ static int parse_resize(struct wire_reader *reader, struct request *request, str
     return id != 0 ? id : check_limits(&request->limits, fault);
 }
 
+/* NETWORK_ATTACH and NETWORK_RULES: id, list<rule>. */
+static int parse_network(struct wire_reader *reader, struct request *request, struct fault *fault) {
+    int id = parse_id(reader, request, fault);
+    struct fault later;
+    int rules = rules_parse(reader, &request->rules, id == 0 ? fault : &later);
+    if (wire_reader_finish(reader) != 0)
+        return -EBADMSG;
+    return id != 0 ? id : rules;
+}
+
 int request_parse(const struct wire_frame *frame, struct request *request, struct fault *fault) {
     struct wire_reader reader;
     wire_reader_init(&reader, frame->payload, frame->length);
@@ -271,6 +281,11 @@ int request_parse(const struct wire_frame *frame, struct request *request, struc
         return parse_attachment(&reader, request, frame->type == REQUEST_ATTACH, fault);
     case REQUEST_RESIZE:
         return parse_resize(&reader, request, fault);
+    case REQUEST_NETWORK_ATTACH:
+    case REQUEST_NETWORK_RULES:
+        return parse_network(&reader, request, fault);
+    case REQUEST_NETWORK_DETACH:
+    case REQUEST_NETWORK_STATS:
     case REQUEST_DESTROY:
     case REQUEST_KILL:
     case REQUEST_FREEZE:

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "../../wire/wire.h"
+#include "rule.h"
 #include "runtime.h"
 #include "sys.h"
 
@@ -29,6 +30,10 @@ enum request_type {
     REQUEST_VOLUME_USED = 0x12,
     REQUEST_ATTACH = 0x13,
     REQUEST_DETACH = 0x14,
+    REQUEST_NETWORK_ATTACH = 0x15,
+    REQUEST_NETWORK_DETACH = 0x16,
+    REQUEST_NETWORK_RULES = 0x17,
+    REQUEST_NETWORK_STATS = 0x18,
     REQUEST_CREATE_UNDER = 0x20, /* CREATE by an OCI runtime */
 };
 
@@ -79,6 +84,7 @@ struct request {
     bool merge_memory; /* PR_SET_MEMORY_MERGE for all inside */
     uint32_t mount_count; /* 1 for ATTACH and DETACH, which has no source */
     struct mount_request mounts[MAX_MOUNTS];
+    struct rules rules; /* NETWORK_ATTACH, NETWORK_RULES */
 };
 
 /* -EBADMSG: the frame is malformed, the connection has to be closed. Any other negative errno: the values are refused,

@@ -12,7 +12,9 @@
 #include "client.h"
 #include "layer.h"
 #include "lower.h"
+#include "network.h"
 #include "store.h"
+#include "veth.h"
 
 enum { FREEZE_MILLIS = 2000, LIST_ITEM_BYTES = 512 };
 
@@ -79,9 +81,11 @@ static void answer_ping(const struct server_setup *setup, uint32_t client, uint3
     wire_write_u8(&writer, (uint8_t)cgroups_mode());
     wire_write_cstr(&writer, layers_name());
     wire_write_u32(&writer, claim_uid(setup->host->block, 0));
-    wire_write_u32(&writer, 4 + io + runtimes);
+    wire_write_u32(&writer, 6 + io + runtimes);
     for (size_t i = 0; i < sizeof always / sizeof *always; i++)
         wire_write_cstr(&writer, always[i]);
+    wire_write_cstr(&writer, network_feature(0));
+    wire_write_cstr(&writer, network_feature(1));
     if (io)
         wire_write_cstr(&writer, "io-statistics");
     for (int i = RUNTIME_CRUN; i < RUNTIMES; i++)
@@ -284,6 +288,43 @@ static void quit(const struct server_setup *setup, uint32_t client, uint32_t str
     setup->shared->quitting = 1;
 }
 
+/* ---- routed interfaces ---- */
+
+static void attach_network(uint32_t client, uint32_t stream, uint32_t slot, const struct request *request, struct fault *fault) {
+    struct wire_writer writer;
+    struct network_answer answer;
+    if (network_attach(slot, &request->rules, &answer, fault) < 0) {
+        answer_error(client, stream, fault);
+        return;
+    }
+    begin(&writer, ANSWER_OK, stream);
+    wire_write_cstr(&writer, INSIDE_NAME);
+    wire_write_cstr(&writer, answer.address);
+    wire_write_cstr(&writer, answer.gateway);
+    wire_write_u8(&writer, answer.filter);
+    finish(&writer, client);
+}
+
+static void answer_network_stats(uint32_t client, uint32_t stream, uint32_t slot) {
+    struct wire_writer writer;
+    struct network_stats stats;
+    network_read(slot, &stats);
+    begin(&writer, ANSWER_OK, stream);
+    wire_write_u8(&writer, stats.attached);
+    wire_write_u64(&writer, stats.bytes_out);
+    wire_write_u64(&writer, stats.bytes_in);
+    wire_write_u64(&writer, stats.connects_allowed);
+    wire_write_u64(&writer, stats.connects_refused);
+    wire_write_u64(&writer, stats.packets_dropped);
+    finish(&writer, client);
+}
+
+static void detach_network(uint32_t client, uint32_t stream, const char *id, struct fault *fault) {
+    bool cleaning = false;
+    uint32_t slot = wall_find(id, &cleaning);
+    answer_result(client, stream, slot == 0 || cleaning ? 0 : network_detach(slot, fault), fault);
+}
+
 static void handle_wall_request(uint32_t client, uint32_t stream, const struct request *request, struct fault *fault) {
     if (request->type == REQUEST_FREEZE) {
         freeze(client, stream, request->id);
@@ -300,6 +341,9 @@ static void handle_wall_request(uint32_t client, uint32_t stream, const struct r
     case REQUEST_THAW: thaw(client, stream, slot, fault); break;
     case REQUEST_ATTACH: answer_result(client, stream, volume_attach(slot, request, fault), fault); break;
     case REQUEST_DETACH: answer_result(client, stream, volume_detach(slot, request, fault), fault); break;
+    case REQUEST_NETWORK_ATTACH: attach_network(client, stream, slot, request, fault); break;
+    case REQUEST_NETWORK_RULES: answer_result(client, stream, network_set_rules(slot, &request->rules, fault), fault); break;
+    case REQUEST_NETWORK_STATS: answer_network_stats(client, stream, slot); break;
     case REQUEST_RESIZE: {
         struct limits limits = wall_limits(wall_at(slot), &request->limits);
         answer_result(client, stream, cgroup_resize(slot, &limits, fault), fault);
@@ -354,6 +398,7 @@ int handle_request(const struct server_setup *setup, uint32_t client, const stru
         break;
     case REQUEST_VOLUME_REMOVE: answer_result(client, frame->stream, store_remove(request.id, &fault), &fault); break;
     case REQUEST_VOLUME_USED: answer_volume_used(client, frame->stream, &request, &fault); break;
+    case REQUEST_NETWORK_DETACH: detach_network(client, frame->stream, request.id, &fault); break;
     case REQUEST_QUIT: quit(setup, client, frame->stream); break;
     default: handle_wall_request(client, frame->stream, &request, &fault); break;
     }

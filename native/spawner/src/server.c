@@ -14,6 +14,7 @@
 
 #include "client.h"
 #include "lower.h"
+#include "network.h"
 #include "requests.h"
 
 enum { EVENTS_PER_WAKE = 64, MAX_WAITING = 1024 };
@@ -276,6 +277,8 @@ int server_run(const struct server_setup *with, void (*on_ready)(const struct fa
     walls_init(setup->host);
     if (result == 0)
         result = walls_adopt(&fault);
+    if (result == 0)
+        network_adopt();
     on_ready(&fault);
     if (result < 0)
         return EXIT_SYSTEM;

@@ -14,6 +14,7 @@
 
 #include "cgroup.h"
 #include "layer.h"
+#include "network.h"
 #include "store.h"
 
 enum { RESTART_PAUSE_MILLIS = 200, QUICK_DEATH_MILLIS = 1000 };
@@ -26,6 +27,7 @@ static size_t kept_fds(int *out, size_t room) {
     size_t used = cgroups_fds(out, room);
     used += layers_fds(out + used, room - used);
     used += store_fds(out + used, room - used);
+    used += network_fds(out + used, room - used);
     const int single[] = {setup->lock,       setup->claim.fd,   setup->claim.dir, setup->place.parent,
                           setup->listener,   setup->host.guest, setup->ready};
     for (size_t i = 0; i < sizeof single / sizeof *single && used < room; i++)
@@ -54,6 +56,7 @@ static void report_ready(const struct fault *fault) {
 }
 
 static void remove_everything(void) {
+    network_close();
     cgroups_remove_parent();
     layers_close();
     store_close();

@@ -15,6 +15,7 @@
 #include "cgroup.h"
 #include "child.h"
 #include "layer.h"
+#include "network.h"
 
 enum {
     CACHED_USER_NAMESPACES = 64, /* slots below this keep theirs for the next wall */
@@ -265,6 +266,8 @@ void wall_clean(uint32_t slot) {
 
 static void finish_cleaning(uint32_t slot) {
     struct wall *wall = &walls[slot];
+    if (network_clean(slot) == -EBUSY)
+        return; /* walls_retry comes back */
     if (cgroup_remove(slot) == -EBUSY) {
         cgroup_kill(slot);
         return; /* walls_retry comes back */

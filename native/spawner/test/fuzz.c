@@ -43,6 +43,18 @@ static void check(const struct request *request) {
     }
     if (request->type == REQUEST_ATTACH)
         require(request->mounts[0].source[0] == '/' || strchr(request->mounts[0].source, '/') == NULL, "a path or a name");
+    if (request->type == REQUEST_NETWORK_ATTACH || request->type == REQUEST_NETWORK_RULES) {
+        require(request->rules.count <= MAX_RULES, "rules are bounded");
+        for (uint32_t i = 0; i < request->rules.count; i++) {
+            const struct rule *rule = &request->rules.items[i];
+            require(rule->family == 4 || rule->family == 6, "a family that exists");
+            require(rule->prefix_length <= (rule->family == 4 ? 32 : 128) && rule->port_count <= MAX_RULE_PORTS, "a rule is bounded");
+            require(rule->protocols >= 1 && rule->protocols <= 3, "protocols that exist");
+            require(rule->family == 6 || (rule->address & ~prefix_mask(rule->prefix_length)) == 0, "no bits beyond the prefix");
+            for (uint32_t port = 0; port < rule->port_count; port++)
+                require(rule->ports[port].first >= 1 && rule->ports[port].first <= rule->ports[port].last, "ports in order");
+        }
+    }
     if (request->type != REQUEST_CREATE && request->type != REQUEST_CREATE_UNDER)
         return;
     require((request->type == REQUEST_CREATE) == (request->runtime == RUNTIME_NONE), "a runtime is named where it has to be");

@@ -5,7 +5,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from spawner import CREATE, CREATE_UNDER, DESTROY, FREEZE, KILL, LIST, PING, QUIT, RESIZE, STATS, SUBSCRIBE, THAW, VOLUME_MAKE, VOLUME_REMOVE, VOLUME_USED, ATTACH, DETACH, create_payload  # noqa: E402
+from spawner import CREATE, CREATE_UNDER, DESTROY, FREEZE, KILL, LIST, PING, QUIT, RESIZE, STATS, SUBSCRIBE, THAW, VOLUME_MAKE, VOLUME_REMOVE, VOLUME_USED, ATTACH, DETACH, NETWORK_ATTACH, NETWORK_DETACH, NETWORK_RULES, NETWORK_STATS, TCP, UDP, create_payload, rule, rules_payload  # noqa: E402
 from wire import frame, string  # noqa: E402
 
 MOUNTS = [("/srv/data", "/data", 1), ("/srv/data/a", "/a/b", 0)]
@@ -27,6 +27,14 @@ FILES = {
               frame(ATTACH, 16, string("vm-1") + string("/srv/data") + string("/a/b") + b"\0" + string("1000") + string("tiny")) +
               frame(ATTACH, 17, string("vm-1") + string("a/b") + string("/proc/x") + b"\2" + string("--x") + string("../x")),
     "detach": frame(DETACH, 18, string("vm-1") + string("/notes") + b"\1") + frame(DETACH, 19, string("vm-1") + string("/") + b"\0"),
+    "network": frame(NETWORK_ATTACH, 20, rules_payload("vm-1", [rule("10.0.0.0/8", [80, (1000, 2000)], TCP), rule("0.0.0.0/0", deny=True), rule("2001:db8::/32", [53], UDP)])) +
+               frame(NETWORK_RULES, 21, rules_payload("vm-1", [rule("198.18.0.1/32", [(i, i + 1) for i in range(1, 9)])])) +
+               b"".join(frame(kind, 22, string("vm-1")) for kind in (NETWORK_DETACH, NETWORK_STATS)),
+    "network-bad": b"".join(frame(NETWORK_RULES, 23, rules_payload("vm-1", bad)) for bad in (
+        [rule("10.0.0.0/8", [0])], [rule("10.0.0.0/8", [(9, 8)])], [rule("10.0.0.0/8", range(1, 10))], [rule("10.0.0.0/8", protocols=0)],
+        [rule("10.0.0.0/8", protocols=4)], [b"\2" + rule("10.0.0.0/8")[1:]], [b"\0\5" + rule("10.0.0.0/8")[2:]],
+        [b"\0\4" + rule("::ffff:1/128")[2:]], [rule("::/0")[:18] + b"\x81" + rule("::/0")[19:]])) +
+                   frame(NETWORK_ATTACH, 24, rules_payload("../x", [rule("10.0.0.0/8")])) + frame(NETWORK_ATTACH, 25, string("vm-1") + struct.pack(">I", 4096)),
     "short": frame(RESIZE, 9, string("vm-1")),
     "unknown": frame(0x7f, 10, b"x"),
 }

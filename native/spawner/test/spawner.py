@@ -1,4 +1,5 @@
 """A tinyvm-spawner under test, its client, and a small client of the guest."""
+import ipaddress
 import os
 import select
 import shutil
@@ -19,6 +20,8 @@ MIB = 1 << 20
 PING, CREATE, DESTROY, KILL, FREEZE, THAW, RESIZE, STATS, LIST, SUBSCRIBE, QUIT = range(1, 12)
 CREATE_UNDER = 0x20
 VOLUME_MAKE, VOLUME_REMOVE, VOLUME_USED, ATTACH, DETACH = range(0x10, 0x15)
+NETWORK_ATTACH, NETWORK_DETACH, NETWORK_RULES, NETWORK_STATS = range(0x15, 0x19)
+TCP, UDP, BOTH = 1, 2, 3
 OK, ERROR, EVENT = 0x40, 0x41, 0x42
 
 
@@ -50,6 +53,18 @@ def create_payload(id, image="host", cpu=1000, memory=256 * MIB, disk=64 * MIB, 
     for source, target, ro in mounts:
         payload += string(source) + string(target) + struct.pack(">B", ro)
     return payload
+
+
+def rule(network, ports=(), protocols=BOTH, deny=False):
+    """One rule on the wire: network is CIDR text, ports are numbers or (first, last)."""
+    network = ipaddress.ip_network(network, strict=False)
+    address, ports = int(network.network_address), [p if isinstance(p, tuple) else (p, p) for p in ports]
+    return (struct.pack(">BBQQBI", deny, network.version, address >> 64, address & (1 << 64) - 1, network.prefixlen, len(ports)) +
+            b"".join(struct.pack(">HH", *p) for p in ports) + struct.pack(">B", protocols))
+
+
+def rules_payload(id, rules):
+    return string(id) + struct.pack(">I", len(rules)) + b"".join(rules)
 
 
 class Client(Connection):
@@ -161,6 +176,22 @@ class Client(Connection):
 
     def detach(self, id, target, force=0):
         self.call(DETACH, string(id) + string(target) + struct.pack(">B", force))
+
+    def network_attach(self, id, *rules):
+        """(interface, address, gateway, filter)"""
+        reader = self.call(NETWORK_ATTACH, rules_payload(id, rules))
+        return reader.str(), reader.str(), reader.str(), reader.u8()
+
+    def network_detach(self, id):
+        self.call(NETWORK_DETACH, string(id))
+
+    def network_rules(self, id, *rules):
+        self.call(NETWORK_RULES, rules_payload(id, rules))
+
+    def network_stats(self, id):
+        reader = self.call(NETWORK_STATS, string(id))
+        keys = ("out", "in", "allowed", "refused", "dropped")
+        return dict([("attached", reader.u8())] + [(key, reader.u64()) for key in keys])
 
     def subscribe(self):
         self.call(SUBSCRIBE)
