@@ -106,6 +106,7 @@ static int read_user_and_directory(struct wire_reader *payload, struct command *
     int error = users_find(user, &command->user);
     if (error != 0) {
         text_start(why, "the Tiny VM has no user '");
+        user = users_word(user);
         text_add_bytes(why, user.bytes, user.length);
         text_add(why, "' (see its /etc/passwd)");
         return error;

@@ -19,6 +19,7 @@ bool file_request_user(uint32_t id, struct wire_reader *payload, struct user *us
         return true;
     struct text text;
     text_start(&text, "the Tiny VM has no user '");
+    word = users_word(word);
     text_add_bytes(&text, word.bytes, word.length);
     text_add(&text, "' (see its /etc/passwd)");
     answer_error(id, EINVAL, &text);

@@ -82,7 +82,7 @@ void naming_identify(uint32_t id, struct wire_reader *payload) {
     char hostname[HOSTNAME_MAX_BYTES + 1];
     struct text text;
     if (!is_hostname(name) || user.length == 0 || user.length > DEFAULT_USER_MAX_BYTES) {
-        text_start(&text, "the host name must be 1 to 64 of letters, digits, - and ., the default user 1 to 32 bytes");
+        text_start(&text, "the host name must be 1 to 64 of letters, digits, - and ., the default user 1 to 65 bytes");
         answer_error(id, EINVAL, &text);
         return;
     }

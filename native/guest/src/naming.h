@@ -11,7 +11,7 @@
 
 #include "../../wire/wire.h"
 
-enum { HOSTNAME_MAX_BYTES = 64, DEFAULT_USER_MAX_BYTES = 32 };
+enum { HOSTNAME_MAX_BYTES = 64, DEFAULT_USER_MAX_BYTES = 65 /* user:group */ };
 
 void naming_drops_admin(void);
 void naming_identify(uint32_t id, struct wire_reader *payload);

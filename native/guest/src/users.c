@@ -201,12 +201,14 @@ int accounts_find(const struct accounts *accounts, struct wire_str word, struct 
     return 0;
 }
 
+struct wire_str users_word(struct wire_str word) {
+    return word.length > 0 ? word : (struct wire_str){default_name, (uint32_t)strlen(default_name)};
+}
+
 int users_find(struct wire_str word, struct user *user) {
     struct accounts accounts = {0};
-    if (word.length == 0)
-        word = (struct wire_str){default_name, (uint32_t)strlen(default_name)};
     accounts_load(&accounts);
-    int error = accounts_find(&accounts, word, user);
+    int error = accounts_find(&accounts, users_word(word), user);
     accounts_free(&accounts);
     return error;
 }

@@ -38,6 +38,9 @@ void accounts_free(struct accounts *accounts);
 /* What an empty user means; the word is kept, not copied. */
 void users_set_default(const char *name);
 
+/* The word that stands for a user: itself, or what an empty one means. */
+struct wire_str users_word(struct wire_str word);
+
 /* Finds `name`, `uid`, `name:group` (group by name or number) or, when empty, the default user. A number without an account
  * is that uid with the same gid, no groups and the home "/"; root exists without /etc/passwd. -EINVAL: no such user or
  * group, or a malformed word. */

@@ -53,7 +53,7 @@ class Lifecycle(GuestCase):
 
 
     def test_a_bad_name_is_refused(self):
-        for name, user in (("", "user"), ("-x", "user"), ("a b", "user"), ("x" * 65, "user"), ("tiny", ""), ("tiny", "u" * 33)):
+        for name, user in (("", "user"), ("-x", "user"), ("a b", "user"), ("x" * 65, "user"), ("tiny", ""), ("tiny", "u" * 66)):
             self.assertEqual(self.host.error(self.host.open("IDENTIFY", text(name) + text(user))).errno, errno.EINVAL)
 
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char USER_WRONG[] = "the default user must be USER or USER:GROUP, each 1 to 32 of letters, digits, _ - and .";
+
 /* Copies a str that must be shorter than the room. */
 static bool copy_str(char *out, size_t room, struct wire_str value) {
     if (value.length >= room)
@@ -37,14 +39,26 @@ static bool is_hostname(const char *text) {
     return true;
 }
 
-/* A name or a number as useradd(8) allows them; it becomes an argument of the guest, so nothing that looks like an option. */
+/* Characters of a name or a number as useradd(8) allows them, not one that looks like an option; 0: there is none. */
+static size_t account_length(const char *text) {
+    size_t length = 0;
+    if (text[0] == '-' || text[0] == '.')
+        return 0;
+    while (is_lower_alnum(text[length]) || (text[length] >= 'A' && text[length] <= 'Z') ||
+           (text[length] != 0 && strchr("_-.", text[length]) != NULL))
+        length++;
+    return length <= ACCOUNT_MAX ? length : 0;
+}
+
+/* `user` or `user:group`; it becomes an argument of the guest. */
 static bool is_user(const char *text) {
-    if (text[0] == 0 || text[0] == '-' || text[0] == '.')
+    size_t user = account_length(text);
+    if (user == 0 || text[user] == 0)
+        return user != 0;
+    if (text[user] != ':')
         return false;
-    for (const char *c = text; *c != 0; c++)
-        if (!is_lower_alnum(*c) && !(*c >= 'A' && *c <= 'Z') && strchr("_-.", *c) == NULL)
-            return false;
-    return true;
+    size_t group = account_length(text + user + 1);
+    return group != 0 && text[user + 1 + group] == 0;
 }
 
 /* Absolute, no empty, `.` or `..` component, no trailing slash. */
@@ -156,7 +170,7 @@ static int parse_attachment(struct wire_reader *reader, struct request *request,
     if (!attach)
         return check_target(mount, fault);
     if (!copy_str(request->user, sizeof request->user, user) || !is_user(request->user))
-        return fault_set(fault, EINVAL, "validate-user", "the default user must be 1 to 32 of letters, digits, _ - and .");
+        return fault_set(fault, EINVAL, "validate-user", "%s", USER_WRONG);
     if (!copy_str(request->image, sizeof request->image, image) || !is_name(request->image, "-._"))
         return fault_set(fault, EINVAL, "validate-image", "the image must match [a-z0-9][a-z0-9._-]{0,127}");
     return check_mount(mount, fault);
@@ -207,7 +221,7 @@ static int parse_create(struct wire_reader *reader, struct request *request, str
     if (!copy_str(request->hostname, sizeof request->hostname, hostname) || !is_hostname(request->hostname))
         return fault_set(fault, EINVAL, "validate-hostname", "the hostname must be 1 to 64 of letters, digits, - and .");
     if (!copy_str(request->user, sizeof request->user, user) || !is_user(request->user))
-        return fault_set(fault, EINVAL, "validate-user", "the default user must be 1 to 32 of letters, digits, _ - and .");
+        return fault_set(fault, EINVAL, "validate-user", "%s", USER_WRONG);
     if (flags > 3)
         return fault_set(fault, EINVAL, "validate-flags", "flags is %u; allowed are 1 (read-only root) and 2 (merged memory), and their sum", flags);
     request->read_only_root = (flags & 1) != 0;

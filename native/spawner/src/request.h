@@ -43,7 +43,8 @@ enum {
     ID_BYTES = 64,     /* 63 characters and NUL */
     IMAGE_BYTES = 129, /* 128 characters and NUL */
     HOSTNAME_BYTES = 65,
-    USER_BYTES = 33,
+    ACCOUNT_MAX = 32,  /* characters of a user or a group */
+    USER_BYTES = 66,   /* both, a colon and NUL */
     MAX_MOUNTS = 32,
     MOUNT_PATH_BYTES = 1024, /* with NUL; 32 of them fit a frame */
 };

@@ -53,9 +53,10 @@ static uid_t default_uid(const struct request *request) {
     static char text[65536];
     static struct lowers lowers;
     struct fault unused;
+    size_t length = strcspn(request->user, ":"); /* what follows is a group */
     if (request->user[0] >= '0' && request->user[0] <= '9')
         return (uid_t)(strtoul(request->user, NULL, 10) & 0xffff);
-    if (strcmp(request->user, "root") == 0)
+    if (length == 4 && strncmp(request->user, "root", 4) == 0)
         return 0;
     if (strcmp(request->image, "host") == 0) {
         lowers.count = 1;
@@ -71,7 +72,6 @@ static uid_t default_uid(const struct request *request) {
     ssize_t n = file < 0 ? -1 : read(file, text, sizeof text - 1);
     fd_close(&file);
     text[n < 0 ? 0 : n] = 0;
-    size_t length = strlen(request->user);
     for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
         line += *line == '\n';
         unsigned uid = 0;
@@ -92,11 +92,12 @@ int volume_open(const struct host *host, const struct request *request, uint32_t
         fd_close(&dir);
         return fault_set(fault, error, "open-volume", "cannot read %.120s", mount->source);
     }
-    if (!mount->read_only && info.st_uid == 0 && (info.st_mode & S_IWOTH) == 0) {
+    /* Root has no number inside, and the kernel makes no file in a directory whose owner or group has none. */
+    if (!mount->read_only && (info.st_uid == 0 || info.st_gid == 0)) {
         fd_close(&dir);
         return fault_set(fault, EPERM, "open-volume",
-                         "%.100s belongs to root, and nothing of a Tiny VM may: give it an ordinary owner, or mount it read-only",
-                         mount->source);
+                         "%.100s belongs to %s, and nothing of a Tiny VM may: give it an ordinary owner and group (chown), or mount it read-only",
+                         mount->source, info.st_uid == 0 ? "root" : "root's group");
     }
     int userns = userns_for_volume(base, info.st_uid, info.st_gid, default_uid(request));
     int tree = userns < 0 ? userns : (int)syscall(SYS_open_tree, dir, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import unittest
 
-from spawner import MIB, Guest, Refused, Spawner
+from spawner import MIB, Ended, Guest, Refused, Spawner
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -225,6 +225,17 @@ class Isolation(unittest.TestCase):
     def test_a_volume_of_root_is_not_given_away(self):
         self.assertEqual(self.refused_volume(self.volume("rootish", owner=0), read_only=0), errno.EPERM)
 
+    def test_a_volume_of_roots_group_is_not_given_away(self):
+        path = self.volume("rootgroup")
+        os.chown(path, 4321, 0)
+        self.assertEqual(self.refused_volume(path, read_only=0), errno.EPERM)
+        guest = self.wall("volume-rootgroup", mounts=[(path, "/v", 1)])
+        self.assertEqual(guest.shell("ls -A /v"), "")
+
+    def test_a_volume_of_root_that_everybody_may_write_is_not_given_away(self):
+        """The kernel would let nobody in a user namespace make a file there: inode_permission() refuses unmapped owners."""
+        self.assertEqual(self.refused_volume(self.volume("public", owner=0, mode=0o1777), read_only=0), errno.EPERM)
+
     def test_a_volume_that_leaves_the_allowed_path_is_refused(self):
         inside = self.volume("inside")
         os.symlink("/etc", os.path.join(self.volumes, "link"))
@@ -263,6 +274,17 @@ class Isolation(unittest.TestCase):
         self.assertNotEqual(run("dd if=/disk of=/tmp/x count=1", "root")[0], 0)
         self.assertEqual(run("touch /written", "root")[0], 0)
         self.assertFalse(os.path.exists(os.path.join(root, "written")))
+
+    @unittest.skipUnless(os.path.exists("/bin/busybox"), "busybox is not installed")
+    def test_the_default_user_may_have_a_group(self):
+        self.image("grouped")
+        for number, (user, ids) in enumerate((("77:5", "77 5"), ("app:5", "77 5"), ("4000:4001", "4000 4001"), ("u" * 32 + ":" + "g" * 32, None))):
+            guest = self.wall("grouped-%d" % number, image="grouped", user=user, mounts=[(self.volume("grouped-%d" % number), "/v", 0)])
+            if ids is None:
+                with self.assertRaisesRegex(Ended, "has no user 'u{32}:g{32}'"):
+                    guest.run(["/bin/sh", "-c", "true"])
+            else:
+                self.assertEqual(guest.run(["/bin/sh", "-c", "echo $(id -u) $(id -g) > /v/ids; cat /v/ids"])[::2], (0, ids + "\n"))
 
     @unittest.skipUnless(os.path.exists("/bin/busybox"), "busybox is not installed")
     def test_links_in_an_image_lead_nowhere(self):

@@ -91,7 +91,7 @@ class Requests(unittest.TestCase):
         for options in ({"image": "../host"}, {"image": ""}, {"image": "Host"}, {"image": "a" * 129}, {"cpu": 0}, {"cpu": 50},
                         {"cpu": 150}, {"cpu": 1024100}, {"memory": 4 * MIB - 1}, {"memory": 1 << 60}, {"disk": MIB - 1},
                         {"disk": 1 << 60}, {"pids": 0}, {"pids": 32769}, {"hostname": ""}, {"hostname": "a b"},
-                        {"hostname": "-a"}, {"hostname": "x" * 65}, {"user": ""}, {"user": "--help"}, {"user": "a:b"},
+                        {"hostname": "-a"}, {"hostname": "x" * 65}, {"user": ""}, {"user": "--help"}, {"user": "a:"}, {"user": ":b"}, {"user": "a:b:c"}, {"user": "a:-b"}, {"user": "a:" + "g" * 33},
                         {"user": "u" * 33}, {"read_only": 4}):
             error = self.refused(errno.EINVAL, self.client.create, "bad", **options)
             self.assertTrue(error.step.startswith("validate-"), error)

@@ -11,7 +11,7 @@ final class Names {
     private static final Pattern LABEL_PREFIX =
             Pattern.compile("[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*");
     private static final Pattern ENV_NAME = Pattern.compile("[A-Za-z_][A-Za-z0-9_]{0,254}");
-    private static final Pattern USER_NAME = Pattern.compile("[a-z_][a-z0-9_-]{0,31}|0|[1-9][0-9]{0,9}");
+    private static final Pattern ACCOUNT = Pattern.compile("[A-Za-z_][A-Za-z0-9_.-]{0,31}|0|[1-9][0-9]{0,9}");
     private static final Pattern IMAGE = Pattern.compile("[a-z0-9][a-z0-9._-]{0,127}");
     /** {@code [registry/]repository[:tag][@sha256:…]}, as in the JSON Schema; the image store looks closer. */
     private static final Pattern REFERENCE = Pattern.compile(
@@ -63,12 +63,19 @@ final class Names {
     }
 
     static Optional<String> wrongUser(String user) {
-        boolean fits = USER_NAME.matcher(user).matches()
-                && (!Character.isDigit(user.charAt(0)) || Long.parseLong(user) <= MAX_UID);
+        int colon = user.indexOf(':');
+        boolean fits = isAccount(colon < 0 ? user : user.substring(0, colon))
+                && (colon < 0 || isAccount(user.substring(colon + 1)));
         return fits
                 ? Optional.empty()
                 : Optional.of("is " + Problems.quote(user)
-                        + "; expected a user's name such as `user` or `root`, or a uid from 0 to " + MAX_UID);
+                        + "; expected a user's name such as `user` or `root`, or a uid from 0 to " + MAX_UID
+                        + ", with `:group` behind it or not");
+    }
+
+    private static boolean isAccount(String text) {
+        return ACCOUNT.matcher(text).matches()
+                && (!Character.isDigit(text.charAt(0)) || Long.parseLong(text) <= MAX_UID);
     }
 
     static Optional<String> wrongImage(String image) {

@@ -20,6 +20,8 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class DescriptorReaderTest {
     private static final String FULL = """
@@ -116,6 +118,22 @@ class DescriptorReaderTest {
                                 Trust.UNTRUSTED,
                                 new Budget(OptionalLong.of(2_500_000_000L)))));
         assertThat(SCHEMA.validate(FULL, InputFormat.YAML)).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"app", "App.x-y_z", "1000:1000", "app:0", "0:staff"})
+    void aUserMayHaveAGroup(String user) {
+        String text = "spec: {image: host, user: '" + user + "'}";
+        assertThat(DescriptorReader.read(text, "x", null).spec().user()).isEqualTo(user);
+        assertThat(SCHEMA.validate(text, InputFormat.YAML)).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"a b", "-a", "app:", ":app", "a:b:c", "1000:-1", "01"})
+    void aUserThatIsNoneIsRefused(String user) {
+        String text = "spec: {image: host, user: '" + user + "'}";
+        assertThatThrownBy(() -> DescriptorReader.read(text, "x", null)).hasMessageContaining("expected a user's name");
+        assertThat(SCHEMA.validate(text, InputFormat.YAML)).isNotEmpty();
     }
 
     @Test
