@@ -4,6 +4,7 @@ import dev.tinyvm.spec.Resources;
 import dev.tinyvm.spec.Volume;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -87,6 +88,43 @@ public interface Machine {
                 EngineException.Code.INVALID, "the volumes of " + id() + " are fixed when it starts, behind this wall");
     }
 
+    /**
+     * Plugs a routed interface in while it runs or is frozen. Nothing but what the list allows passes it, from its first moment on.
+     *
+     * @param rules at most {@link RoutedRule#MOST_RULES}, in their order
+     * @throws EngineException {@code INVALID} behind walls that have none, or when it has one already; {@code UNAVAILABLE} when the host cannot do it, with what is
+     *     missing; {@code LIMIT} when no address is left
+     */
+    default RoutedInterface attachNetwork(List<RoutedRule> rules) {
+        throw noInterface();
+    }
+
+    /** Takes the routed interface away, with all connections over it; nothing happens when there is none. */
+    default void detachNetwork() {
+        throw noInterface();
+    }
+
+    /**
+     * Puts a list in the place of the one that the routed interface has; there is no moment without one.
+     *
+     * @throws EngineException {@code NOT_FOUND} when it has no interface
+     */
+    default void setNetworkRules(List<RoutedRule> rules) {
+        throw noInterface();
+    }
+
+    /** What went through the routed interface since it was attached; empty: it has none. Works while frozen, and after the machine's end until {@link #destroy}. */
+    default Optional<RoutedStats> networkStats() {
+        return Optional.empty();
+    }
+
+    private EngineException noInterface() {
+        return new EngineException(
+                EngineException.Code.INVALID,
+                id()
+                        + " cannot have a routed interface: its wall has no network of the host's kernel; use `engine: container`, or the egress proxy alone");
+    }
+
     /** Changes CPU, memory and pids of the running machine. {@code LIMIT} when more memory is in use than it shall have. Disk cannot change. */
     void resize(Resources resources);
 
@@ -110,7 +148,10 @@ public interface Machine {
      */
     default Usage usage() {
         MachineStats stats = stats();
-        return new Usage(stats.cpuMicros(), stats.memoryBytes());
+        return new Usage(
+                stats.cpuMicros(),
+                stats.memoryBytes(),
+                networkStats().map(RoutedStats::bytesOut).orElse(0L));
     }
 
     /** SIGTERM to all, SIGKILL after the grace period, then the machine ends. Thaws first. */
@@ -130,8 +171,14 @@ public interface Machine {
      *
      * @param cpuMicros CPU time since its creation
      * @param memoryBytes held now
+     * @param routedBytesOut sent through its routed interface since that was attached; 0: it has none
      */
-    record Usage(long cpuMicros, long memoryBytes) {}
+    record Usage(long cpuMicros, long memoryBytes, long routedBytesOut) {
+        /** Of a machine without a routed interface. */
+        public Usage(long cpuMicros, long memoryBytes) {
+            this(cpuMicros, memoryBytes, 0);
+        }
+    }
 
     /**
      * How a machine ended.
@@ -157,6 +204,12 @@ public interface Machine {
      *
      * @param busy whether a thread runs, wants to run (also when it is held back by its CPU limit) or waits for a disk
      * @param cpuNanos CPU time used since the machine was made
+     * @param routedFlows connections that are open, or being opened, over its routed interface
      */
-    record Pulse(boolean busy, long cpuNanos) {}
+    record Pulse(boolean busy, long cpuNanos, int routedFlows) {
+        /** Of a machine without a routed interface. */
+        public Pulse(boolean busy, long cpuNanos) {
+            this(busy, cpuNanos, 0);
+        }
+    }
 }

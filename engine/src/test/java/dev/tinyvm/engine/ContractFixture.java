@@ -37,6 +37,11 @@ public abstract class ContractFixture {
     /** Whether commands can have a terminal. */
     protected abstract boolean hasTerminals();
 
+    /** Whether this wall can have a routed interface. Where not, it must say so. */
+    protected boolean hasRoutedInterfaces() {
+        return false;
+    }
+
     /** Fails when the host still holds anything of the machine. */
     protected abstract void assertNothingLeft(String id);
 

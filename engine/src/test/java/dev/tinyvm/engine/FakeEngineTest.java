@@ -31,6 +31,11 @@ class FakeEngineTest extends EngineContract {
     }
 
     @Override
+    protected boolean hasRoutedInterfaces() {
+        return true;
+    }
+
+    @Override
     protected boolean hasTerminals() {
         return false;
     }

@@ -19,6 +19,7 @@ public final class FakeHost {
     private final Map<String, FakeVm> vms = new LinkedHashMap<>();
     private final Deque<EngineException> failures = new ArrayDeque<>();
     private final Map<String, FakeProgram> programs = new ConcurrentHashMap<>(FakePrograms.standard());
+    private @Nullable EngineException networkFailure;
     private boolean holdCreates;
     private int created;
 
@@ -31,6 +32,15 @@ public final class FakeHost {
     /** The next create fails with this; several are used up in order. */
     public synchronized void failNextCreate(EngineException failure) {
         failures.add(failure);
+    }
+
+    /** No machine can be given a routed interface from now on; null: each can. */
+    public synchronized void failNetworks(@Nullable EngineException failure) {
+        networkFailure = failure;
+    }
+
+    synchronized @Nullable EngineException networkFailure() {
+        return networkFailure;
     }
 
     /** Creates wait until {@link #releaseCreates}. */

@@ -4,6 +4,7 @@ import dev.tinyvm.engine.EngineException.Code;
 import dev.tinyvm.spec.Resources;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -89,6 +90,29 @@ public final class FakeMachine implements Machine {
     }
 
     @Override
+    public RoutedInterface attachNetwork(List<RoutedRule> rules) {
+        requireLive();
+        return vm.attachNetwork(rules);
+    }
+
+    @Override
+    public void detachNetwork() {
+        requireLive();
+        vm.detachNetwork();
+    }
+
+    @Override
+    public void setNetworkRules(List<RoutedRule> rules) {
+        requireLive();
+        vm.setNetworkRules(rules);
+    }
+
+    @Override
+    public Optional<RoutedStats> networkStats() {
+        return vm.networkStats();
+    }
+
+    @Override
     public void resize(Resources resources) {
         requireLive();
         vm.resize(resources);
@@ -109,7 +133,10 @@ public final class FakeMachine implements Machine {
     @Override
     public Usage usage() {
         MachineStats stats = vm.stats();
-        return new Usage(stats.cpuMicros(), stats.memoryBytes());
+        return new Usage(
+                stats.cpuMicros(),
+                stats.memoryBytes(),
+                vm.networkStats().map(RoutedStats::bytesOut).orElse(0L));
     }
 
     @Override

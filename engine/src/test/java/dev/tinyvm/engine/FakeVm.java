@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The inside of one machine of a {@link FakeHost}, with what a test may set. Thread safe. */
 public final class FakeVm {
+    private static final RoutedStats NOTHING_ROUTED = new RoutedStats(0, 0, 0, 0, 0);
     private static final AtomicLong NEXT_HOST_PID = new AtomicLong(100_000);
 
     private final FakeHost host;
@@ -34,6 +36,11 @@ public final class FakeVm {
     private int freezes;
     private long cpuNanosPerPulse;
     private long pulseCpuNanos;
+    private int routedFlows;
+    private int attachments;
+    private @Nullable List<RoutedRule> routedRules;
+    private @Nullable EngineException networkFailure;
+    private RoutedStats routedStats = NOTHING_ROUTED;
 
     FakeVm(FakeHost host, MachineSpec spec) {
         this.host = host;
@@ -94,7 +101,69 @@ public final class FakeVm {
 
     synchronized Machine.Pulse pulse() {
         pulseCpuNanos += cpuNanosPerPulse;
-        return new Machine.Pulse(busy, stats.cpuMicros() * 1_000 + pulseCpuNanos);
+        return new Machine.Pulse(busy, stats.cpuMicros() * 1_000 + pulseCpuNanos, routedFlows);
+    }
+
+    /** Connections that {@code pulse} finds open over the routed interface. */
+    public synchronized void setRoutedFlows(int flows) {
+        routedFlows = flows;
+    }
+
+    /** Counters of the routed interface; they begin at 0 with the next one. */
+    public synchronized void setRoutedStats(RoutedStats counters) {
+        routedStats = counters;
+    }
+
+    /** Attachments fail with this from now on; null: they do not. */
+    public synchronized void failNetwork(@Nullable EngineException failure) {
+        networkFailure = failure;
+    }
+
+    /** The list of the routed interface; empty: there is none. */
+    public synchronized Optional<List<RoutedRule>> routedRules() {
+        return Optional.ofNullable(routedRules);
+    }
+
+    /** How many routed interfaces it has had. */
+    public synchronized int attachments() {
+        return attachments;
+    }
+
+    synchronized RoutedInterface attachNetwork(List<RoutedRule> rules) {
+        EngineException failure = networkFailure == null ? host.networkFailure() : networkFailure;
+        if (failure != null) {
+            throw failure;
+        }
+        if (routedRules != null) {
+            throw new EngineException(Code.INVALID, id() + " has a routed interface already");
+        }
+        routedRules = checked(rules);
+        routedStats = NOTHING_ROUTED;
+        attachments++;
+        return new RoutedInterface(
+                "eth0", "100.118.0." + (2 * attachments + 1) + "/31", "100.118.0." + 2 * attachments, true);
+    }
+
+    synchronized void detachNetwork() {
+        routedRules = null;
+    }
+
+    synchronized void setNetworkRules(List<RoutedRule> rules) {
+        if (routedRules == null) {
+            throw new EngineException(Code.NOT_FOUND, id() + " has no routed interface");
+        }
+        routedRules = checked(rules);
+    }
+
+    synchronized Optional<RoutedStats> networkStats() {
+        return routedRules == null ? Optional.empty() : Optional.of(routedStats);
+    }
+
+    private static List<RoutedRule> checked(List<RoutedRule> rules) {
+        if (rules.size() > RoutedRule.MOST_RULES) {
+            throw new EngineException(Code.LIMIT, rules.size() + " rules are too many");
+        }
+        return List.copyOf(rules);
     }
 
     /** Its first process dies by itself: the machine ends as {@code GUEST_LOST}. */

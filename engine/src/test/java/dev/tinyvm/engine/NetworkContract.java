@@ -81,6 +81,43 @@ public abstract class NetworkContract extends FilesContract {
         }
     }
 
+    @Test
+    void aRoutedInterfaceComesAndGoesOrIsRefusedInWords() {
+        Machine machine = machine();
+        List<RoutedRule> none = List.of();
+        if (!hasRoutedInterfaces()) {
+            assertThatThrownBy(() -> machine.attachNetwork(none))
+                    .isInstanceOfSatisfying(
+                            EngineException.class,
+                            e -> assertThat(e.code())
+                                    .isIn(EngineException.Code.INVALID, EngineException.Code.UNAVAILABLE))
+                    .hasMessageContaining("interface");
+            return;
+        }
+        assertThat(machine.networkStats()).isEmpty();
+        assertThatThrownBy(() -> machine.setNetworkRules(none))
+                .isInstanceOfSatisfying(
+                        EngineException.class, e -> assertThat(e.code()).isEqualTo(EngineException.Code.NOT_FOUND));
+        RoutedInterface made = machine.attachNetwork(none);
+        assertThat(made.name()).isEqualTo("eth0");
+        assertThat(made.address()).contains("/");
+        assertThat(machine.networkStats()).isPresent();
+        assertThatThrownBy(() -> machine.attachNetwork(none))
+                .isInstanceOfSatisfying(
+                        EngineException.class, e -> assertThat(e.code()).isEqualTo(EngineException.Code.INVALID));
+        machine.setNetworkRules(List.of(new RoutedRule(
+                false,
+                dev.tinyvm.spec.Cidr.parse("192.0.2.0/24"),
+                List.of(new RoutedRule.PortRange(443, 443)),
+                RoutedRule.Protocol.TCP)));
+        machine.detachNetwork();
+        machine.detachNetwork();
+        assertThat(machine.networkStats()).isEmpty();
+        machine.freeze();
+        assertThat(machine.attachNetwork(none).name()).as("while frozen").isEqualTo("eth0");
+        machine.thaw();
+    }
+
     private static void send(GuestConnection connection, byte[] bytes) {
         try {
             connection.output().write(bytes);

@@ -37,13 +37,15 @@ import java.util.OptionalLong;
  * a later version's reader is stricter, and a thousand of them are read at a start. The first byte is the version; a later version reads all earlier ones.
  */
 final class AgentCodec {
-    private static final int VERSION = 5;
+    private static final int VERSION = 6;
+    /** What a descriptor without a routed interface is written as, so that its fingerprint is that of the versions before. */
+    private static final int WITHOUT_INTERFACE = 5;
 
     private AgentCodec() {}
 
     static byte[] encode(Agent agent) {
         return bytes(out -> {
-            out.writeByte(VERSION);
+            out.writeByte(agent.spec().network().routed() ? VERSION : WITHOUT_INTERFACE);
             writeText(out, agent.metadata().name());
             writeMap(out, agent.metadata().labels());
             AgentSpec spec = agent.spec();
@@ -80,6 +82,9 @@ final class AgentCodec {
                 out.writeLong(volume.sizeBytes().orElse(-1));
             }
             out.writeBoolean(spec.resources().memoryMerge());
+            if (spec.network().routed()) {
+                writeText(out, spec.network().attachment().name());
+            }
         });
     }
 
@@ -139,6 +144,10 @@ final class AgentCodec {
                 spec.volumes(volumes)
                         .resources(new Resources(
                                 r.cpuMillis(), r.memoryBytes(), r.diskBytes(), r.pids(), in.readBoolean()));
+            }
+            if (version >= 6) {
+                Network.Attachment attachment = Network.Attachment.valueOf(readText(in));
+                spec.network(spec.build().network().with(attachment));
             }
             return new Agent(metadata, spec.build());
         });

@@ -122,7 +122,12 @@ public final class DescriptorWriter {
             rule.credential().ifPresent(name -> map.put("credential", name));
             rules.add(map);
         }
-        return rules.isEmpty() ? Map.of() : Map.of("egress", rules);
+        Map<String, Object> map = new LinkedHashMap<>();
+        putUnlessEmpty(map, "egress", rules);
+        if (network.attachment() != Network.Attachment.NONE) {
+            map.put("interface", network.attachment().word());
+        }
+        return map;
     }
 
     private static Map<String, Object> llm(Llm llm) {

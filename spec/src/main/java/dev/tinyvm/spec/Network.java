@@ -1,19 +1,49 @@
 package dev.tinyvm.spec;
 
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
- * What a Tiny VM may reach. Nothing by default: it has only its own loopback.
+ * What a Tiny VM may reach, and by what. Nothing by default: it has only its own loopback.
  *
- * @param egress the destinations that the host's proxy lets through; empty: none
+ * @param egress the destinations that the host's proxy and a routed interface let through; empty: none
+ * @param attachment the interface it has beside its loopback
  */
-public record Network(List<Egress> egress) {
+public record Network(List<Egress> egress, Attachment attachment) {
     /** Nothing may be reached. */
     public static final Network NONE = new Network(List.of());
 
     public Network {
         egress = List.copyOf(egress);
+    }
+
+    /** Rules for the proxy alone. */
+    public Network(List<Egress> egress) {
+        this(egress, Attachment.NONE);
+    }
+
+    /** The same rules with another interface. */
+    public Network with(Attachment changed) {
+        return new Network(egress, changed);
+    }
+
+    /** Whether it has a routed interface. */
+    public boolean routed() {
+        return attachment == Attachment.ROUTED;
+    }
+
+    /** What a Tiny VM has beside its loopback. */
+    public enum Attachment {
+        /** Nothing. */
+        NONE,
+        /** An interface {@code eth0} whose packets the host forwards, to what {@code egress} allows. */
+        ROUTED;
+
+        /** The word in a descriptor, such as {@code routed}. */
+        public String word() {
+            return name().toLowerCase(Locale.ROOT);
+        }
     }
 
     /**

@@ -1,13 +1,17 @@
 package dev.tinyvm.spec;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
 /** Reads {@code spec.network}. */
 final class NetworkSection {
-    static final Keys KEYS = Keys.of("egress");
+    static final Keys KEYS = Keys.of("egress", "interface");
+
+    private static final Map<String, Network.Attachment> ATTACHMENTS = attachments();
 
     private static final Keys EGRESS = Keys.of("host", "cidr", "ports", "deny", "credential");
     private static final Pattern HOST = Pattern.compile(
@@ -18,7 +22,8 @@ final class NetworkSection {
     private NetworkSection() {}
 
     static Network read(Section section, Problems problems) {
-        return new Network(rules(section, "egress", problems));
+        return new Network(
+                rules(section, "egress", problems), section.word("interface", ATTACHMENTS, Network.Attachment.NONE));
     }
 
     /** A list of rules below any key. */
@@ -73,6 +78,14 @@ final class NetworkSection {
                 section.ports("ports", Limits.MAX_PORTS),
                 deny,
                 credential(section, deny));
+    }
+
+    private static Map<String, Network.Attachment> attachments() {
+        Map<String, Network.Attachment> words = new LinkedHashMap<>();
+        for (Network.Attachment each : Network.Attachment.values()) {
+            words.put(each.word(), each);
+        }
+        return words;
     }
 
     static boolean wrongHost(String name) {

@@ -43,7 +43,7 @@ class DescriptorReaderTest {
               health: {http: {port: 8080, path: /ok}, interval: 2s, timeout: 1s, startPeriod: 1m, retries: 2}
               stopGracePeriod: 1s
               replicas: 8
-              network: {egress: [{host: "*.wikipedia.org", ports: [443]}, {cidr: 10.0.0.0/8}]}
+              network: {egress: [{host: "*.wikipedia.org", ports: [443]}, {cidr: 10.0.0.0/8}], interface: routed}
               llm: {models: ["gpt-*"], budget: {usd: 1.50, tokens: 200000, requests: 100}, requestsPerMinute: 60, tokensPerMinute: 90000}
               idle: {freezeOnLlm: false, pauseAfter: 5m, stopAfter: 1h}
               trust: untrusted
@@ -103,9 +103,11 @@ class DescriptorReaderTest {
                                         2)),
                                 Duration.ofSeconds(1),
                                 8,
-                                new Network(List.of(
-                                        new Network.Egress("*.wikipedia.org", "", List.of(443)),
-                                        new Network.Egress("", "10.0.0.0/8", List.of()))),
+                                new Network(
+                                        List.of(
+                                                new Network.Egress("*.wikipedia.org", "", List.of(443)),
+                                                new Network.Egress("", "10.0.0.0/8", List.of())),
+                                        Network.Attachment.ROUTED),
                                 new Llm(
                                         List.of("gpt-*"),
                                         new Llm.Budget(

@@ -169,14 +169,15 @@ class DescriptorRoundTripTest {
     private static Arbitrary<Network> networks() {
         Arbitrary<List<Integer>> ports =
                 Arbitraries.integers().between(1, 65_535).list().ofMaxSize(3);
-        return Arbitraries.oneOf(
+        Arbitrary<List<Network.Egress>> rules = Arbitraries.oneOf(
                         Combinators.combine(Arbitraries.of("*", "*.example.org", "a-b.example.org", "localhost"), ports)
                                 .as((host, numbers) -> new Network.Egress(host, "", numbers)),
                         Combinators.combine(Arbitraries.of("10.0.0.0/8", "192.0.2.7/32", "fd00::/8", "::1/128"), ports)
                                 .as((cidr, numbers) -> new Network.Egress("", cidr, numbers)))
                 .list()
-                .ofMaxSize(3)
-                .map(Network::new);
+                .ofMaxSize(3);
+        return Combinators.combine(rules, Arbitraries.of(Network.Attachment.class))
+                .as(Network::new);
     }
 
     private static Arbitrary<Llm> llms() {

@@ -97,7 +97,19 @@ public final class ContainerEngine implements Engine {
             case 2 -> "cgroup v2";
             default -> "cgroup v1 and v2 (hybrid)";
         };
-        return new Availability.Available(cgroups + ", " + can.layers() + " layers");
+        String network = kind == EngineKind.CONTAINER
+                ? ", " + NetworkOffer.of(can.features()).words()
+                : "";
+        return new Availability.Available(cgroups + ", " + can.layers() + " layers" + network);
+    }
+
+    /** What the spawner at this socket found that the host's kernel offers. @throws EngineException {@code UNAVAILABLE} when none answers there */
+    public static NetworkOffer networkOffer(Path spawnerSocket) {
+        try (ContainerEngine engine = new ContainerEngine(spawnerSocket)) {
+            return NetworkOffer.of(engine.spawner.ping().features());
+        } catch (SpawnerException e) {
+            throw Failures.acting("ask the spawner", e);
+        }
     }
 
     @Override

@@ -10,6 +10,9 @@ import dev.tinyvm.engine.Machine;
 import dev.tinyvm.engine.MachineSpec;
 import dev.tinyvm.engine.MachineStats;
 import dev.tinyvm.engine.ProcessInfo;
+import dev.tinyvm.engine.RoutedInterface;
+import dev.tinyvm.engine.RoutedRule;
+import dev.tinyvm.engine.RoutedStats;
 import dev.tinyvm.engine.container.SpawnerClient.Wall;
 import dev.tinyvm.guestlink.GuestLink;
 import dev.tinyvm.guestlink.LinkEnd;
@@ -18,6 +21,7 @@ import dev.tinyvm.spec.Volume;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -44,6 +48,7 @@ final class ContainerMachine implements Machine {
     private final ContainerEngine engine;
     private final SpawnerClient spawner;
     private final SpawnerVolumes volumes;
+    private final SpawnerNetwork network;
     private final Wall wall;
     private final GuestLink link;
     private final ReentrantLock freezing = new ReentrantLock();
@@ -51,12 +56,16 @@ final class ContainerMachine implements Machine {
     private final CompletableFuture<WallEnd> wallEnd = new CompletableFuture<>();
     private final AtomicBoolean concluding = new AtomicBoolean();
     private volatile boolean requested;
+    /** Whether it has, or may have, a routed interface: nobody asks for the counters of one that has none. */
+    private volatile boolean routed;
+
     private volatile @Nullable WallThreads threads;
 
     ContainerMachine(ContainerEngine engine, SpawnerClient spawner, Wall wall, GuestLink link) {
         this.engine = engine;
         this.spawner = spawner;
         this.volumes = new SpawnerVolumes(spawner);
+        this.network = new SpawnerNetwork(spawner);
         this.wall = wall;
         this.link = link;
     }
@@ -182,6 +191,33 @@ final class ContainerMachine implements Machine {
     }
 
     @Override
+    public RoutedInterface attachNetwork(List<RoutedRule> rules) {
+        requireLive();
+        routed = true;
+        return network.attach(id(), rules);
+    }
+
+    @Override
+    public void detachNetwork() {
+        requireLive();
+        network.detach(id());
+        routed = false;
+    }
+
+    @Override
+    public void setNetworkRules(List<RoutedRule> rules) {
+        requireLive();
+        network.setRules(id(), rules);
+    }
+
+    @Override
+    public Optional<RoutedStats> networkStats() {
+        Optional<RoutedStats> stats = network.stats(id());
+        routed = stats.isPresent();
+        return stats;
+    }
+
+    @Override
     public void resize(Resources resources) {
         requireLive();
         asked("resize " + id(), () -> {
@@ -205,7 +241,8 @@ final class ContainerMachine implements Machine {
                 known = WallThreads.of(wall.pid());
                 threads = known;
             }
-            return known.pulse();
+            Pulse pulse = known.pulse();
+            return routed ? new Pulse(pulse.busy(), pulse.cpuNanos(), RoutedFlows.of(wall.pid())) : pulse;
         } catch (IOException e) {
             requireLive();
             throw new EngineException(
@@ -216,7 +253,8 @@ final class ContainerMachine implements Machine {
     @Override
     public Usage usage() {
         MachineStats stats = asked("read the counters of " + id(), () -> spawner.stats(id()));
-        return new Usage(stats.cpuMicros(), stats.memoryBytes());
+        long bytes = routed ? networkStats().map(RoutedStats::bytesOut).orElse(0L) : 0;
+        return new Usage(stats.cpuMicros(), stats.memoryBytes(), bytes);
     }
 
     @Override

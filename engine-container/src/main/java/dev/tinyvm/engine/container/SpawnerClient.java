@@ -84,13 +84,10 @@ final class SpawnerClient implements AutoCloseable {
             frame.str(volume.source()).str(volume.mountPath()).bool(volume.readOnly());
         }
         String attempt = "make the machine " + spec.id();
-        return answer(
+        return once(
                 attempt,
-                current(attempt)
-                        .send(
-                                frame,
-                                payload ->
-                                        new Wall(spec.id(), payload.u32(), WallState.RUNNING, payload.str(), runtime)));
+                frame,
+                payload -> new Wall(spec.id(), payload.u32(), WallState.RUNNING, payload.str(), runtime));
     }
 
     void destroy(String id) {
@@ -130,34 +127,24 @@ final class SpawnerClient implements AutoCloseable {
     /** @throws SpawnerLostException it may or may not be mounted */
     void attach(MachineSpec spec, Volume volume) {
         String attempt = "attach a volume to " + spec.id();
-        boolean _ = answer(
+        boolean _ = once(
                 attempt,
-                current(attempt)
-                        .send(
-                                SpawnerRequest.ATTACH
-                                        .frame()
-                                        .str(spec.id())
-                                        .str(volume.source())
-                                        .str(volume.mountPath())
-                                        .bool(volume.readOnly())
-                                        .str(spec.defaultUser())
-                                        .str(spec.image()),
-                                payload -> true));
+                SpawnerRequest.ATTACH
+                        .frame()
+                        .str(spec.id())
+                        .str(volume.source())
+                        .str(volume.mountPath())
+                        .bool(volume.readOnly())
+                        .str(spec.defaultUser())
+                        .str(spec.image()),
+                payload -> true);
     }
 
     /** @throws SpawnerLostException it may or may not be mounted still */
     void detach(String id, String mountPath, boolean force) {
         String attempt = "detach a volume from " + id;
-        boolean _ = answer(
-                attempt,
-                current(attempt)
-                        .send(
-                                SpawnerRequest.DETACH
-                                        .frame()
-                                        .str(id)
-                                        .str(mountPath)
-                                        .bool(force),
-                                payload -> true));
+        boolean _ = once(
+                attempt, SpawnerRequest.DETACH.frame().str(id).str(mountPath).bool(force), payload -> true);
     }
 
     void resize(String id, Resources size) {
@@ -231,7 +218,7 @@ final class SpawnerClient implements AutoCloseable {
     }
 
     /** Sends a request that may be carried out twice, again while the connection breaks. */
-    private <T> T repeated(String attempt, Supplier<FrameWriter> request, SpawnerConnection.Parser<T> parser) {
+    <T> T repeated(String attempt, Supplier<FrameWriter> request, SpawnerConnection.Parser<T> parser) {
         for (int left = 3; ; left--) {
             try {
                 return answer(attempt, current(attempt).send(request.get(), parser));
@@ -242,6 +229,11 @@ final class SpawnerClient implements AutoCloseable {
                 LOG.info("could not {} at once, trying again: {}", attempt, e.getMessage());
             }
         }
+    }
+
+    /** Sends a request that must not be carried out twice. @throws SpawnerLostException it may or may not have been carried out */
+    <T> T once(String attempt, FrameWriter request, SpawnerConnection.Parser<T> parser) {
+        return answer(attempt, current(attempt).send(request, parser));
     }
 
     private static <T> T answer(String attempt, CompletableFuture<T> answer) {

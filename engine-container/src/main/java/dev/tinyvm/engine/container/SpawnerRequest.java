@@ -20,6 +20,10 @@ enum SpawnerRequest {
     VOLUME_USED(0x12),
     ATTACH(0x13),
     DETACH(0x14),
+    NETWORK_ATTACH(0x15),
+    NETWORK_DETACH(0x16),
+    NETWORK_RULES(0x17),
+    NETWORK_STATS(0x18),
     CREATE_UNDER(0x20);
 
     static final int OK = 0x40;
