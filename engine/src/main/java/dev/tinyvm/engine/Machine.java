@@ -2,9 +2,11 @@ package dev.tinyvm.engine;
 
 import dev.tinyvm.spec.Resources;
 import dev.tinyvm.spec.Volume;
+import java.net.InetAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -118,6 +120,11 @@ public interface Machine {
         return Optional.empty();
     }
 
+    /** Addresses that open connections over the routed interface lead to. */
+    default Set<InetAddress> routedPeers() {
+        return Set.of();
+    }
+
     private EngineException noInterface() {
         return new EngineException(
                 EngineException.Code.INVALID,
@@ -171,7 +178,7 @@ public interface Machine {
      *
      * @param cpuMicros CPU time since its creation
      * @param memoryBytes held now
-     * @param routedBytesOut sent through its routed interface since that was attached; 0: it has none
+     * @param routedBytesOut sent through its routed interface since that was attached; 0: it has none; −1: that cannot be told now
      */
     record Usage(long cpuMicros, long memoryBytes, long routedBytesOut) {
         /** Of a machine without a routed interface. */
@@ -204,7 +211,7 @@ public interface Machine {
      *
      * @param busy whether a thread runs, wants to run (also when it is held back by its CPU limit) or waits for a disk
      * @param cpuNanos CPU time used since the machine was made
-     * @param routedFlows connections that are open, or being opened, over its routed interface
+     * @param routedFlows addresses to which connections are open, or being opened, over its routed interface
      */
     record Pulse(boolean busy, long cpuNanos, int routedFlows) {
         /** Of a machine without a routed interface. */

@@ -124,6 +124,11 @@ public final class FakeVm {
         return Optional.ofNullable(routedRules);
     }
 
+    /** Its routed interface is gone, and its manager does not know. */
+    public synchronized void loseNetwork() {
+        routedRules = null;
+    }
+
     /** How many routed interfaces it has had. */
     public synchronized int attachments() {
         return attachments;

@@ -124,7 +124,7 @@ public final class Ledger implements AutoCloseable {
             long now = time.wallMillis();
             long from = position != null ? position.atMillis() : sinceMillis < 0 ? now : Math.min(sinceMillis, now);
             if (position == null) {
-                entry.position(new Position(generation, MachineMeter.Mode.ACTIVE, from, 0, -1));
+                entry.position(new Position(generation, MachineMeter.Mode.ACTIVE, from, 0, -1, 0));
             }
             MachineMeter meter = new MachineMeter(this, entry, time.nanos());
             meter.catchUp(from, now);
@@ -183,15 +183,20 @@ public final class Ledger implements AutoCloseable {
         locked(() -> {
             Entry entry = known(vm);
             if (entry != null && bytes > 0) {
-                long now = time.wallMillis();
-                Amounts amounts = Amounts.NONE
-                        .with(Measure.EGRESS_BYTES, bytes)
-                        .with(Measure.EGRESS_NANO_USD, entry.wholeEgress(prices.egress(bytes)));
-                add(entry, "", now, now + 1, amounts);
+                addEgress(entry, bytes);
             }
             return true;
         });
         writer.gather();
+    }
+
+    /** With the lock. */
+    void addEgress(Entry entry, long bytes) {
+        long now = time.wallMillis();
+        Amounts amounts = Amounts.NONE
+                .with(Measure.EGRESS_BYTES, bytes)
+                .with(Measure.EGRESS_NANO_USD, entry.wholeEgress(prices.egress(bytes)));
+        add(entry, "", now, now + 1, amounts);
     }
 
     // Budgets

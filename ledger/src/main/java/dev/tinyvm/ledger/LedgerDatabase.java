@@ -28,7 +28,7 @@ final class LedgerDatabase implements AutoCloseable {
     private static final long MINUTE_MILLIS = UsageRow.HOUR_MILLIS / MINUTES;
     private static final MachineMeter.Mode[] MODES = MachineMeter.Mode.values();
     private static final String ACCOUNT =
-            "id, vm, vm_name, agent, labels, key, created_ms, generation, mode, at_ms, cpu_micros, memory_bytes, requests, tokens, llm_nano, total_nano";
+            "id, vm, vm_name, agent, labels, key, created_ms, generation, mode, at_ms, cpu_micros, memory_bytes, requests, tokens, llm_nano, total_nano, routed_bytes";
 
     /** What a line of a model has; a line of a machine has the others. */
     private static final List<Measure> LLM = List.of(
@@ -63,10 +63,10 @@ final class LedgerDatabase implements AutoCloseable {
         insertMachineUse = writing.prepareStatement(insert(MACHINE));
         insertLlmUse = writing.prepareStatement(insert(LLM));
         insertAccount =
-                writing.prepareStatement("INSERT INTO account(" + ACCOUNT + ") VALUES (?" + ",?".repeat(15) + ")");
+                writing.prepareStatement("INSERT INTO account(" + ACCOUNT + ") VALUES (?" + ",?".repeat(16) + ")");
         updateAccount = writing.prepareStatement(
                 "UPDATE account SET generation = ?, mode = ?, at_ms = ?, cpu_micros = ?, memory_bytes = ?,"
-                        + " requests = ?, tokens = ?, llm_nano = ?, total_nano = ? WHERE id = ?");
+                        + " requests = ?, tokens = ?, llm_nano = ?, total_nano = ?, routed_bytes = ? WHERE id = ?");
         progress = writing.prepareStatement(
                 "UPDATE progress SET batch = ?, heartbeat_ms = MAX(heartbeat_ms, ?) WHERE batch < ?");
         putEpoch = writing.prepareStatement("INSERT OR REPLACE INTO epoch(scope, at_ms, first_account) VALUES (?,?,?)");
@@ -282,6 +282,7 @@ final class LedgerDatabase implements AutoCloseable {
         statement.setLong(at++, stored.spent().tokens());
         statement.setLong(at++, stored.spent().llmNanoUsd());
         statement.setLong(at++, stored.spent().nanoUsd());
+        statement.setLong(at++, position.map(Position::routedBytes).orElse(0L));
         if (!stored.fresh()) {
             statement.setLong(at, stored.id());
         }
@@ -408,7 +409,12 @@ final class LedgerDatabase implements AutoCloseable {
         Optional<Position> position = rows.getObject(10) == null
                 ? Optional.empty()
                 : Optional.of(new Position(
-                        rows.getInt(8), MODES[rows.getInt(9)], rows.getLong(10), rows.getLong(11), rows.getLong(12)));
+                        rows.getInt(8),
+                        MODES[rows.getInt(9)],
+                        rows.getLong(10),
+                        rows.getLong(11),
+                        rows.getLong(12),
+                        rows.getLong(17)));
         return new StoredAccount(
                 rows.getLong(1),
                 new Account(

@@ -64,13 +64,45 @@ public final class MachineMeter {
         });
     }
 
+    /**
+     * A reading of its routed interface: bills what was sent since the last one, whoever made that. A counter that is lower than it was belongs to a new interface.
+     *
+     * @param bytesOut the interface's counter
+     */
+    public void routed(long bytesOut) {
+        ledger.locked(() -> {
+            if (!closed) {
+                long before = position().routedBytes();
+                long sent = bytesOut >= before ? bytesOut - before : bytesOut;
+                if (sent > 0) {
+                    ledger.addEgress(entry, sent);
+                }
+                if (bytesOut != before) {
+                    entry.position(position().withRouted(bytesOut));
+                }
+            }
+            return true;
+        });
+    }
+
+    /** The counter of its routed interface begins at 0 from here. */
+    public void routedAnew() {
+        ledger.locked(() -> {
+            if (!closed && position().routedBytes() != 0) {
+                entry.position(position().withRouted(0));
+            }
+            return true;
+        });
+    }
+
     /** From now on its time counts as this. */
     public void mode(Mode mode) {
         ledger.locked(() -> {
             if (!closed && position().mode() != mode) {
                 advance(-1, -1);
                 Position p = position();
-                entry.position(new Position(p.generation(), mode, p.atMillis(), p.cpuMicros(), p.memoryBytes()));
+                entry.position(new Position(
+                        p.generation(), mode, p.atMillis(), p.cpuMicros(), p.memoryBytes(), p.routedBytes()));
             }
             return true;
         });
@@ -136,14 +168,16 @@ public final class MachineMeter {
                 p.mode(),
                 now,
                 cpuMicros < 0 ? p.cpuMicros() : cpuMicros,
-                memoryBytes < 0 ? p.memoryBytes() : memoryBytes));
+                memoryBytes < 0 ? p.memoryBytes() : memoryBytes,
+                p.routedBytes()));
     }
 
     /** With the lock. Time that passed while no manager was there, by the clock that people set: the other one starts anew with each process. */
     void catchUp(long fromMillis, long toMillis) {
         Position p = position();
         bill(p.mode(), toMillis, Math.max(0, toMillis - fromMillis), 0, Math.max(0, p.memoryBytes()));
-        entry.position(new Position(p.generation(), p.mode(), toMillis, p.cpuMicros(), p.memoryBytes()));
+        entry.position(
+                new Position(p.generation(), p.mode(), toMillis, p.cpuMicros(), p.memoryBytes(), p.routedBytes()));
     }
 
     private void bill(Mode mode, long toMillis, long millis, long cpuMicros, long memoryBytes) {

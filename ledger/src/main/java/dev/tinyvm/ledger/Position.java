@@ -7,5 +7,11 @@ package dev.tinyvm.ledger;
  * @param atMillis since 1970
  * @param cpuMicros the machine's counter then
  * @param memoryBytes then; −1: not known yet
+ * @param routedBytes the counter of its routed interface then, which begins at 0 with each attachment
  */
-record Position(int generation, MachineMeter.Mode mode, long atMillis, long cpuMicros, long memoryBytes) {}
+record Position(
+        int generation, MachineMeter.Mode mode, long atMillis, long cpuMicros, long memoryBytes, long routedBytes) {
+    Position withRouted(long bytes) {
+        return new Position(generation, mode, atMillis, cpuMicros, memoryBytes, bytes);
+    }
+}

@@ -105,6 +105,32 @@ class LedgerTest {
     }
 
     @Test
+    void aRoutedInterfacesCounterGoesOnWhereTheLastManagerLeftIt() {
+        MachineMeter meter = ledger.meter(account("a"), 1, -1);
+        meter.routed(1_000);
+        meter.routed(1_500);
+        reopen();
+        MachineMeter adopted = ledger.meter(account("a"), 1, -1);
+        adopted.routed(1_700);
+        assertThat(total().get(EGRESS_BYTES)).isEqualTo(1_700);
+        adopted.routed(1_700);
+        reopen();
+        ledger.meter(account("a"), 1, -1).routed(1_700);
+        assertThat(total().get(EGRESS_BYTES)).isEqualTo(1_700);
+    }
+
+    @Test
+    void theNextRoutedInterfaceBeginsAtZero() {
+        MachineMeter meter = ledger.meter(account("a"), 1, -1);
+        meter.routed(1_000);
+        meter.routedAnew();
+        meter.routed(1_200);
+        assertThat(total().get(EGRESS_BYTES)).isEqualTo(2_200);
+        meter.routed(300);
+        assertThat(total().get(EGRESS_BYTES)).as("one that nobody announced").isEqualTo(2_500);
+    }
+
+    @Test
     void anotherMachineOfTheSameTinyVmBeginsAtZero() {
         MachineMeter first = ledger.meter(account("a"), 1, -1);
         time.seconds(1);

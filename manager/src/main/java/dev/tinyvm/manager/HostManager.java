@@ -21,6 +21,7 @@ import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.Network;
 import dev.tinyvm.spec.Volume;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -31,6 +32,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 
@@ -52,6 +54,7 @@ public final class HostManager implements Manager {
     private final Retention retention;
     private final Instant startedAt;
     private final VmActivity activity = new Activity();
+    private final RoutedNetworks routedNetworks = new Interfaces();
     private final AutoCloseable time;
     private volatile boolean stopping;
     private volatile boolean closed;
@@ -93,6 +96,7 @@ public final class HostManager implements Manager {
                 new Metering(ledger),
                 new Waits(),
                 new HostVolumes(store, walls, timing, book::all),
+                new InterfaceTable(store),
                 new VmListener());
         ledger.onExceeded(this::budgetExceeded);
         this.creation = new Creation(shared, book, new IdempotencyTable(store));
@@ -150,6 +154,7 @@ public final class HostManager implements Manager {
         List<VmRecord> stored = VmTable.readAll(shared.store());
         agents.load(AgentTable.readAll(shared.store()));
         shared.volumes().load();
+        shared.interfaces().load();
         shared.store().start();
         new Recovery(shared, book).run(stored);
         shared.metering().start();
@@ -296,6 +301,23 @@ public final class HostManager implements Manager {
     @Override
     public EgressReport egress(String vm, int mostLines) {
         return shared.offers().egress(book.get(vm).record(), mostLines);
+    }
+
+    @Override
+    public VmStatus attachNetwork(String vm) {
+        requireOpen();
+        return book.get(vm).attachNetwork();
+    }
+
+    @Override
+    public VmStatus detachNetwork(String vm) {
+        requireOpen();
+        return book.get(vm).detachNetwork();
+    }
+
+    @Override
+    public Optional<InterfaceReport> networkInterface(String vm) {
+        return book.get(vm).routed().report();
     }
 
     @Override
@@ -482,6 +504,11 @@ public final class HostManager implements Manager {
     }
 
     @Override
+    public RoutedNetworks routedNetworks() {
+        return routedNetworks;
+    }
+
+    @Override
     public WaitFigures waitFigures() {
         return shared.waits().figures();
     }
@@ -647,6 +674,18 @@ public final class HostManager implements Manager {
         @Override
         public Hold hold(String vm) {
             return book.find(vm).map(found -> found.waiting().hold()).orElse(Hold.NONE);
+        }
+    }
+
+    private final class Interfaces implements RoutedNetworks {
+        @Override
+        public void refresh(String vm) {
+            book.find(vm).ifPresent(found -> found.routed().refresh());
+        }
+
+        @Override
+        public Set<InetAddress> peers(String vm) {
+            return book.find(vm).map(found -> found.routed().peers()).orElse(Set.of());
         }
     }
 

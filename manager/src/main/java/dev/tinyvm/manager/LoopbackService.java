@@ -1,6 +1,7 @@
 package dev.tinyvm.manager;
 
 import dev.tinyvm.engine.GuestConnection;
+import dev.tinyvm.engine.RoutedRule;
 import dev.tinyvm.spec.AgentSpec;
 import java.util.List;
 import java.util.Map;
@@ -23,6 +24,13 @@ public interface LoopbackService {
 
     /** What it tried to reach, when this service is its way out. @param mostLines of the log */
     default Optional<EgressReport> egress(ServedVm vm, int mostLines) {
+        return Optional.empty();
+    }
+
+    /**
+     * What a routed interface may reach by a descriptor, which need not be stored yet: the list for the kernel, when this service is the way out. Any thread.
+     */
+    default Optional<List<RoutedRule>> routed(ServedVm vm) {
         return Optional.empty();
     }
 

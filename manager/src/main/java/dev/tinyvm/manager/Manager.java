@@ -98,12 +98,27 @@ public interface Manager extends AutoCloseable {
 
     /**
      * New network rules in place of the old ones, for as long as it exists. They hold at once, also for what is open, and for the managers to come.
+     * Whether it has a routed interface stays as it is.
      * Proxy variables of commands that run already stay as they are.
      */
     VmStatus setNetwork(String vm, Network network);
 
     /** What it tried to reach. @param mostLines of the log, the newest */
     EgressReport egress(String vm, int mostLines);
+
+    /**
+     * Plugs a routed interface into a Tiny VM while it runs or is paused, and at each start from now on. It reaches what the network rules allow, and so does nothing else
+     * over it: the kernel holds the list.
+     *
+     * @throws ManagerException {@code CONFLICT} when it has one or does not run, {@code INVALID} when its wall can have none, {@code UNAVAILABLE} when this host cannot
+     */
+    VmStatus attachNetwork(String vm);
+
+    /** Takes the routed interface away, with all connections over it, and from all starts from now on. {@code NOT_FOUND} when it has none. */
+    VmStatus detachNetwork(String vm);
+
+    /** The routed interface; empty when it has none now. */
+    Optional<InterfaceReport> networkInterface(String vm);
 
     /** New CPU, memory or pids of a live one, within capacity. Empty parts stay. */
     VmStatus resize(String vm, ResizeRequest request);
@@ -195,6 +210,9 @@ public interface Manager extends AutoCloseable {
 
     /** Where others report what Tiny VMs do besides what these verbs do: calls to models, connections out of them. */
     VmActivity activity();
+
+    /** For who knows what routed interfaces may reach. */
+    RoutedNetworks routedNetworks();
 
     /** How quickly Tiny VMs that wait for a model were frozen and woken. */
     WaitFigures waitFigures();

@@ -78,6 +78,17 @@ final class Metering implements AutoCloseable {
         }
     }
 
+    /** Its routed interface is about to go: what its counter says at last. The next one's begins at 0. In its turn. @param bytesOut −1: it could not be read */
+    void routedOver(String vm, long bytesOut) {
+        Metered found = metered.get(vm);
+        if (found != null) {
+            if (bytesOut >= 0) {
+                found.meter.routed(bytesOut);
+            }
+            found.meter.routedAnew();
+        }
+    }
+
     /** Somebody uses it: it is read in the next round. */
     void used(String vm) {
         Metered found = metered.get(vm);
@@ -95,6 +106,7 @@ final class Metering implements AutoCloseable {
         metered.remove(vm.id());
         try {
             Machine.Usage last = machine.usage();
+            routed(found, last);
             found.meter.close(last.cpuMicros(), last.memoryBytes());
         } catch (EngineException e) {
             LOG.info("the last counter of {} cannot be read: {}", vm.name(), e.getMessage());
@@ -205,9 +217,16 @@ final class Metering implements AutoCloseable {
         try {
             boolean frozen = one.meter.mode() != MachineMeter.Mode.ACTIVE;
             Machine.Usage usage = one.machine.usage();
+            routed(one, usage);
             one.read(one.meter.sample(usage.cpuMicros(), usage.memoryBytes()), frozen);
         } catch (EngineException e) {
             LOG.debug("{} cannot be read: {}", one.machine.id(), e.getMessage());
+        }
+    }
+
+    private static void routed(Metered one, Machine.Usage usage) {
+        if (usage.routedBytesOut() >= 0) {
+            one.meter.routed(usage.routedBytesOut());
         }
     }
 

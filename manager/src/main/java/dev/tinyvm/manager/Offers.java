@@ -2,6 +2,7 @@ package dev.tinyvm.manager;
 
 import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.Machine;
+import dev.tinyvm.engine.RoutedRule;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -66,6 +67,14 @@ record Offers(List<LoopbackService> services) {
                 .flatMap(service -> service.egress(served(vm), mostLines).stream())
                 .findFirst()
                 .orElseGet(() -> EgressReport.none(vm.descriptor().spec().network()));
+    }
+
+    /** The list for a routed interface; without a service that is the way out nothing may be reached. */
+    List<RoutedRule> routed(VmRecord vm) {
+        return services.stream()
+                .flatMap(service -> service.routed(served(vm)).stream())
+                .findFirst()
+                .orElse(List.of());
     }
 
     void removed(String vm) {

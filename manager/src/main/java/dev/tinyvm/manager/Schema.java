@@ -31,7 +31,9 @@ final class Schema {
                     "ALTER TABLE vms ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
                     "ALTER TABLE agents ADD COLUMN owner TEXT NOT NULL DEFAULT ''"),
             List.of(
-                    "CREATE TABLE volumes(name TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, exclusive INTEGER NOT NULL, created_at INTEGER NOT NULL)"));
+                    "CREATE TABLE volumes(name TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, exclusive INTEGER NOT NULL, created_at INTEGER NOT NULL)"),
+            List.of(
+                    "CREATE TABLE interfaces(vm TEXT PRIMARY KEY, name TEXT NOT NULL, address TEXT NOT NULL, gateway TEXT NOT NULL, connect_filter INTEGER NOT NULL)"));
 
     static final int VERSION = STEPS.size();
 

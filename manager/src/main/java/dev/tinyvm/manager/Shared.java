@@ -18,6 +18,7 @@ record Shared(
         Metering metering,
         Waits waits,
         HostVolumes volumes,
+        InterfaceTable interfaces,
         Listener listener) {
     /** The wall for a Tiny VM of that kind. @throws ManagerException when the image is missing, or no wall for it runs here */
     Engines.Choice choose(AgentSpec spec) {

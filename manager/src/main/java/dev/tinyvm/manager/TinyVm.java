@@ -43,6 +43,7 @@ final class TinyVm {
     private final VmWaiting waiting;
     private final VmIdle idle;
     private final VmClock clock;
+    private final VmInterface routed;
     private final Object changed = new Object();
     private final ConcurrentMap<Integer, GuestProcess> open = new ConcurrentHashMap<>(2);
     private volatile VmRecord record;
@@ -59,6 +60,7 @@ final class TinyVm {
         this.waiting = new VmWaiting(this, shared, turns);
         this.idle = new VmIdle(this, shared, turns);
         this.clock = new VmClock(record.state(), shared.timing().now());
+        this.routed = new VmInterface(this, shared);
         this.run = new VmRun(this, shared, turns, log);
     }
 
@@ -90,6 +92,11 @@ final class TinyVm {
     /** Pausing and stopping when it does nothing. */
     VmIdle idle() {
         return idle;
+    }
+
+    /** Its routed interface, when it is to have one. */
+    VmInterface routed() {
+        return routed;
     }
 
     VmClock clock() {
@@ -276,6 +283,16 @@ final class TinyVm {
         return status();
     }
 
+    VmStatus attachNetwork() {
+        turns.call(routed::attach);
+        return status();
+    }
+
+    VmStatus detachNetwork() {
+        turns.call(routed::detach);
+        return status();
+    }
+
     VmStatus resize(ResizeRequest request) {
         turns.call(() -> {
             Machine machine = run.machine();
@@ -327,18 +344,24 @@ final class TinyVm {
     VmStatus setNetwork(Network network) {
         turns.call(() -> {
             requireKnown("change its network");
-            if (spec().network().equals(network)) {
-                return false;
+            if (network.routed() && !spec().network().routed()) {
+                throw new ManagerException(
+                        Code.CONFLICT,
+                        record.name() + " has no routed interface, and rules do not make one; attach it first");
             }
-            Agent before = record.descriptor();
-            store(
-                    record.withDescriptor(new Agent(
-                            before.metadata(),
-                            before.spec().change().network(network).build())),
-                    "vm.network-changed",
-                    "");
-            shared.offers().changed(record);
-            run.openNewOffers();
+            Network wanted = network.with(spec().network().attachment());
+            if (!spec().network().equals(wanted)) {
+                Agent before = record.descriptor();
+                VmRecord next = record.withDescriptor(new Agent(
+                        before.metadata(),
+                        before.spec().change().network(wanted).build()));
+                routed.requireFits(next);
+                store(next, "vm.network-changed", "");
+                shared.offers().changed(record);
+                run.openNewOffers();
+            }
+            // Also when they are as they were: the kernel may not have been told when they came.
+            routed.refresh();
             return true;
         });
         return status();
@@ -577,6 +600,7 @@ final class TinyVm {
         shared.metering().removed(id());
         shared.listener().removed(this);
         shared.offers().removed(id());
+        routed.removed();
         stopFinished();
         synchronized (changed) {
             changed.notifyAll();

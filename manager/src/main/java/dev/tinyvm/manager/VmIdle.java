@@ -135,6 +135,7 @@ final class VmIdle {
             long used = pulse.cpuNanos() - before.pulse().cpuNanos();
             return doings == before.doings()
                     && !pulse.busy()
+                    && pulse.routedFlows() == 0
                     && used <= IDLE_CORES * Duration.between(before.at(), at).toNanos();
         }
     }

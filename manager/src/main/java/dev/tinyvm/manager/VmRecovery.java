@@ -22,6 +22,7 @@ final class VmRecovery {
                 if (state != VmState.STOPPING) {
                     adopted.resize(vm.spec().resources());
                     VmVolumes.mend(vm, run, adopted);
+                    vm.routed().mend(adopted);
                 }
             } catch (EngineException e) {
                 LOG.warn("could not give {} its stored size: {}", vm.record().name(), e.getMessage());

@@ -298,6 +298,7 @@ final class VmRun {
             vm.tellMeters();
         }
         vm.waiting().over();
+        vm.routed().over();
         machine = null;
         main = null;
         healthy = Optional.empty();
@@ -338,6 +339,13 @@ final class VmRun {
                         "this manager has no engine " + record.placement().engine()))
                 .create(machineSpec);
         onLinux(record, image).ifPresent(program -> seed(made, program));
+        try {
+            vm.routed().requireFits(record);
+            vm.routed().plug(made);
+        } catch (EngineException | ManagerException e) {
+            made.destroy();
+            throw e;
+        }
         machine = made;
         shared.metering().made(record, made);
         oomKillsBefore = 0;

@@ -240,7 +240,7 @@ final class VmWaiting {
             pause = pause.multipliedBy(2).compareTo(LONGEST_BETWEEN_LOOKS) > 0
                     ? LONGEST_BETWEEN_LOOKS
                     : pause.multipliedBy(2);
-            later(pulse.busy() ? pause : BETWEEN_LOOKS);
+            later(look.goesOn() ? pause : BETWEEN_LOOKS);
         }
     }
 
@@ -276,9 +276,14 @@ final class VmWaiting {
 
     /** One look. */
     private record Look(long epoch, long atNanos, Pulse pulse) {
+        /** A connection over its routed interface may bring something at any moment, as a tunnel of the proxy may, which is held. */
+        boolean goesOn() {
+            return pulse.busy() || pulse.routedFlows() > 0;
+        }
+
         boolean idleSince(Look before) {
             long used = pulse.cpuNanos() - before.pulse().cpuNanos();
-            return !pulse.busy() && !before.pulse().busy() && used <= IDLE_CORES * (atNanos - before.atNanos());
+            return !goesOn() && !before.goesOn() && used <= IDLE_CORES * (atNanos - before.atNanos());
         }
     }
 

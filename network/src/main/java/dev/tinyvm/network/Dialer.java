@@ -78,6 +78,14 @@ final class Dialer {
                 : name;
     }
 
+    /** The ports at which a name may be reached at one of its addresses. */
+    List<Integer> portsOf(EgressRules rules, String name, InetAddress address) {
+        return rules.portsAbout(name, address).stream()
+                .filter(port ->
+                        judge(rules, new Destination(name, Optional.empty(), port), address) == Decision.ALLOWED)
+                .toList();
+    }
+
     private List<InetAddress> judged(EgressRules rules, Destination destination) throws IOException {
         if (destination.literal().isPresent()) {
             InetAddress address = destination.literal().get();

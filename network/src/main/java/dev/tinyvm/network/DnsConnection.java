@@ -1,6 +1,8 @@
 package dev.tinyvm.network;
 
 import dev.tinyvm.engine.GuestConnection;
+import dev.tinyvm.manager.ManagerException;
+import dev.tinyvm.manager.RoutedNetworks;
 import dev.tinyvm.network.dns.DnsMessage;
 import dev.tinyvm.network.dns.DnsMessage.Code;
 import dev.tinyvm.network.rules.EgressRules;
@@ -13,17 +15,21 @@ import java.net.UnknownHostException;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ScheduledExecutorService;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * DNS over one TCP connection of a Tiny VM (RFC 7766). Only names that a rule allows are looked up, by the host's own resolver; all others do not exist here. Special addresses
- * of an allowed name are left out unless a rule opens them.
+ * of an allowed name are left out unless a rule opens them. A Tiny VM with a routed interface gets an answer when the kernel lets its addresses through.
  */
 final class DnsConnection {
+    private static final Logger LOG = LoggerFactory.getLogger(DnsConnection.class);
     private static final int MOST_QUERIES = 1_000;
     private static final int QUERY_BYTES = 4_096;
 
     private final VmEgress vm;
     private final Resolver resolver;
+    private final RoutedNetworks networks;
     private final EgressLimits limits;
     private final GuestConnection client;
     private final ConnectionGuard guard;
@@ -31,11 +37,13 @@ final class DnsConnection {
     DnsConnection(
             VmEgress vm,
             Resolver resolver,
+            RoutedNetworks networks,
             EgressLimits limits,
             ScheduledExecutorService timer,
             GuestConnection client) {
         this.vm = vm;
         this.resolver = resolver;
+        this.networks = networks;
         this.limits = limits;
         this.client = client;
         this.guard = new ConnectionGuard(timer, limits, client::close);
@@ -88,11 +96,16 @@ final class DnsConnection {
             List<InetAddress> addresses = resolver.resolve(query.name(), limits.lookup()).stream()
                     .filter(rules::mayTell)
                     .toList();
+            vm.answering(query.name(), addresses, networks);
             return query.answer(Code.OK, addresses);
         } catch (UnknownHostException e) {
             return query.answer(Code.NO_SUCH_NAME, List.of());
         } catch (IOException e) {
             vm.refused("dns", query.name(), 504, "name-timeout");
+            return query.answer(Code.FAILURE, List.of());
+        } catch (ManagerException e) {
+            LOG.warn("{} cannot be answered in {}: {}", query.name(), vm.id(), e.getMessage());
+            vm.refused("dns", query.name(), 502, "interface-failed");
             return query.answer(Code.FAILURE, List.of());
         }
     }

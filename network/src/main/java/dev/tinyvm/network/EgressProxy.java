@@ -1,22 +1,31 @@
 package dev.tinyvm.network;
 
 import dev.tinyvm.engine.GuestConnection;
+import dev.tinyvm.engine.RoutedRule;
 import dev.tinyvm.manager.EgressReport;
 import dev.tinyvm.manager.LoopbackService;
+import dev.tinyvm.manager.ManagerException;
+import dev.tinyvm.manager.RoutedNetworks;
 import dev.tinyvm.network.rules.EgressRules;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import javax.net.ssl.SSLSocketFactory;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The way out of a Tiny VM: an HTTP proxy on port {@value #PORT} and a DNS server on port 53 of its own loopback, which reach what its descriptor's {@code network.egress}
@@ -28,7 +37,9 @@ public final class EgressProxy implements LoopbackService, AutoCloseable {
     /** Of the HTTP proxy. */
     public static final int PORT = 3128;
 
+    private static final Logger LOG = LoggerFactory.getLogger(EgressProxy.class);
     private static final int DNS_PORT = 53;
+    private static final Duration OLD_NAMES = Duration.ofSeconds(30);
     private static final String URL = "http://127.0.0.1:" + PORT;
     private static final String NO_PROXY = "127.0.0.1,localhost,::1";
     private static final byte[] BUSY = """
@@ -40,6 +51,7 @@ public final class EgressProxy implements LoopbackService, AutoCloseable {
             \r
             """.getBytes(StandardCharsets.US_ASCII);
 
+    private final Clock clock;
     private final Path logs;
     private final Resolver resolver;
     private final EgressLimits limits;
@@ -50,6 +62,7 @@ public final class EgressProxy implements LoopbackService, AutoCloseable {
     private final ScheduledThreadPoolExecutor timer;
     private final ConcurrentMap<String, VmEgress> vms = new ConcurrentHashMap<>();
     private volatile Function<String, AutoCloseable> hold = vm -> () -> {};
+    private volatile RoutedNetworks networks = RoutedNetworks.NONE;
 
     /**
      * @param logs directory of the logs, made when needed
@@ -57,7 +70,14 @@ public final class EgressProxy implements LoopbackService, AutoCloseable {
      */
     public EgressProxy(
             Path logs, Resolver resolver, EgressLimits limits, List<Credential> credentials, EgressMeter meter) {
-        this(logs, resolver, limits, credentials, meter, (SSLSocketFactory) SSLSocketFactory.getDefault());
+        this(
+                logs,
+                resolver,
+                limits,
+                credentials,
+                meter,
+                (SSLSocketFactory) SSLSocketFactory.getDefault(),
+                Clock.systemUTC());
     }
 
     EgressProxy(
@@ -66,7 +86,9 @@ public final class EgressProxy implements LoopbackService, AutoCloseable {
             EgressLimits limits,
             List<Credential> credentials,
             EgressMeter meter,
-            SSLSocketFactory tlsSockets) {
+            SSLSocketFactory tlsSockets,
+            Clock clock) {
+        this.clock = clock;
         this.logs = logs;
         this.resolver = resolver;
         this.limits = limits;
@@ -77,6 +99,15 @@ public final class EgressProxy implements LoopbackService, AutoCloseable {
         this.timer = new ScheduledThreadPoolExecutor(
                 1, Thread.ofPlatform().daemon().name("tinyvm-egress-timer").factory());
         timer.setRemoveOnCancelPolicy(true);
+        ScheduledFuture<?> _ = timer.scheduleWithFixedDelay(
+                () -> vms.forEach((id, vm) -> {
+                    if (vm.names().anyOld()) {
+                        Thread.ofVirtual().name(id + "-names").start(() -> forgetOldNames(id));
+                    }
+                }),
+                OLD_NAMES.toSeconds(),
+                OLD_NAMES.toSeconds(),
+                TimeUnit.SECONDS);
     }
 
     @Override
@@ -106,7 +137,10 @@ public final class EgressProxy implements LoopbackService, AutoCloseable {
                 new Port(PORT, bounded(egress, true, c -> proxy(egress, c).serve())),
                 new Port(
                         DNS_PORT,
-                        bounded(egress, false, c -> new DnsConnection(egress, resolver, limits, timer, c).serve())));
+                        bounded(
+                                egress,
+                                false,
+                                c -> new DnsConnection(egress, resolver, networks, limits, timer, c).serve())));
     }
 
     @Override
@@ -118,10 +152,22 @@ public final class EgressProxy implements LoopbackService, AutoCloseable {
     }
 
     @Override
+    public Optional<List<RoutedRule>> routed(ServedVm vm) {
+        VmEgress egress = of(vm.id());
+        EgressRules now = egress.rules();
+        // Rules that are not stored yet are asked about, too.
+        EgressRules asked = now.network().equals(vm.spec().network())
+                ? now
+                : new EgressRules(vm.spec().network());
+        return Optional.of(egress.routed(asked, dialer));
+    }
+
+    @Override
     public void removed(String vm) {
         VmEgress egress = vms.remove(vm);
         if (egress != null) {
             egress.cut();
+            egress.names().clear();
         }
         log(vm, egress).delete();
     }
@@ -145,6 +191,11 @@ public final class EgressProxy implements LoopbackService, AutoCloseable {
         hold = holder;
     }
 
+    /** Who tells the kernel of addresses that names were answered with. */
+    public void routeWith(RoutedNetworks changed) {
+        networks = changed;
+    }
+
     /** How many requests and tunnels are open: a Tiny VM with one is not idle. */
     public int underWay(String vm) {
         VmEgress egress = vms.get(vm);
@@ -165,7 +216,25 @@ public final class EgressProxy implements LoopbackService, AutoCloseable {
     }
 
     private VmEgress of(String vm) {
-        return vms.computeIfAbsent(vm, id -> new VmEgress(id, new EgressLog(file(id)), meter, () -> hold.apply(id)));
+        return vms.computeIfAbsent(
+                vm,
+                id -> new VmEgress(
+                        id,
+                        new EgressLog(file(id)),
+                        new AnsweredNames(logs.resolve(id + ".names"), clock),
+                        meter,
+                        () -> hold.apply(id)));
+    }
+
+    /** Names that were not asked for any more; a connection that is open keeps its own. */
+    void forgetOldNames(String vm) {
+        try {
+            if (of(vm).names().forgetOld(networks.peers(vm))) {
+                networks.refresh(vm);
+            }
+        } catch (ManagerException e) {
+            LOG.info("old names of {} stay for now: {}", vm, e.getMessage());
+        }
     }
 
     private EgressLog log(String vm, @org.jspecify.annotations.Nullable VmEgress egress) {

@@ -1,11 +1,18 @@
 package dev.tinyvm.network;
 
+import dev.tinyvm.engine.RoutedRule;
 import dev.tinyvm.manager.EgressReport;
+import dev.tinyvm.manager.RoutedNetworks;
 import dev.tinyvm.network.EgressAttempt.Outcome;
 import dev.tinyvm.network.rules.EgressRules;
 import dev.tinyvm.network.rules.EgressRules.Decision;
+import dev.tinyvm.network.rules.RoutedList;
 import dev.tinyvm.spec.Network;
+import java.net.InetAddress;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -18,6 +25,7 @@ final class VmEgress {
     private final EgressLog log;
     private final EgressMeter meter;
     private final Supplier<AutoCloseable> hold;
+    private final AnsweredNames names;
     private final Set<Upstream> open = ConcurrentHashMap.newKeySet();
     private final AtomicInteger connections = new AtomicInteger();
     private final AtomicInteger busy = new AtomicInteger();
@@ -25,11 +33,15 @@ final class VmEgress {
     private final AtomicLong bytesIn = new AtomicLong();
     private final AtomicLong allowed = new AtomicLong();
     private final AtomicLong refused = new AtomicLong();
+    /** Version of {@link #names} that the kernel is known to have. */
+    private final AtomicLong routedVersion = new AtomicLong();
+
     private volatile EgressRules rules = EgressRules.NONE;
 
-    VmEgress(String id, EgressLog log, EgressMeter meter, Supplier<AutoCloseable> hold) {
+    VmEgress(String id, EgressLog log, AnsweredNames names, EgressMeter meter, Supplier<AutoCloseable> hold) {
         this.id = id;
         this.log = log;
+        this.names = names;
         this.meter = meter;
         this.hold = hold;
     }
@@ -53,6 +65,41 @@ final class VmEgress {
             if (dialer.judge(changed, upstream.destination(), upstream.address()) != Decision.ALLOWED) {
                 upstream.close();
             }
+        }
+    }
+
+    /** What it was told of names, for its routed interface. */
+    AnsweredNames names() {
+        return names;
+    }
+
+    /** The list for its routed interface. */
+    List<RoutedRule> routed(EgressRules asked, Dialer dialer) {
+        Map<InetAddress, Set<Integer>> ports = new LinkedHashMap<>();
+        for (AnsweredNames.Answer answer : names.all()) {
+            List<Integer> allowed = dialer.portsOf(asked, answer.name(), answer.address());
+            if (!allowed.isEmpty()) {
+                ports.computeIfAbsent(answer.address(), _ -> new LinkedHashSet<>())
+                        .addAll(allowed);
+            }
+        }
+        return RoutedList.of(
+                asked,
+                ports.entrySet().stream()
+                        .map(e -> new RoutedList.Opened(e.getKey(), List.copyOf(e.getValue())))
+                        .toList());
+    }
+
+    /** An answer is about to be given: returns when the kernel lets its addresses through. @throws ManagerException it could not be told */
+    void answering(String name, List<InetAddress> addresses, RoutedNetworks networks) {
+        if (!rules.network().routed()) {
+            return;
+        }
+        long needed = names.add(name, addresses);
+        if (needed > routedVersion.get()) {
+            long known = names.version();
+            networks.refresh(id);
+            routedVersion.accumulateAndGet(known, Math::max);
         }
     }
 

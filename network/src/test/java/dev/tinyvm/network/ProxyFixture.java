@@ -12,7 +12,11 @@ import java.net.Socket;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -33,6 +37,9 @@ final class ProxyFixture implements AutoCloseable {
     final AtomicLong out = new AtomicLong();
     final AtomicLong in = new AtomicLong();
     final EgressProxy proxy;
+    /** What names are kept by. */
+    final StandingClock clock = new StandingClock();
+
     private final List<SocketGuest> guests = new ArrayList<>();
     private List<Port> ports = List.of();
 
@@ -50,7 +57,8 @@ final class ProxyFixture implements AutoCloseable {
                     out.addAndGet(sent);
                     in.addAndGet(received);
                 },
-                tls);
+                tls,
+                clock);
     }
 
     static EgressLimits limits(Duration head, Duration idle, long bytes, int connections) {
@@ -65,6 +73,30 @@ final class ProxyFixture implements AutoCloseable {
                 idle,
                 d.lifetime(),
                 bytes);
+    }
+
+    /** A clock that a test sets. */
+    static final class StandingClock extends Clock {
+        private volatile Instant now = Instant.parse("2026-01-01T00:00:00Z");
+
+        void advance(Duration by) {
+            now = now.plus(by);
+        }
+
+        @Override
+        public Instant instant() {
+            return now;
+        }
+
+        @Override
+        public ZoneId getZone() {
+            return ZoneOffset.UTC;
+        }
+
+        @Override
+        public Clock withZone(ZoneId zone) {
+            return this;
+        }
     }
 
     private List<InetAddress> resolve(String name, Duration timeout) throws IOException {

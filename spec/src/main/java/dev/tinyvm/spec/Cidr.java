@@ -68,6 +68,11 @@ public record Cidr(InetAddress address, int prefixLength) {
         return true;
     }
 
+    /** Whether all of another range lies within this one. */
+    public boolean encloses(Cidr other) {
+        return prefixLength <= other.prefixLength && contains(other.address);
+    }
+
     private static String expected(String text) {
         return "is " + Problems.quote(text)
                 + "; expected an address range such as `10.0.0.0/8`, `192.0.2.7/32` or `fd00::/8`";

@@ -19,9 +19,11 @@ import dev.tinyvm.guestlink.LinkEnd;
 import dev.tinyvm.spec.Resources;
 import dev.tinyvm.spec.Volume;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -242,7 +244,12 @@ final class ContainerMachine implements Machine {
                 threads = known;
             }
             Pulse pulse = known.pulse();
-            return routed ? new Pulse(pulse.busy(), pulse.cpuNanos(), RoutedFlows.of(wall.pid())) : pulse;
+            return routed
+                    ? new Pulse(
+                            pulse.busy(),
+                            pulse.cpuNanos(),
+                            RoutedFlows.peers(wall.pid()).size())
+                    : pulse;
         } catch (IOException e) {
             requireLive();
             throw new EngineException(
@@ -253,8 +260,29 @@ final class ContainerMachine implements Machine {
     @Override
     public Usage usage() {
         MachineStats stats = asked("read the counters of " + id(), () -> spawner.stats(id()));
-        long bytes = routed ? networkStats().map(RoutedStats::bytesOut).orElse(0L) : 0;
-        return new Usage(stats.cpuMicros(), stats.memoryBytes(), bytes);
+        return new Usage(stats.cpuMicros(), stats.memoryBytes(), routedBytesOut());
+    }
+
+    /** What the wall itself used is billed, also when its interface does not answer. */
+    private long routedBytesOut() {
+        try {
+            return routed ? networkStats().map(RoutedStats::bytesOut).orElse(0L) : 0;
+        } catch (EngineException e) {
+            LOG.info("{}", e.getMessage());
+            return -1;
+        }
+    }
+
+    @Override
+    public Set<InetAddress> routedPeers() {
+        requireLive();
+        try {
+            return RoutedFlows.peers(wall.pid());
+        } catch (IOException e) {
+            requireLive();
+            throw new EngineException(
+                    Code.UNAVAILABLE, "could not look at the connections of " + id() + ": " + e.getMessage(), e);
+        }
     }
 
     @Override

@@ -1,10 +1,14 @@
 package dev.tinyvm.engine.container;
 
 import java.io.IOException;
+import java.net.InetAddress;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.Set;
 
 /**
  * Connections of a wall that lead beyond its loopback, read from {@code /proc/PID/net/tcp}, which shows the network namespace of that process to everybody. Source:
@@ -16,27 +20,32 @@ final class RoutedFlows {
     private static final int REMOTE_ADDRESS = 2;
     private static final int STATE = 3;
     private static final int WORD_CHARS = 8;
-    /** Of an IPv4 address in IPv6 clothes. */
-    private static final int MAPPED = 0xffff;
 
     private RoutedFlows() {}
 
-    /** How many are open or being opened. One that the other side has ended brings nothing any more and does not count. */
-    static int of(long pid) throws IOException {
+    /** Where those lead that are open or being opened. One that the other side has ended brings nothing any more and does not count. */
+    static Set<InetAddress> peers(long pid) throws IOException {
         Path net = Path.of("/proc", Long.toString(pid), "net");
+        Set<InetAddress> peers = new HashSet<>(peers(read(net.resolve("tcp"))));
         Path ipv6 = net.resolve("tcp6");
-        return count(read(net.resolve("tcp"))) + (Files.exists(ipv6) ? count(read(ipv6)) : 0);
+        if (Files.exists(ipv6)) {
+            peers.addAll(peers(read(ipv6)));
+        }
+        return peers;
     }
 
-    static int count(String table) {
-        int flows = 0;
+    static Set<InetAddress> peers(String table) throws IOException {
+        Set<InetAddress> peers = new HashSet<>();
         for (String line : table.split("\n")) {
             String[] columns = line.strip().split(" +");
-            if (columns.length > STATE && isUnderWay(columns[STATE]) && !isLoopback(columns[REMOTE_ADDRESS])) {
-                flows++;
+            if (columns.length > STATE && isUnderWay(columns[STATE])) {
+                InetAddress remote = address(columns[REMOTE_ADDRESS]);
+                if (!remote.isLoopbackAddress()) {
+                    peers.add(remote);
+                }
             }
         }
-        return flows;
+        return peers;
     }
 
     /** ESTABLISHED, SYN_SENT, SYN_RECV. */
@@ -47,21 +56,17 @@ final class RoutedFlows {
         };
     }
 
-    /** Addresses are words of four bytes in the host's order, in hexadecimal, before a colon and the port. */
-    private static boolean isLoopback(String address) {
-        String words = address.substring(0, Math.max(0, address.indexOf(':')));
-        if (words.length() == WORD_CHARS) {
-            return word(words, 0) >>> 24 == 127;
+    /** Words of four bytes in the host's order, in hexadecimal, before a colon and the port. An IPv4 address in IPv6 clothes becomes the IPv4 address. */
+    private static InetAddress address(String column) throws IOException {
+        String words = column.substring(0, Math.max(0, column.indexOf(':')));
+        if (words.length() != WORD_CHARS && words.length() != 4 * WORD_CHARS) {
+            throw new IOException("a line of /proc that is none: " + column + " is no address");
         }
-        if (words.length() != 4 * WORD_CHARS || word(words, 0) != 0 || word(words, 1) != 0) {
-            return false;
+        ByteBuffer bytes = ByteBuffer.allocate(words.length() / 2).order(ByteOrder.nativeOrder());
+        for (int at = 0; at < words.length(); at += WORD_CHARS) {
+            bytes.putInt(Integer.parseUnsignedInt(words, at, at + WORD_CHARS, 16));
         }
-        return word(words, 2) == MAPPED ? word(words, 3) >>> 24 == 127 : word(words, 2) == 0 && word(words, 3) == 1;
-    }
-
-    private static int word(String hex, int index) {
-        int word = Integer.parseUnsignedInt(hex, index * WORD_CHARS, (index + 1) * WORD_CHARS, 16);
-        return ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN ? Integer.reverseBytes(word) : word;
+        return InetAddress.getByAddress(bytes.array());
     }
 
     private static String read(Path file) throws IOException {

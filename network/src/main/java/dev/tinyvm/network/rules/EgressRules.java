@@ -29,6 +29,20 @@ public final class EgressRules {
         return network;
     }
 
+    List<Rule> rules() {
+        return rules;
+    }
+
+    /** Ports at which a rule that allows is about a name or one of its addresses; whether they are allowed is another question. */
+    public List<Integer> portsAbout(String name, InetAddress address) {
+        return rules.stream()
+                .filter(rule -> !rule.deny && (rule.matchesName(name) || rule.matchesAddress(address)))
+                .flatMap(rule ->
+                        (rule.egress.ports().isEmpty() ? Network.Egress.DEFAULT_PORTS : rule.egress.ports()).stream())
+                .distinct()
+                .toList();
+    }
+
     public boolean allowsNothing() {
         return rules.stream().allMatch(Rule::deny);
     }
@@ -151,7 +165,7 @@ public final class EgressRules {
         }
     }
 
-    private record Rule(Network.Egress egress, Optional<Cidr> cidr, boolean deny, boolean special) {
+    record Rule(Network.Egress egress, Optional<Cidr> cidr, boolean deny, boolean special) {
         static Rule of(Network.Egress egress) {
             Optional<Cidr> cidr = egress.cidr().isEmpty() ? Optional.empty() : Optional.of(Cidr.parse(egress.cidr()));
             return new Rule(

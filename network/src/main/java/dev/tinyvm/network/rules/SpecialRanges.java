@@ -31,6 +31,11 @@ public final class SpecialRanges {
             range("224.0.0.0/4", "multicast"),
             range("240.0.0.0/4", "reserved"));
 
+    private static final List<Cidr> IPV4_OUTERMOST = IPV4.stream()
+            .map(Range::cidr)
+            .filter(range -> IPV4.stream().noneMatch(other -> !other.cidr.equals(range) && other.cidr.encloses(range)))
+            .toList();
+
     private static final List<Range> IPV6 = List.of(
             range("::1/128", "loopback"),
             range("fd00:ec2::254/128", "the cloud's metadata service"),
@@ -61,8 +66,12 @@ public final class SpecialRanges {
     /** Whether the whole of a range is special. */
     public static boolean encloses(Cidr range) {
         List<Range> all = range.address() instanceof Inet4Address ? IPV4 : IPV6;
-        return all.stream()
-                .anyMatch(r -> r.cidr.prefixLength() <= range.prefixLength() && r.cidr.contains(range.address()));
+        return all.stream().anyMatch(r -> r.cidr.encloses(range));
+    }
+
+    /** All of IPv4, none within another. */
+    static List<Cidr> ipv4() {
+        return IPV4_OUTERMOST;
     }
 
     private static InetAddress untranslated(InetAddress address) {
