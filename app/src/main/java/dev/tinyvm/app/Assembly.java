@@ -127,6 +127,7 @@ final class Assembly {
         made.complete(manager);
         waits.tell(manager.activity());
         egress.holdWith(vm -> manager.activity().hold(vm));
+        egress.routeWith(manager.routedNetworks());
         Authenticator keys =
                 new Authenticator(secret -> manager.authenticate(secret).map(Manager.KeyInfo::name), localKey);
         E2bSettings settings =

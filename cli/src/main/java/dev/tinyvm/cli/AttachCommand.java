@@ -1,5 +1,6 @@
 package dev.tinyvm.cli;
 
+import dev.tinyvm.sdk.InterfaceInfo;
 import dev.tinyvm.sdk.TinyVmClient;
 import dev.tinyvm.sdk.VmInfo;
 import dev.tinyvm.spec.Volume;
@@ -13,13 +14,15 @@ import picocli.CommandLine.Parameters;
 /** {@code tinyvm attach}. */
 @Command(
         description = {
-            "Attach volumes to a running or paused Tiny VM, without a restart; they stay attached over its restarts.",
-            "A named volume that is missing is made. Host directories must be allowed in the manager's configuration."
+            "Attach volumes or a routed network interface to a running or paused Tiny VM, without a restart; they stay attached over its restarts.",
+            "A named volume that is missing is made. Host directories must be allowed in the manager's configuration.",
+            "Over the interface it reaches what its network rules allow (tinyvm network), and nothing else: the kernel holds the list."
         },
         footerHeading = "%nExamples:%n",
         footer = {
             "  tinyvm attach researcher-0 --volume notes:/notes",
-            "  tinyvm attach researcher-0 --volume notes:/notes:ro --volume /srv/data:/data"
+            "  tinyvm attach researcher-0 --volume notes:/notes:ro --volume /srv/data:/data",
+            "  tinyvm attach researcher-0 --network"
         })
 final class AttachCommand extends ClientCommand {
     @Parameters(paramLabel = "VM", description = "A Tiny VM by id or name.")
@@ -31,6 +34,9 @@ final class AttachCommand extends ClientCommand {
             description = "A volume's name or a host directory, and where it is mounted inside.")
     List<String> volumes = new ArrayList<>();
 
+    @Option(names = "--network", description = "A routed interface: eth0, with NAT to what the rules allow.")
+    boolean network;
+
     @Option(names = "--json", description = "Print JSON.")
     boolean json;
 
@@ -40,8 +46,8 @@ final class AttachCommand extends ClientCommand {
 
     @Override
     int run(TinyVmClient client) {
-        if (volumes.isEmpty()) {
-            throw new CliException(ExitCode.USAGE, "nothing to attach: give --volume NAME:/inside");
+        if (volumes.isEmpty() && !network) {
+            throw new CliException(ExitCode.USAGE, "nothing to attach: give --volume NAME:/inside or --network");
         }
         List<Volume> parsed =
                 volumes.stream().map(text -> VmOptions.volume("--volume", text)).toList();
@@ -52,6 +58,16 @@ final class AttachCommand extends ClientCommand {
                 shell.out()
                         .println(vm.get().name() + ": " + volume.source() + " at " + volume.mountPath()
                                 + (volume.readOnly() ? ", read-only" : ""));
+            }
+        }
+        if (network) {
+            vm = Optional.of(client.attachNetwork(name));
+            if (!json) {
+                InterfaceInfo made = client.networkInterface(vm.get().id());
+                shell.out()
+                        .println(vm.get().name() + ": " + made.name() + " " + made.address() + " by way of "
+                                + made.gateway()
+                                + (made.connectFilter() ? "" : ", without connect filter (tinyvm doctor says why)"));
             }
         }
         if (json) {

@@ -31,7 +31,7 @@ final class InspectCommand extends ClientCommand {
             found.add(
                     switch (Target.find(client, name)) {
                         case Target.OfAgent(var agent) -> agent;
-                        case Target.OfVm(var vm) -> vm;
+                        case Target.OfVm(var vm) -> PluggedVm.of(client, vm);
                     });
         }
         JsonOutput.print(shell.out(), found.size() == 1 ? found.getFirst() : found);

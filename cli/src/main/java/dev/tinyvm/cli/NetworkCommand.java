@@ -1,5 +1,6 @@
 package dev.tinyvm.cli;
 
+import dev.tinyvm.sdk.InterfaceInfo;
 import dev.tinyvm.sdk.TinyVmClient;
 import dev.tinyvm.sdk.VmInfo;
 import dev.tinyvm.spec.DescriptorException;
@@ -7,6 +8,7 @@ import dev.tinyvm.spec.DescriptorWriter;
 import dev.tinyvm.spec.Network;
 import dev.tinyvm.spec.Network.Egress;
 import dev.tinyvm.spec.NetworkReader;
+import dev.tinyvm.spec.Quantities;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -20,7 +22,7 @@ import tools.jackson.databind.json.JsonMapper;
 /** {@code tinyvm network}. */
 @Command(
         description = {
-            "Show or change what running Tiny VMs (all of an agent) may reach through the egress proxy.",
+            "Show or change what running Tiny VMs (all of an agent) may reach, through the egress proxy and over a routed interface (tinyvm attach --network).",
             "A rule is a host (*.example.org for all names below it, * for any) or an address range, with ports behind a colon: 80 and 443 when none stand there. Changes hold at once."
         },
         footerHeading = "%nExamples:%n",
@@ -72,7 +74,7 @@ final class NetworkCommand extends ClientCommand {
             if (changes) {
                 now = NetworkReader.read(client.setNetwork(vm.id(), json(changed(now, first, last))), "network");
             }
-            print(vm, now, vms.size() > 1);
+            print(vm, now, now.routed() ? PluggedVm.find(client, vm.id()) : Optional.empty(), vms.size() > 1);
         }
         return ExitCode.OK;
     }
@@ -90,9 +92,13 @@ final class NetworkCommand extends ClientCommand {
         return new Network(rules);
     }
 
-    private void print(VmInfo vm, Network network, boolean several) {
+    private void print(VmInfo vm, Network network, Optional<InterfaceInfo> plugged, boolean several) {
         if (json) {
-            shell.out().println("{\"vm\":\"" + vm.id() + "\"," + json(network).substring(1));
+            String more = plugged.map(
+                            info -> ",\"interface\":" + JsonMapper.shared().writeValueAsString(info))
+                    .orElse("");
+            String rules = json(network);
+            shell.out().println("{\"vm\":\"" + vm.id() + "\"," + rules.substring(1, rules.length() - 1) + more + "}");
             return;
         }
         String indent = several ? "  " : "";
@@ -117,6 +123,15 @@ final class NetworkCommand extends ClientCommand {
                                                             .map(String::valueOf)
                                                             .toList()))
                             + rule.credential().map(c -> "  credential " + c).orElse(""));
+        }
+        plugged.ifPresent(info -> shell.out()
+                .println(indent + "interface " + info.name() + " " + info.address()
+                        + ": " + Quantities.formatBytes(info.bytesOut()) + " out, "
+                        + Quantities.formatBytes(info.bytesIn()) + " in, " + info.connectsAllowed()
+                        + " connections allowed, " + info.connectsRefused() + " refused, " + info.packetsDropped()
+                        + " packets dropped"));
+        if (network.routed() && plugged.isEmpty()) {
+            shell.out().println(indent + "interface: none now; it comes with its next start");
         }
     }
 

@@ -35,4 +35,63 @@ class NetworkCommandTest {
         assertThatThrownBy(() -> NetworkCommand.rule("--allow", "10.0.0.1/8", false))
                 .hasMessageContaining("bits set beyond its prefix");
     }
+
+    private static final String INTERFACE =
+            "{\"name\":\"eth0\",\"address\":\"100.118.0.3/31\",\"gateway\":\"100.118.0.2\",\"connectFilter\":true,\"rules\":6,"
+                    + "\"bytesOut\":1024,\"bytesIn\":2048,\"connectsAllowed\":3,\"connectsRefused\":4,\"packetsDropped\":5}";
+
+    private static StubManager plugged() throws Exception {
+        String vm = StubManager.vm(
+                "aaaa1111", "one", "running", ",\"descriptor\":{\"spec\":{\"network\":{\"interface\":\"routed\"}}}");
+        return new StubManager()
+                .on("GET /api/v1/vms/one", 200, vm)
+                .on("GET /api/v1/vms/aaaa1111", 200, vm)
+                .on("POST /api/v1/vms/one/network/interface", 200, vm)
+                .on("DELETE /api/v1/vms/one/network/interface", 200, vm)
+                .on("GET /api/v1/vms/aaaa1111/network/interface", 200, INTERFACE)
+                .on(
+                        "GET /api/v1/vms/aaaa1111/network",
+                        200,
+                        "{\"egress\":[{\"cidr\":\"10.0.0.0/8\"}],\"interface\":\"routed\"}");
+    }
+
+    @Test
+    void aRoutedInterfaceIsAttachedAndDetached() throws Exception {
+        try (StubManager manager = plugged()) {
+            CliRun attached = CliRun.against(manager, "attach", "one", "--network");
+            assertThat(attached.out()).isEqualTo("one: eth0 100.118.0.3/31 by way of 100.118.0.2\n");
+            assertThat(attached.code()).isZero();
+            CliRun detached = CliRun.against(manager, "detach", "one", "--network");
+            assertThat(detached.out()).isEqualTo("one: no routed interface any more\n");
+            assertThat(manager.requests)
+                    .contains("POST /api/v1/vms/one/network/interface", "DELETE /api/v1/vms/one/network/interface");
+        }
+    }
+
+    @Test
+    void nothingToAttachIsAMistake() throws Exception {
+        try (StubManager manager = plugged()) {
+            CliRun run = CliRun.against(manager, "attach", "one");
+            assertThat(run.code()).isEqualTo(ExitCode.USAGE);
+            assertThat(run.err()).contains("--volume", "--network");
+        }
+    }
+
+    @Test
+    void theInterfaceIsShownWithItsCounters() throws Exception {
+        try (StubManager manager = plugged()) {
+            assertThat(CliRun.against(manager, "network", "one").out()).isEqualTo("""
+                            allow  10.0.0.0/8  80,443
+                            interface eth0 100.118.0.3/31: 1Ki out, 2Ki in, 3 connections allowed, 4 refused, 5 packets dropped
+                            """);
+            assertThat(CliRun.against(manager, "network", "one", "--json").out())
+                    .startsWith("{\"vm\":\"aaaa1111\",\"egress\":[")
+                    .contains("\"interface\":{")
+                    .contains("\"address\":\"100.118.0.3/31\"");
+            assertThat(CliRun.against(manager, "inspect", "one").out())
+                    .contains("\"id\" : \"aaaa1111\"")
+                    .contains("\"networkInterface\" : {")
+                    .contains("\"packetsDropped\" : 5");
+        }
+    }
 }

@@ -52,6 +52,20 @@ final class Decoding {
                 node.path("cpuSeconds").asDouble(0));
     }
 
+    static InterfaceInfo routedInterface(JsonNode node) {
+        return new InterfaceInfo(
+                node.path("name").asString(""),
+                node.path("address").asString(""),
+                node.path("gateway").asString(""),
+                node.path("connectFilter").asBoolean(false),
+                node.path("rules").asInt(0),
+                node.path("bytesOut").asLong(0),
+                node.path("bytesIn").asLong(0),
+                node.path("connectsAllowed").asLong(0),
+                node.path("connectsRefused").asLong(0),
+                node.path("packetsDropped").asLong(0));
+    }
+
     static VolumeInfo volume(JsonNode node) {
         return new VolumeInfo(
                 text(node, "name"),

@@ -225,6 +225,27 @@ public final class TinyVmClient implements AutoCloseable {
                 .toString();
     }
 
+    /** Plugs a routed interface into a running Tiny VM, and at each of its starts from now on. */
+    public VmInfo attachNetwork(String vm) {
+        return Decoding.vm(transport.post(path(vm) + "/network/interface"));
+    }
+
+    /** Takes the routed interface away, with all connections over it. */
+    public VmInfo detachNetwork(String vm) {
+        return Decoding.vm(transport.send(
+                "DELETE",
+                path(vm) + "/network/interface",
+                "",
+                BodyPublishers.noBody(),
+                Transport.REQUEST_TIMEOUT,
+                Map.of()));
+    }
+
+    /** The routed interface. @throws TinyVmException {@code not_found} when it has none now */
+    public InterfaceInfo networkInterface(String vm) {
+        return Decoding.routedInterface(transport.get(path(vm) + "/network/interface"));
+    }
+
     /** What it tried to reach: counters and the newest lines of its log, as JSON. */
     public String egress(String vm, int lines) {
         return transport.get(path(vm) + "/egress?lines=" + lines).toString();

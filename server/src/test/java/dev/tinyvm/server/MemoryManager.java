@@ -9,6 +9,8 @@ import dev.tinyvm.engine.GuestProcess;
 import dev.tinyvm.engine.Machine;
 import dev.tinyvm.engine.MachineSpec;
 import dev.tinyvm.engine.ProcessInfo;
+import dev.tinyvm.engine.RoutedInterface;
+import dev.tinyvm.engine.RoutedStats;
 import dev.tinyvm.ledger.Account;
 import dev.tinyvm.ledger.Amounts;
 import dev.tinyvm.ledger.Bill;
@@ -17,10 +19,12 @@ import dev.tinyvm.ledger.Measure;
 import dev.tinyvm.ledger.RecordQuery;
 import dev.tinyvm.ledger.UsageRecord;
 import dev.tinyvm.manager.EgressReport;
+import dev.tinyvm.manager.InterfaceReport;
 import dev.tinyvm.manager.Manager;
 import dev.tinyvm.manager.ManagerException;
 import dev.tinyvm.manager.ManagerException.Code;
 import dev.tinyvm.manager.NamedVolumes;
+import dev.tinyvm.manager.RoutedNetworks;
 import dev.tinyvm.manager.VmActivity;
 import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.Metadata;
@@ -318,8 +322,43 @@ public final class MemoryManager implements Manager {
     @Override
     public synchronized VmStatus setNetwork(String vm, Network network) {
         Vm found = find(vm);
-        found.network = network;
+        found.network = network.with(found.network.attachment());
         return status(found);
+    }
+
+    @Override
+    public synchronized VmStatus attachNetwork(String vm) {
+        Vm found = find(vm);
+        if (found.network.routed()) {
+            throw new ManagerException(ManagerException.Code.CONFLICT, "it has one already");
+        }
+        found.network = found.network.with(Network.Attachment.ROUTED);
+        return status(found);
+    }
+
+    @Override
+    public synchronized VmStatus detachNetwork(String vm) {
+        Vm found = find(vm);
+        if (!found.network.routed()) {
+            throw new ManagerException(ManagerException.Code.NOT_FOUND, "it has none");
+        }
+        found.network = found.network.with(Network.Attachment.NONE);
+        return status(found);
+    }
+
+    @Override
+    public synchronized Optional<InterfaceReport> networkInterface(String vm) {
+        return find(vm).network.routed()
+                ? Optional.of(new InterfaceReport(
+                        new RoutedInterface("eth0", "100.118.0.3/31", "100.118.0.2", true),
+                        new RoutedStats(1_000, 2_000, 3, 4, 5),
+                        6))
+                : Optional.empty();
+    }
+
+    @Override
+    public RoutedNetworks routedNetworks() {
+        return RoutedNetworks.NONE;
     }
 
     @Override

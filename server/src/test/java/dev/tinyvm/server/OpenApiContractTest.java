@@ -128,6 +128,24 @@ class OpenApiContractTest {
         check("PUT", "/api/v1/vms/{vm}/network", wrong);
         assertThat(wrong.status()).isEqualTo(400);
         assertThat(wrong.body()).contains("did you mean `host`");
+        String plug = "/api/v1/vms/" + vm + "/network/interface";
+        String plugPath = "/api/v1/vms/{vm}/network/interface";
+        check("GET", plugPath, fixture.get(plug));
+        assertThat(fixture.get(plug).status()).as("none yet").isEqualTo(404);
+        check("POST", plugPath, fixture.post(plug, ""));
+        Answer twice = fixture.post(plug, "");
+        check("POST", plugPath, twice);
+        assertThat(twice.status()).isEqualTo(409);
+        Answer plugged = fixture.get(plug);
+        check("GET", plugPath, plugged);
+        assertThat(plugged.json().path("address").asString("")).isEqualTo("100.118.0.3/31");
+        Answer rules = fixture.get("/api/v1/vms/" + vm + "/network");
+        check("GET", "/api/v1/vms/{vm}/network", rules);
+        assertThat(rules.json().path("interface").asString("")).isEqualTo("routed");
+        check("DELETE", plugPath, fixture.send("DELETE", plug, "", ""));
+        Answer none = fixture.send("DELETE", plug, "", "");
+        check("DELETE", plugPath, none);
+        assertThat(none.status()).isEqualTo(404);
         check("GET", "/api/v1/vms/{vm}/egress", fixture.get("/api/v1/vms/" + vm + "/egress?lines=5"));
         check(
                 "PATCH",

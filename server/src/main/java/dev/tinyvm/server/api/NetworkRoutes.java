@@ -1,7 +1,10 @@
 package dev.tinyvm.server.api;
 
 import dev.tinyvm.manager.EgressReport;
+import dev.tinyvm.manager.InterfaceReport;
 import dev.tinyvm.manager.Manager;
+import dev.tinyvm.manager.Manager.VmStatus;
+import dev.tinyvm.manager.ManagerException;
 import dev.tinyvm.server.http.Call;
 import dev.tinyvm.server.http.Route;
 import dev.tinyvm.server.http.Router;
@@ -11,7 +14,7 @@ import dev.tinyvm.spec.NetworkReader;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.databind.json.JsonMapper;
 
-/** {@code /vms/{vm}/network} and {@code /vms/{vm}/egress}: what it may reach, and what it tried. */
+/** {@code /vms/{vm}/network}, its {@code interface}, and {@code /vms/{vm}/egress}: what it may reach and by what, and what it tried. */
 final class NetworkRoutes {
     private static final int DEFAULT_LINES = 100;
     private static final int MAX_LINES = 10_000;
@@ -31,6 +34,41 @@ final class NetworkRoutes {
                         manager.vm(call.variable("vm")).descriptor().spec().network())));
         router.add(Route.of("PUT", base + "/vms/{vm}/network", this::change));
         router.add(Route.of("GET", base + "/vms/{vm}/egress", this::egress));
+        String plug = base + "/vms/{vm}/network/interface";
+        router.add(Route.of("GET", plug, this::plugged));
+        router.add(Route.of("POST", plug, call -> {
+            call.takesLong();
+            VmStatus vm = manager.attachNetwork(call.variable("vm"));
+            call.json(200, g -> VmJson.vm(g, vm, true));
+        }));
+        router.add(Route.of("DELETE", plug, call -> {
+            call.takesLong();
+            VmStatus vm = manager.detachNetwork(call.variable("vm"));
+            call.json(200, g -> VmJson.vm(g, vm, true));
+        }));
+    }
+
+    private void plugged(Call call) {
+        String vm = call.variable("vm");
+        InterfaceReport report = manager.networkInterface(vm)
+                .orElseThrow(() -> new ManagerException(
+                        ManagerException.Code.NOT_FOUND,
+                        manager.vm(vm).name() + " has no routed interface now; attach one: tinyvm attach " + vm
+                                + " --network"));
+        call.json(200, g -> {
+            g.writeStartObject();
+            g.writeStringProperty("name", report.about().name());
+            g.writeStringProperty("address", report.about().address());
+            g.writeStringProperty("gateway", report.about().gateway());
+            g.writeBooleanProperty("connectFilter", report.about().connectFilter());
+            g.writeNumberProperty("rules", report.rules());
+            g.writeNumberProperty("bytesOut", report.counters().bytesOut());
+            g.writeNumberProperty("bytesIn", report.counters().bytesIn());
+            g.writeNumberProperty("connectsAllowed", report.counters().connectsAllowed());
+            g.writeNumberProperty("connectsRefused", report.counters().connectsRefused());
+            g.writeNumberProperty("packetsDropped", report.counters().packetsDropped());
+            g.writeEndObject();
+        });
     }
 
     private void change(Call call) {
@@ -66,6 +104,9 @@ final class NetworkRoutes {
         call.json(200, g -> {
             g.writeStartObject();
             rules(g, network);
+            if (network.routed()) {
+                g.writeStringProperty("interface", network.attachment().word());
+            }
             g.writeEndObject();
         });
     }
