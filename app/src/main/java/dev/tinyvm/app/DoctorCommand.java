@@ -5,12 +5,16 @@ import dev.tinyvm.app.HostCheck.Finding;
 import dev.tinyvm.cli.Cli;
 import dev.tinyvm.cli.ExitCode;
 import dev.tinyvm.cli.JsonOutput;
+import dev.tinyvm.cli.RunningManager;
 import dev.tinyvm.cli.Shell;
 import dev.tinyvm.cli.text.Style.Look;
 import dev.tinyvm.cli.text.Table;
 import dev.tinyvm.cli.text.Table.Cell;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -23,6 +27,13 @@ import picocli.CommandLine.Option;
         footerHeading = "%nExamples:%n",
         footer = {"  sudo tinyvm doctor", "  tinyvm doctor --json | jq '.checks[] | select(.ok | not)'"})
 final class DoctorCommand implements Callable<Integer> {
+    @Option(
+            names = "--data",
+            paramLabel = "DIR",
+            description = "Data directory of the manager whose spawner is asked what it found.")
+    @Nullable
+    Path data;
+
     @Option(names = "--json", description = "Print JSON.")
     boolean json;
 
@@ -43,7 +54,9 @@ final class DoctorCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        List<Finding> checks = HostCheck.all();
+        List<Finding> checks = new ArrayList<>(HostCheck.all());
+        Path run = RunningManager.runDirectory(UpCommand.dataDirectory(shell, data));
+        checks.addAll(NetworkCheck.of(run.resolve("spawner.sock")));
         List<EngineFinding> engines = HostCheck.engines(checks);
         boolean ok = engines.stream().anyMatch(EngineFinding::available);
         if (json) {

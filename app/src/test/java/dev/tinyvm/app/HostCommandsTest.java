@@ -6,6 +6,7 @@ import dev.tinyvm.cli.Cli;
 import dev.tinyvm.cli.ClientCommands;
 import dev.tinyvm.cli.CommandSource;
 import dev.tinyvm.cli.Shell;
+import dev.tinyvm.engine.container.NetworkOffer;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
@@ -96,6 +97,24 @@ class HostCommandsTest {
                     .as(finding.name())
                     .isTrue();
         }
+    }
+
+    @Test
+    void doctorSaysWhatIsMissingForARoutedInterfaceAndHowToGetIt() {
+        assertThat(NetworkCheck.of(new NetworkOffer(true, "", true, "")))
+                .allSatisfy(finding -> assertThat(finding.ok()).isTrue());
+        assertThat(NetworkCheck.of(new NetworkOffer(false, "nf_tables is missing", false, "no BPF")))
+                .allSatisfy(finding -> {
+                    assertThat(finding.ok()).isFalse();
+                    assertThat(finding.required()).isFalse();
+                    assertThat(finding.remedy()).contains("tinyvm down");
+                })
+                .extracting(HostCheck.Finding::detail)
+                .satisfiesExactly(
+                        routed -> assertThat(routed).isEqualTo("nf_tables is missing"),
+                        filter -> assertThat(filter).startsWith("no BPF").contains("alone holds the list"));
+        assertThat(NetworkCheck.of(data.resolve("no-spawner.sock")))
+                .allSatisfy(finding -> assertThat(finding.remedy()).contains("tinyvm up --detach"));
     }
 
     @Test

@@ -31,7 +31,7 @@ final class AnsweredNames {
     /** Longer than any answer of this proxy may be kept by who gets it. */
     static final Duration KEPT = Duration.ofMinutes(10);
 
-    static final int MOST = 256;
+    static final int MOST = 512;
 
     private static final Logger LOG = LoggerFactory.getLogger(AnsweredNames.class);
     private static final Pattern LINE =
