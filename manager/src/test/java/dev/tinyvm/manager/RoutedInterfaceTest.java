@@ -201,17 +201,17 @@ class RoutedInterfaceTest {
         String vm = sleeper(RULES);
         fixture.manager.attachNetwork(vm);
         sent(vm, 1_000);
-        assertThat(billed(vm)).isEqualTo(1_000);
+        assertThat(billed()).isEqualTo(1_000);
         fixture.closeManager();
         sent(vm, 1_700);
         fixture.openAgain();
-        assertThat(billed(vm)).isEqualTo(1_700);
-        assertThat(billed(vm)).isEqualTo(1_700);
+        assertThat(billed()).isEqualTo(1_700);
+        assertThat(billed()).isEqualTo(1_700);
         fixture.manager.detachNetwork(vm);
         fixture.manager.attachNetwork(vm);
         sent(vm, 5_000);
         fixture.manager.stop(vm);
-        assertThat(billed(vm)).isEqualTo(6_700);
+        assertThat(billed()).isEqualTo(6_700);
     }
 
     @Test
@@ -244,7 +244,7 @@ class RoutedInterfaceTest {
         fixture.host.vm(vm).setRoutedStats(new RoutedStats(bytes, 0, 0, 0, 0));
     }
 
-    private long billed(String vm) {
+    private long billed() {
         return fixture.manager.bill(BillQuery.by(BillQuery.By.VM)).total().get(Measure.EGRESS_BYTES);
     }
 
