@@ -69,6 +69,11 @@ class ContainerEngineTest extends EngineContract {
     }
 
     @Override
+    protected boolean hasRoutedInterfaces() {
+        return true;
+    }
+
+    @Override
     protected void assertNothingLeft(String id) {
         assertThat(spawner().run().resolve("vms").resolve(id)).doesNotExist();
         assertThat(container().machines()).doesNotContain(id);

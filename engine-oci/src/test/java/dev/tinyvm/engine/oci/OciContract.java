@@ -81,6 +81,11 @@ abstract class OciContract extends EngineContract {
     }
 
     @Override
+    protected boolean hasRoutedInterfaces() {
+        return runtime() != OciRuntime.RUNSC;
+    }
+
+    @Override
     protected void assertNothingLeft(String id) {
         assertThat(spawner().run().resolve("vms").resolve(id)).doesNotExist();
         assertThat(engine().machines()).doesNotContain(id);
