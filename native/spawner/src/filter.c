@@ -34,7 +34,8 @@ static void answer(struct bpf_code *code, int counters, int verdict) {
     bpf_exit(code);
 }
 
-static void compile_rule(struct bpf_code *code, int counters, const struct rule *rule) {
+/* True when it matches everything: the kernel takes no program with instructions that are never reached. */
+static bool compile_rule(struct bpf_code *code, int counters, const struct rule *rule) {
     struct bpf_label next = {.count = 0}, hit = {.count = 0};
     if (rule->protocols != (RULE_TCP | RULE_UDP))
         bpf_jump_if(code, BPF_JNE, PROTOCOL, rule->protocols == RULE_TCP ? TCP : UDP, &next);
@@ -60,7 +61,9 @@ static void compile_rule(struct bpf_code *code, int counters, const struct rule 
         bpf_jump(code, &next);
     bpf_land(code, &hit);
     answer(code, counters, rule->deny ? REFUSE : ALLOW);
+    bool always = next.count == 0;
     bpf_land(code, &next);
+    return always;
 }
 
 /* ADDRESS gets the IPv4 address that an IPv6 one stands for; the Tiny VM's own loopback is let pass, others are refused. */
@@ -108,10 +111,11 @@ static void compile(struct bpf_code *code, enum bpf_attach_type hook, int counte
     bpf_land(code, &refused);
     answer(code, counters, REFUSE);
     bpf_land(code, &listed);
-    for (uint32_t i = 0; i < rules->count; i++)
-        if (rules->items[i].family == 4)
-            compile_rule(code, counters, &rules->items[i]);
-    answer(code, counters, REFUSE);
+    bool decided = false;
+    for (uint32_t i = 0; i < rules->count && !decided; i++)
+        decided = rules->items[i].family == 4 && compile_rule(code, counters, &rules->items[i]);
+    if (!decided)
+        answer(code, counters, REFUSE);
 }
 
 /* The last line that says something: the verifier ends with a count of instructions. */

@@ -72,13 +72,7 @@ static int probe_routing(void) {
     result = nat_probe();
     if (result < 0)
         return missing("nf_tables with conntrack, NAT and reject: the kernel needs CONFIG_NF_TABLES_INET, NFT_CT, NFT_MASQ, NFT_REJECT", -result);
-    result = veth_make(0, -1, 0);
-    if (result == -EEXIST) { /* an earlier spawner was killed here */
-        (void)veth_remove(0);
-        result = veth_make(0, -1, 0);
-    }
-    if (result == 0)
-        result = veth_remove(0);
+    result = veth_probe();
     return result < 0 ? missing("veth: the kernel needs CONFIG_VETH", -result) : 0;
 }
 

@@ -194,14 +194,28 @@ int veth_read_routes(const struct pool *pool, uint32_t from, struct routes *rout
 
 /* ---- making ---- */
 
+/* An MTU below IPv4's least is refused with EINVAL by the driver itself, once the kernel has found the driver. */
+int veth_probe(void) {
+    uint8_t bytes[REQUEST_BYTES];
+    struct nl_buffer buffer;
+    struct ifinfomsg link = {.ifi_family = AF_UNSPEC};
+    nl_init(&buffer, bytes, sizeof bytes);
+    nl_begin(&buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &link, sizeof link);
+    nl_put_u32(&buffer, IFLA_MTU, 1);
+    size_t info = nl_nest(&buffer, IFLA_LINKINFO);
+    nl_put_string(&buffer, IFLA_INFO_KIND, "veth");
+    nl_nest_end(&buffer, info);
+    nl_end(&buffer);
+    int result = send_request(&buffer);
+    return result == -EINVAL ? 0 : result < 0 ? result : -EPROTO;
+}
+
 int veth_make(uint32_t slot, int namespace_fd, uint32_t mtu) {
     uint8_t bytes[REQUEST_BYTES];
     struct nl_buffer buffer;
     struct ifinfomsg link = {.ifi_family = AF_UNSPEC};
-    char name[IFNAMSIZ], peer_name[IFNAMSIZ] = INSIDE_NAME;
+    char name[IFNAMSIZ];
     veth_name(slot, name);
-    if (namespace_fd < 0)
-        snprintf(peer_name, sizeof peer_name, VETH_PREFIX "%up", own_block);
     nl_init(&buffer, bytes, sizeof bytes);
     nl_begin(&buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &link, sizeof link);
     nl_put_string(&buffer, IFLA_IFNAME, name);
@@ -212,9 +226,8 @@ int veth_make(uint32_t slot, int namespace_fd, uint32_t mtu) {
     size_t data = nl_nest(&buffer, IFLA_INFO_DATA);
     size_t peer = nl_nest(&buffer, VETH_INFO_PEER);
     nl_put_raw(&buffer, &link, sizeof link);
-    nl_put_string(&buffer, IFLA_IFNAME, peer_name);
-    if (namespace_fd >= 0)
-        nl_put_u32(&buffer, IFLA_NET_NS_FD, (uint32_t)namespace_fd);
+    nl_put_string(&buffer, IFLA_IFNAME, INSIDE_NAME);
+    nl_put_u32(&buffer, IFLA_NET_NS_FD, (uint32_t)namespace_fd);
     if (mtu != 0)
         nl_put_u32(&buffer, IFLA_MTU, mtu);
     nl_nest_end(&buffer, peer);

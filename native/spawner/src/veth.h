@@ -37,7 +37,9 @@ void veth_init(uint32_t block);
 void veth_name(uint32_t slot, char out[INTERFACE_BYTES]);
 /* Reads the tables; `from` is the first address that is tried. */
 int veth_read_routes(const struct pool *pool, uint32_t from, struct routes *routes);
-/* Makes the pair, down, with the inner end in the network namespace of a descriptor (< 0: this one). */
+/* 0 when this kernel makes such pairs, and lets this process; nothing is made. */
+int veth_probe(void);
+/* Makes the pair, down, with the inner end in the network namespace of a descriptor. */
 int veth_make(uint32_t slot, int namespace_fd, uint32_t mtu);
 /* The host's end: sysctls (no IPv6, forwarding) and the gateway's address. */
 int veth_prepare(uint32_t slot, uint32_t gateway);

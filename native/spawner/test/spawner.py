@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 
+from outside import links, tables
 from wire import Closed, Connection, Reader, string, strings
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -317,6 +318,7 @@ class Spawner:
             if os.path.isdir(path):
                 left.append(path)
         left += ["%s %d" % process for process in self.family()]
+        left += links("tvm%ds" % self.block) + [name for name in tables() if name.startswith("tinyvm-%d" % self.block)]
         with open("/proc/self/mountinfo") as file:
             left += [line for line in file if self.dir in line]
         left += [os.path.join(self.run, name) for name in os.listdir(self.run)] if os.path.isdir(self.run) else []

@@ -179,6 +179,17 @@ class BothLocks(World):
                 self.client.network_rules(id, *bad)
             self.assertEqual((errno.EINVAL, "validate-rule"), (caught.exception.errno, caught.exception.step))
 
+    def test_lists_of_every_shape_are_taken_by_both_locks(self):
+        o = self.outside
+        id, guest = self.vm()
+        self.assertEqual("EPERM", try_inside(guest, "tcp", o.first, 80))
+        for rules, passes in (([EVERYWHERE], True), ([EVERYWHERE, rule(o.network)], True), ([rule("0.0.0.0/0", deny=True), EVERYWHERE], False),
+                              ([rule("0.0.0.0/0", protocols=TCP)], True), ([rule("0.0.0.0/0", protocols=UDP)], False),
+                              ([rule("0.0.0.0/0", [(1, 65535)])], True), ([rule("0.0.0.0/0", [80, (1, 65535), 80])], True),
+                              ([rule("0.0.0.0/1"), rule("128.0.0.0/1")], True), ([rule("::/0"), rule("::/0", deny=True)], False), ([], False)):
+            self.client.network_rules(id, *rules)
+            self.assertEqual(passes, "ok" in try_inside(guest, "tcp", o.first, 80), rules)
+
     def test_the_longest_list_works(self):
         o = self.outside
         filler = [rule("10.%d.%d.0/24" % (i >> 8, i & 255), [(p, p + 1) for p in range(1, 17, 2)], TCP if i % 2 else UDP) for i in range(1023)]
