@@ -227,6 +227,14 @@ int cgroup_make(uint32_t slot, struct fault *fault) {
     return 0;
 }
 
+int cgroup_give_freezer(uint32_t slot, uid_t manager, struct fault *fault) {
+    char path[128];
+    int result = slot_file(path, sizeof path, slot, state.mode == CGROUP_V2 ? "cgroup.freeze" : "freezer.state");
+    if (result == 0 && fchownat(cgroup_parent(CONTROLLER_FREEZER), path, manager, (gid_t)-1, AT_SYMLINK_NOFOLLOW) < 0)
+        result = -errno;
+    return result == 0 ? 0 : fault_set(fault, -result, "give-freezer", "cannot give %s/%s to the manager", state.parent_name, path);
+}
+
 int cgroup_clone_fd(uint32_t slot) {
     if (state.mode != CGROUP_V2)
         return -ENOTSUP;

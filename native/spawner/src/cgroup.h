@@ -38,6 +38,8 @@ int cgroups_remove_parent(void);
 void cgroups_each_slot(void (*visit)(uint32_t slot, void *context), void *context);
 
 int cgroup_make(uint32_t slot, struct fault *fault);
+/* Gives the file that freezes the slot, and nothing else of it, to the manager: a thaw need not wait for a wall that is being made. */
+int cgroup_give_freezer(uint32_t slot, uid_t manager, struct fault *fault);
 int cgroup_limit(uint32_t slot, const struct limits *limits, struct fault *fault);
 /* Live change: EBUSY when more memory is in use than the new limit and cannot be reclaimed. Undone when it fails. */
 int cgroup_resize(uint32_t slot, const struct limits *limits, struct fault *fault);

@@ -42,6 +42,8 @@ static int make_parts(uint32_t slot, struct fault *fault) {
         return fault_set(fault, error, "make-user-namespace", "cannot make a user namespace");
     }
     int result = step("make-cgroup", cgroup_make(slot, fault), fault);
+    if (result == 0)
+        result = step("give-freezer", cgroup_give_freezer(slot, claim_uid(walls_host()->block, 0), fault), fault);
     return result == 0 ? step("make-layer", layer_make(slot, fault), fault) : result;
 }
 

@@ -1,5 +1,6 @@
 """Limits hold, are reported with their true reason, and neighbours are unharmed."""
 import errno
+import os
 import time
 import unittest
 
@@ -66,6 +67,20 @@ class Limits(unittest.TestCase):
         with self.assertRaises(Refused) as caught:
             self.client.create("odd", read_only=4)
         self.assertEqual(caught.exception.step, "validate-flags")
+
+    def test_the_switch_of_its_freezer_belongs_to_the_manager_and_nothing_else_does(self):
+        self.client.create("switch")
+        self.addCleanup(self.client.destroy, "switch")
+        with open("/proc/%d/cgroup" % self.client.list()["switch"][0]) as file:
+            paths = {part: line.split(":", 2)[2] for line in file.read().splitlines() for part in line.split(":", 2)[1].split(",")}
+        if "freezer" in paths:
+            directory, switch = "/sys/fs/cgroup/freezer" + paths["freezer"], "freezer.state"
+        else:
+            directory, switch = "/sys/fs/cgroup" + paths[""], "cgroup.freeze"
+        owners = {name: os.stat(os.path.join(directory, name)).st_uid for name in os.listdir(directory)}
+        self.assertEqual(owners.pop(switch), self.client.ping()["uid"])
+        self.assertEqual(set(owners.values()), {0})
+        self.assertEqual(os.stat(directory).st_uid, 0)
 
     def test_a_memory_bomb_is_killed_and_reported(self):
         with self.spawner.client() as watcher:

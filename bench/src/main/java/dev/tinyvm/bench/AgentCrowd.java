@@ -256,7 +256,7 @@ public final class AgentCrowd {
         try (Wire wire = new Wire(target.url(), target.key())) {
             metrics = wire.call("GET", "/metrics", "").body();
         }
-        for (String what : List.of("freeze", "thaw")) {
+        for (String what : List.of("freeze", "idle", "thaw")) {
             for (int percent : new int[] {50, 99}) {
                 String name = "tinyvm_wait_" + what + "_seconds{quantile=\"0." + (percent == 50 ? "5" : "99") + "\"} ";
                 String value = metrics.lines()
@@ -265,7 +265,7 @@ public final class AgentCrowd {
                         .orElseThrow(() -> new IOException("/metrics has no " + name))
                         .substring(name.length());
                 figures.put(
-                        what + "P" + percent + "Millis",
+                        (what.equals("idle") ? "idleToFrozen" : what) + "P" + percent + "Millis",
                         BenchResult.millis(Math.round(Double.parseDouble(value) * 1e9)));
             }
         }

@@ -150,6 +150,15 @@ public interface Machine {
     }
 
     /**
+     * CPU time used since it was made, alone: the part of {@link #pulse} that costs least. A thread that runs at this moment may count only up to the kernel's last tick.
+     *
+     * @throws EngineException as {@link #pulse}
+     */
+    default long cpuNanos() {
+        return pulse().cpuNanos();
+    }
+
+    /**
      * CPU time and memory alone, for a meter that reads every machine again and again. Unlike the other methods it also answers between the machine's end and {@link #destroy},
      * so that nothing it used is lost.
      */

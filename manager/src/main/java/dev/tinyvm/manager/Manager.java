@@ -374,11 +374,18 @@ public interface Manager extends AutoCloseable {
      * Of the newest 1,024 waits.
      *
      * @param waits how many there were since the manager's start
-     * @param freezeP50Micros from the beginning of a wait to frozen
+     * @param freezeP50Micros from the beginning of a wait, when its request had been read, to frozen
+     * @param idleP50Micros of the same: from when its processes were idle, too, to frozen. That moment is taken as the last look that found them doing something, so the true time is shorter
      * @param thawP50Micros from the answer's first byte (or whatever else woke it) to running
      */
     record WaitFigures(
-            long waits, long freezeP50Micros, long freezeP99Micros, long thawP50Micros, long thawP99Micros) {}
+            long waits,
+            long freezeP50Micros,
+            long freezeP99Micros,
+            long idleP50Micros,
+            long idleP99Micros,
+            long thawP50Micros,
+            long thawP99Micros) {}
 
     /** When a VM is paused (frozen) or removed by itself. */
     record Deadline(Instant at, Action action) {

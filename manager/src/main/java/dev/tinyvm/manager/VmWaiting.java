@@ -21,15 +21,17 @@ import org.slf4j.LoggerFactory;
  */
 final class VmWaiting {
     /** From when a call waits alone to the first look: answers that come at once cost no look. */
-    static final Duration FIRST_LOOK = Duration.ofMillis(10);
-    /** Between the two looks that must both find nothing going on. */
-    static final Duration BETWEEN_LOOKS = Duration.ofMillis(20);
-    /** Looks become rarer while something goes on beside the call. */
-    static final Duration LONGEST_BETWEEN_LOOKS = Duration.ofMillis(160);
+    static final Duration FIRST_LOOK = Duration.ofMillis(2);
+    /** Between the two looks that must find nothing going on. */
+    static final Duration BETWEEN_LOOKS = Duration.ofMillis(4);
+    /** Looks become rarer while something goes on beside the call. With {@link #BETWEEN_LOOKS} it bounds how late the end of that is noticed: a freeze comes within 100 ms of it. */
+    static final Duration LONGEST_BETWEEN_LOOKS = Duration.ofMillis(64);
 
     private static final Duration TRY_AGAIN = Duration.ofSeconds(1);
     /** Of a core, between two looks: what runtimes use for their own housekeeping. */
     private static final double IDLE_CORES = 0.05;
+    /** Of a core, between two looks: it is in the middle of something, the next look need not come soon. */
+    private static final double BUSY_CORES = 0.5;
 
     private static final Logger LOG = LoggerFactory.getLogger(VmWaiting.class);
 
@@ -41,6 +43,8 @@ final class VmWaiting {
     private int answering;
     /** Set before the freeze, cleared after the thaw. */
     private boolean asleep;
+    /** Whether its CPU was lent: from the first look on, unless a look finds it doing something. Always while asleep. */
+    private boolean lent;
 
     private boolean lookPending;
     /** Rises whenever something begins or ends: looks of different epochs do not add up. */
@@ -52,6 +56,9 @@ final class VmWaiting {
 
     // Only used in turns.
     private @Nullable Look last;
+    /** When a look found it doing something, of the present epoch; 0: none did. */
+    private long busyAtNanos;
+
     private Duration pause = BETWEEN_LOOKS;
     private boolean blind;
 
@@ -85,6 +92,7 @@ final class VmWaiting {
         synchronized (this) {
             holds++;
             epoch++;
+            needsItsCpu();
             wake = asleep;
         }
         Hold hold = new OneHold();
@@ -104,6 +112,7 @@ final class VmWaiting {
         synchronized (this) {
             holds++;
             epoch++;
+            needsItsCpu();
         }
         Hold hold = new OneHold();
         try {
@@ -140,7 +149,7 @@ final class VmWaiting {
                     throw Engines.translate("could not wake " + vm.record().name(), e);
                 }
             }
-            shared.admission().takeCpuBack(vm.id());
+            takesItsCpuBack();
             vm.publish(vm.record().withPhase(vm.record().phase().with(VmState.RUNNING, "", "")));
             notAsleep();
             vm.woken();
@@ -152,7 +161,7 @@ final class VmWaiting {
     /** In a turn: it is not frozen for a call any more, by whatever else came over it: a pause, an end. */
     void over() {
         if (isAsleep()) {
-            shared.admission().takeCpuBack(vm.id());
+            takesItsCpuBack();
             notAsleep();
         }
     }
@@ -186,9 +195,40 @@ final class VmWaiting {
     /** With the monitor held: looks begin when a call is all that is under way. */
     private void changed() {
         epoch++;
-        if (waitsAlone()) {
+        if (!waitsAlone()) {
+            needsItsCpu();
+        } else {
             quietSinceNanos = System.nanoTime();
             lookAfter(FIRST_LOOK);
+        }
+    }
+
+    /** From here on others may be admitted on its CPU: making theirs takes about as long as the looks at this one. */
+    private void lend(long lookedAt) {
+        synchronized (this) {
+            if (epoch != lookedAt || !waitsAlone() || lent) {
+                return;
+            }
+            lent = true;
+        }
+        shared.admission().lendCpu(vm.id());
+        synchronized (this) {
+            if (!lent) {
+                // Something came between.
+                shared.admission().takeCpuBack(vm.id());
+            }
+        }
+    }
+
+    private synchronized void takesItsCpuBack() {
+        lent = false;
+        shared.admission().takeCpuBack(vm.id());
+    }
+
+    /** With the monitor held. While it is asleep, waking it does this. */
+    private void needsItsCpu() {
+        if (lent && !asleep) {
+            takesItsCpuBack();
         }
     }
 
@@ -209,7 +249,6 @@ final class VmWaiting {
             lookPending = false;
             if (!waitsAlone()) {
                 last = null;
-                pause = BETWEEN_LOOKS;
                 return;
             }
             now = epoch;
@@ -218,30 +257,60 @@ final class VmWaiting {
         if (machine == null || vm.record().state() != VmState.RUNNING || blind) {
             return;
         }
-        Pulse pulse;
+        boolean idle;
         try {
-            pulse = machine.pulse();
+            idle = looksIdle(machine, now);
         } catch (EngineException e) {
             blind = true;
             LOG.info("{} will not be frozen while it waits: {}", vm.record().name(), e.getMessage());
             return;
         }
-        Look look = new Look(now, System.nanoTime(), pulse);
-        Look before = last;
-        last = look;
-        if (before == null || before.epoch() != now) {
-            pause = BETWEEN_LOOKS;
-            later(BETWEEN_LOOKS);
-        } else if (look.idleSince(before)) {
+        if (idle) {
             last = null;
-            pause = BETWEEN_LOOKS;
             freeze(machine, now);
         } else {
-            pause = pause.multipliedBy(2).compareTo(LONGEST_BETWEEN_LOOKS) > 0
-                    ? LONGEST_BETWEEN_LOOKS
-                    : pause.multipliedBy(2);
-            later(look.goesOn() ? pause : BETWEEN_LOOKS);
+            if (busyAtNanos == 0) {
+                lend(now);
+            }
+            later(pause);
         }
+    }
+
+    /**
+     * One look; the first of an epoch only takes the CPU time, and each asks for the threads only when that stands still: a look at a busy one costs one small file. A thread that is held back
+     * or waits for a disk uses no CPU and shows as busy. Sets the pause before the next one.
+     */
+    private boolean looksIdle(Machine machine, long now) {
+        Look before = last;
+        long at = System.nanoTime();
+        Look look = new Look(now, at, machine.cpuNanos());
+        last = look;
+        if (before == null || before.epoch() != now) {
+            busyAtNanos = 0;
+            pause = BETWEEN_LOOKS;
+            return false;
+        }
+        double cores = look.coresSince(before);
+        boolean idle = cores <= IDLE_CORES;
+        if (idle && !goesOn(machine.pulse())) {
+            return true;
+        }
+        busyAtNanos = at;
+        synchronized (this) {
+            needsItsCpu();
+        }
+        pause = idle || cores >= BUSY_CORES ? longer(pause) : BETWEEN_LOOKS;
+        return false;
+    }
+
+    /** A connection over its routed interface may bring something at any moment, as a tunnel of the proxy may, which is held. */
+    private static boolean goesOn(Pulse pulse) {
+        return pulse.busy() || pulse.routedFlows() > 0;
+    }
+
+    private static Duration longer(Duration pause) {
+        Duration twice = pause.multipliedBy(2);
+        return twice.compareTo(LONGEST_BETWEEN_LOOKS) > 0 ? LONGEST_BETWEEN_LOOKS : twice;
     }
 
     private synchronized void later(Duration delay) {
@@ -249,6 +318,7 @@ final class VmWaiting {
     }
 
     private void freeze(Machine machine, long lookedAt) {
+        lend(lookedAt);
         long since;
         synchronized (this) {
             if (epoch != lookedAt || !waitsAlone()) {
@@ -265,25 +335,20 @@ final class VmWaiting {
         } catch (EngineException e) {
             LOG.info("could not freeze {} while it waits: {}", vm.record().name(), e.getMessage());
             blind = true;
+            takesItsCpuBack();
             notAsleep();
             return;
         }
-        shared.waits().frozen(System.nanoTime() - since);
-        shared.admission().lendCpu(vm.id());
+        long frozenAt = System.nanoTime();
+        shared.waits().frozen(frozenAt - since, frozenAt - (busyAtNanos == 0 ? since : busyAtNanos));
         vm.publish(vm.record()
                 .withPhase(vm.record().phase().with(VmState.WAITING, "Llm", "it waits for a model; it is frozen")));
     }
 
     /** One look. */
-    private record Look(long epoch, long atNanos, Pulse pulse) {
-        /** A connection over its routed interface may bring something at any moment, as a tunnel of the proxy may, which is held. */
-        boolean goesOn() {
-            return pulse.busy() || pulse.routedFlows() > 0;
-        }
-
-        boolean idleSince(Look before) {
-            long used = pulse.cpuNanos() - before.pulse().cpuNanos();
-            return !goesOn() && !before.goesOn() && used <= IDLE_CORES * (atNanos - before.atNanos());
+    private record Look(long epoch, long atNanos, long cpuNanos) {
+        double coresSince(Look before) {
+            return (double) (cpuNanos - before.cpuNanos()) / Math.max(1, atNanos - before.atNanos());
         }
     }
 
@@ -316,6 +381,7 @@ final class VmWaiting {
                 unanswered--;
                 answering++;
                 epoch++;
+                needsItsCpu();
                 wake = asleep;
             }
             if (wake) {

@@ -3,16 +3,18 @@ package dev.tinyvm.manager;
 import dev.tinyvm.manager.Manager.WaitFigures;
 import java.util.Arrays;
 
-/** How long it took to freeze Tiny VMs that began to wait, and to thaw them; of the newest ones, and how many there were. The monitor guards it. */
+/** How long it took to freeze Tiny VMs that began to wait, and to thaw them; of the newest ones, and how many there were. The monitor guards it. See {@link WaitFigures}. */
 final class Waits {
     private static final int KEPT = 1_024;
 
     private final long[] freezes = new long[KEPT];
+    private final long[] idles = new long[KEPT];
     private final long[] thaws = new long[KEPT];
     private long frozen;
     private long thawed;
 
-    synchronized void frozen(long nanosFromBeginning) {
+    synchronized void frozen(long nanosFromBeginning, long nanosFromIdle) {
+        idles[(int) (frozen % KEPT)] = nanosFromIdle;
         freezes[(int) (frozen++ % KEPT)] = nanosFromBeginning;
     }
 
@@ -25,6 +27,8 @@ final class Waits {
                 frozen,
                 percentile(freezes, frozen, 50),
                 percentile(freezes, frozen, 99),
+                percentile(idles, frozen, 50),
+                percentile(idles, frozen, 99),
                 percentile(thaws, thawed, 50),
                 percentile(thaws, thawed, 99));
     }

@@ -268,6 +268,66 @@ class WaitingTest {
         }
     }
 
+    @Test
+    void itsCpuIsLentFromTheFirstLookOnAndTakenBackWhenALookFindsItBusy() {
+        try (Fixture f = new Fixture(data)) {
+            String first = f.create(Fixture.agent(
+                            "first", Fixture.size(4_000, 64), Fixture.NO_RESTART, Optional.empty(), "sleep", "1000"))
+                    .id();
+            String second = f.create(Fixture.agent(
+                            "second", Fixture.size(4_000, 64), Fixture.NO_RESTART, Optional.empty(), "sleep", "1000"))
+                    .id();
+            f.host.vm(first).setBusy(true);
+            try (ModelCall _ = f.manager.activity().modelCall(first)) {
+                turn(f, first);
+                assertThat(f.state(second)).isEqualTo(VmState.PENDING);
+                f.timing.advance(VmWaiting.FIRST_LOOK);
+                f.awaitState(second, VmState.RUNNING);
+                assertThat(f.manager.host().cpuMillisPromised()).isEqualTo(4_000);
+                f.timing.advance(VmWaiting.BETWEEN_LOOKS);
+                turn(f, first);
+                assertThat(f.manager.host().cpuMillisPromised()).isEqualTo(8_000);
+                assertThat(f.state(first)).isEqualTo(VmState.RUNNING);
+            }
+        }
+    }
+
+    @Test
+    void anAnswerBeforeItIsFrozenTakesItsCpuBack() {
+        try (Fixture f = new Fixture(data)) {
+            String vm = f.run("sleep", "1000").id();
+            int promised = f.manager.host().cpuMillisPromised();
+            try (ModelCall call = f.manager.activity().modelCall(vm)) {
+                f.timing.advance(VmWaiting.FIRST_LOOK);
+                turn(f, vm);
+                assertThat(f.manager.host().cpuMillisPromised()).isZero();
+                call.answered();
+                assertThat(f.manager.host().cpuMillisPromised()).isEqualTo(promised);
+            }
+            staysAwake(f, vm);
+            assertThat(f.manager.host().cpuMillisPromised()).isEqualTo(promised);
+        }
+    }
+
+    @Test
+    void whenItsWorkHasEndedItIsFrozenWithinATenthOfASecond() {
+        try (Fixture f = new Fixture(data)) {
+            String vm = f.run("sleep", "1000").id();
+            f.host.vm(vm).setBusy(true);
+            try (ModelCall _ = f.manager.activity().modelCall(vm)) {
+                staysAwake(f, vm);
+                f.host.vm(vm).setBusy(false);
+                Duration passed = Duration.ZERO;
+                while (f.state(vm) != VmState.WAITING) {
+                    f.timing.advance(Duration.ofMillis(1));
+                    turn(f, vm);
+                    passed = passed.plusMillis(1);
+                    assertThat(passed).isLessThan(Duration.ofMillis(100));
+                }
+            }
+        }
+    }
+
     private static AutoCloseable listen(Fixture f, String vm, int port) {
         return f.host.vm(vm).ports().listenInside(port, connection -> {});
     }
@@ -276,9 +336,13 @@ class WaitingTest {
     private static void staysAwake(Fixture f, String vm) {
         for (int i = 0; i < LOOKS; i++) {
             f.timing.advance(VmWaiting.LONGEST_BETWEEN_LOOKS);
-            // A turn, so that the looks before it are over.
-            f.manager.setTags(vm, java.util.Map.of());
+            turn(f, vm);
         }
         assertThat(f.state(vm)).isEqualTo(VmState.RUNNING);
+    }
+
+    /** So that the looks before it are over. */
+    private static void turn(Fixture f, String vm) {
+        f.manager.setTags(vm, java.util.Map.of());
     }
 }

@@ -518,7 +518,7 @@ public final class MemoryManager implements Manager {
 
     @Override
     public WaitFigures waitFigures() {
-        return new WaitFigures(0, 0, 0, 0, 0);
+        return new WaitFigures(0, 0, 0, 0, 0, 0, 0);
     }
 
     @Override

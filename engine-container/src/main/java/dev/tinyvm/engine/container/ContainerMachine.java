@@ -62,6 +62,9 @@ final class ContainerMachine implements Machine {
     private volatile boolean routed;
 
     private volatile @Nullable WallThreads threads;
+    // Guarded by the lock.
+    private @Nullable WallFreezer freezer;
+    private boolean freezerGone;
 
     ContainerMachine(ContainerEngine engine, SpawnerClient spawner, Wall wall, GuestLink link) {
         this.engine = engine;
@@ -93,6 +96,7 @@ final class ContainerMachine implements Machine {
 
     /** Gives the link up and leaves the machine running. */
     void letGo() {
+        letGoOfFreezer();
         link.close();
     }
 
@@ -154,7 +158,9 @@ final class ContainerMachine implements Machine {
         freezing.lock();
         try {
             link.setFrozen(true);
-            spawner.freeze(id());
+            if (!byFile(WallFreezer::freeze)) {
+                spawner.freeze(id());
+            }
         } catch (SpawnerException e) {
             link.setFrozen(false);
             throw Failures.acting("freeze " + id(), e);
@@ -171,12 +177,57 @@ final class ContainerMachine implements Machine {
         requireLive();
         freezing.lock();
         try {
-            spawner.thaw(id());
+            boolean done = byFile(freezer -> {
+                freezer.thaw();
+                return true;
+            });
+            if (!done) {
+                spawner.thaw(id());
+            }
             link.setFrozen(false);
         } catch (SpawnerException e) {
             throw Failures.acting("thaw " + id(), e);
         } finally {
             freezing.unlock();
+        }
+    }
+
+    /** With the lock held. @return false: the spawner has to do it, or to say what is wrong */
+    private boolean byFile(ByFile action) {
+        if (freezerGone) {
+            return false;
+        }
+        try {
+            WallFreezer known = freezer;
+            if (known == null) {
+                known = WallFreezer.of(WallCgroups.of(wall.pid()));
+                freezer = known;
+            }
+            return action.on(known);
+        } catch (IOException e) {
+            LOG.debug("the spawner is asked to freeze or thaw {}: {}", id(), e.getMessage());
+            closeFreezer();
+            return false;
+        }
+    }
+
+    /** Before its place in the spawner can be another's. */
+    private void letGoOfFreezer() {
+        freezing.lock();
+        try {
+            freezerGone = true;
+            closeFreezer();
+        } finally {
+            freezing.unlock();
+        }
+    }
+
+    /** With the lock held. */
+    private void closeFreezer() {
+        try (WallFreezer _ = freezer) {
+            freezer = null;
+        } catch (IOException e) {
+            LOG.debug("a file of {} could not be closed: {}", id(), e.getMessage());
         }
     }
 
@@ -236,13 +287,7 @@ final class ContainerMachine implements Machine {
 
     @Override
     public Pulse pulse() {
-        requireLive();
-        try {
-            WallThreads known = threads;
-            if (known == null) {
-                known = WallThreads.of(wall.pid());
-                threads = known;
-            }
+        return looked(known -> {
             Pulse pulse = known.pulse();
             return routed
                     ? new Pulse(
@@ -250,6 +295,23 @@ final class ContainerMachine implements Machine {
                             pulse.cpuNanos(),
                             RoutedFlows.peers(wall.pid()).size())
                     : pulse;
+        });
+    }
+
+    @Override
+    public long cpuNanos() {
+        return looked(WallThreads::cpuNanos);
+    }
+
+    private <T> T looked(Look<T> look) {
+        requireLive();
+        try {
+            WallThreads known = threads;
+            if (known == null) {
+                known = WallThreads.of(WallCgroups.of(wall.pid()));
+                threads = known;
+            }
+            return look.at(known);
         } catch (IOException e) {
             requireLive();
             throw new EngineException(
@@ -319,6 +381,7 @@ final class ContainerMachine implements Machine {
     @Override
     public void destroy() {
         requested = true;
+        letGoOfFreezer();
         asked("destroy " + id(), () -> {
             spawner.destroy(id());
             return true;
@@ -417,6 +480,14 @@ final class ContainerMachine implements Machine {
         } catch (SpawnerException e) {
             throw Failures.acting(attempt, e);
         }
+    }
+
+    private interface ByFile {
+        boolean on(WallFreezer freezer) throws IOException;
+    }
+
+    private interface Look<T> {
+        T at(WallThreads threads) throws IOException;
     }
 
     /** What the spawner said of the end. @param waitStatus as wait(2) says it, −1 unknown */

@@ -1,13 +1,11 @@
 package dev.tinyvm.engine.container;
 
 import dev.tinyvm.engine.Machine.Pulse;
+import java.io.FileInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.HashMap;
-import java.util.Map;
 
 /**
  * What the host sees of one wall's threads, without any privilege: its cgroup lists them and counts their CPU time, and {@code /proc} has each one's state. Sources:
@@ -16,6 +14,9 @@ import java.util.Map;
  * <p>The list and the states are not read at one instant; a thread that hands its work to another meanwhile shows in the CPU time. Immutable, any thread.
  */
 final class WallThreads {
+    /** More than a thread's line, a counter and cpu.stat have. */
+    private static final int SHORT_BYTES = 2_048;
+
     private static final Path PROC = Path.of("/proc");
 
     private final Path list;
@@ -28,28 +29,17 @@ final class WallThreads {
         this.v2 = v2;
     }
 
-    /**
-     * Of the wall whose first process has that pid on the host.
-     *
-     * @throws IOException it has ended, or the manager may not see it
-     */
-    static WallThreads of(long pid) throws IOException {
-        Map<String, String> own = cgroups(read(PROC.resolve(Long.toString(pid)).resolve("cgroup")));
-        Map<String, Mount> mounts = mounts(read(PROC.resolve("self/mountinfo")));
-        String pids = own.get("pids");
-        String cpuacct = own.get("cpuacct");
-        if (pids != null && cpuacct != null) {
-            return new WallThreads(
-                    directory(mounts, "pids", pids).resolve("tasks"),
-                    directory(mounts, "cpuacct", cpuacct).resolve("cpuacct.usage"),
-                    false);
-        }
-        String unified = own.get("");
-        if (unified == null) {
-            throw new IOException("process " + pid + " is in no cgroup of processes");
-        }
-        Path directory = directory(mounts, "", unified);
-        return new WallThreads(directory.resolve("cgroup.threads"), directory.resolve("cpu.stat"), true);
+    /** @throws IOException a hierarchy is not mounted where the manager runs */
+    static WallThreads of(WallCgroups cgroups) throws IOException {
+        return cgroups.v2()
+                ? new WallThreads(
+                        cgroups.directory("").resolve("cgroup.threads"),
+                        cgroups.directory("").resolve("cpu.stat"),
+                        true)
+                : new WallThreads(
+                        cgroups.directory("pids").resolve("tasks"),
+                        cgroups.directory("cpuacct").resolve("cpuacct.usage"),
+                        false);
     }
 
     Pulse pulse() throws IOException {
@@ -63,8 +53,9 @@ final class WallThreads {
         return new Pulse(busy, cpuNanos());
     }
 
-    private long cpuNanos() throws IOException {
-        String text = read(cpu);
+    /** CPU time used. */
+    long cpuNanos() throws IOException {
+        String text = readShort(cpu);
         if (!v2) {
             return Long.parseLong(text.strip());
         }
@@ -78,14 +69,13 @@ final class WallThreads {
 
     /** R: runs or wants to; D: waits for a disk; W and P are states of old kernels on the way to running. */
     private static boolean isBusy(String thread) throws IOException {
+        Path process = PROC.resolve(thread);
         String stat;
         try {
-            stat = read(PROC.resolve(thread).resolve("stat"));
-        } catch (NoSuchFileException e) {
-            // It ended meanwhile.
-            return false;
+            stat = readShort(process.resolve("stat"));
         } catch (IOException e) {
-            if (String.valueOf(e.getMessage()).contains("No such process")) {
+            if (!Files.exists(process)) {
+                // It ended meanwhile.
                 return false;
             }
             throw e;
@@ -103,65 +93,18 @@ final class WallThreads {
         return state == 'R' || state == 'D';
     }
 
-    /** Lines {@code 8:pids:/path}, {@code 0::/path}. */
-    static Map<String, String> cgroups(String text) {
-        Map<String, String> paths = new HashMap<>();
-        for (String line : text.split("\n")) {
-            String[] parts = line.split(":", 3);
-            if (parts.length == 3) {
-                for (String controller : parts[1].split(",")) {
-                    paths.put(controller, parts[2]);
-                }
-            }
+    static String read(Path file) throws IOException {
+        try (FileInputStream in = new FileInputStream(file.toFile())) {
+            return new String(in.readAllBytes(), StandardCharsets.ISO_8859_1);
         }
-        return paths;
     }
 
-    /** Of {@code mountinfo}: by v1 controller; v2 under the empty word. */
-    static Map<String, Mount> mounts(String text) {
-        Map<String, Mount> mounts = new HashMap<>();
-        for (String line : text.split("\n")) {
-            int dash = line.indexOf(" - ");
-            if (dash < 0) {
-                continue;
-            }
-            String[] before = line.substring(0, dash).split(" ");
-            String[] after = line.substring(dash + 3).split(" ");
-            if (before.length < 5 || after.length < 3) {
-                continue;
-            }
-            Mount mount = new Mount(before[3], Path.of(before[4]));
-            switch (after[0]) {
-                case "cgroup2" -> mounts.putIfAbsent("", mount);
-                case "cgroup" -> {
-                    for (String option : after[2].split(",")) {
-                        mounts.putIfAbsent(option, mount);
-                    }
-                }
-                default -> {
-                    // Another file system.
-                }
-            }
+    /** Of a file that the kernel gives in one piece, by the plainest way there is: a look reads one for each thread, and thousands may be looked at. */
+    private static String readShort(Path file) throws IOException {
+        try (FileInputStream in = new FileInputStream(file.toFile())) {
+            byte[] bytes = new byte[SHORT_BYTES];
+            int length = in.read(bytes);
+            return new String(bytes, 0, Math.max(0, length), StandardCharsets.ISO_8859_1);
         }
-        return mounts;
     }
-
-    private static Path directory(Map<String, Mount> mounts, String controller, String cgroup) throws IOException {
-        Mount mount = mounts.get(controller);
-        if (mount == null) {
-            throw new IOException("the cgroup hierarchy of " + (controller.isEmpty() ? "version 2" : controller)
-                    + " is not mounted where the manager runs");
-        }
-        String below = !mount.root().equals("/") && cgroup.startsWith(mount.root())
-                ? cgroup.substring(mount.root().length())
-                : cgroup;
-        return mount.point().resolve(below.replaceFirst("^/+", ""));
-    }
-
-    private static String read(Path file) throws IOException {
-        return new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1);
-    }
-
-    /** @param root which directory of the hierarchy is mounted there */
-    record Mount(String root, Path point) {}
 }

@@ -21,18 +21,18 @@ class WallThreadsTest {
 
     @Test
     void cgroupsOfBothVersionsAreRead() {
-        assertThat(WallThreads.cgroups("4:memory:/m\n2:cpu,cpuacct:/tinyvm-0/s1\n8:pids:/tinyvm-0/s1\n0::/\n"))
+        assertThat(WallCgroups.cgroups("4:memory:/m\n2:cpu,cpuacct:/tinyvm-0/s1\n8:pids:/tinyvm-0/s1\n0::/\n"))
                 .containsEntry("cpuacct", "/tinyvm-0/s1")
                 .containsEntry("pids", "/tinyvm-0/s1")
                 .containsEntry("", "/");
-        assertThat(WallThreads.mounts("""
+        assertThat(WallCgroups.mounts("""
                         32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu,cpuacct
                         39 31 0:36 /docker/x /sys/fs/cgroup/pids rw,relatime - cgroup cgroup rw,pids
                         41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw
                         25 1 8:1 / / rw - ext4 /dev/sda1 rw
                         nonsense"""))
-                .containsEntry("cpuacct", new WallThreads.Mount("/", Path.of("/sys/fs/cgroup/cpu")))
-                .containsEntry("pids", new WallThreads.Mount("/docker/x", Path.of("/sys/fs/cgroup/pids")))
-                .containsEntry("", new WallThreads.Mount("/", Path.of("/sys/fs/cgroup/unified")));
+                .containsEntry("cpuacct", new WallCgroups.Mount("/", Path.of("/sys/fs/cgroup/cpu")))
+                .containsEntry("pids", new WallCgroups.Mount("/docker/x", Path.of("/sys/fs/cgroup/pids")))
+                .containsEntry("", new WallCgroups.Mount("/", Path.of("/sys/fs/cgroup/unified")));
     }
 }

@@ -187,7 +187,7 @@ final class WasmMachine implements Machine {
     @Override
     public MachineStats stats() {
         requireAlive();
-        long cpuNanos = cpuNanos();
+        long cpuNanos = usedNanos();
         synchronized (this) {
             int running = (int)
                     processes.values().stream().filter(WasmProcess::running).count();
@@ -213,13 +213,19 @@ final class WasmMachine implements Machine {
     @Override
     public Pulse pulse() {
         requireAlive();
-        return new Pulse(busy(), cpuNanos());
+        return new Pulse(busy(), usedNanos());
+    }
+
+    @Override
+    public long cpuNanos() {
+        requireAlive();
+        return usedNanos();
     }
 
     /** Also after its end, with what it used until then. */
     @Override
     public Usage usage() {
-        return new Usage(cpuNanos() / 1000, memory.usedBytes());
+        return new Usage(usedNanos() / 1000, memory.usedBytes());
     }
 
     @Override
@@ -305,7 +311,7 @@ final class WasmMachine implements Machine {
         return over;
     }
 
-    private synchronized long cpuNanos() {
+    private synchronized long usedNanos() {
         return pastCpuNanos
                 + processes.values().stream().mapToLong(WasmProcess::cpuNanos).sum();
     }

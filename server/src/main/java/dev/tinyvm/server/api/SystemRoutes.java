@@ -74,6 +74,12 @@ final class SystemRoutes {
                 waits.freezeP99Micros());
         quantiles(
                 out,
+                "tinyvm_wait_idle_seconds",
+                "From the last look that found a waiting VM doing something to frozen, of the newest 1,024.",
+                waits.idleP50Micros(),
+                waits.idleP99Micros());
+        quantiles(
+                out,
                 "tinyvm_wait_thaw_seconds",
                 "From what woke a waiting VM to running, of the newest 1,024.",
                 waits.thawP50Micros(),
