@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
+#include "routes.h"
 #include "runtime.h"
-#include "veth.h"
 
 #define SPAWNER_VERSION "0.1.0"
 #define PROTOCOL_VERSION 1

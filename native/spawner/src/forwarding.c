@@ -10,7 +10,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "nat.h"
+#include "guard.h"
 
 #define STATE_DIR "/run/tinyvm/network"
 #define LOCK_FILE "lock"
@@ -94,7 +94,7 @@ static int guard(const struct opened *opened) {
     const char *names[MAX_UPLINKS] = {NULL};
     for (size_t i = 0; i < opened->count; i++)
         names[i] = opened->names[i];
-    return nat_guard(names, opened->count);
+    return guard_set(names, opened->count);
 }
 
 static int forwarding_path(char out[128], const char *name) {
@@ -149,6 +149,12 @@ int forwarding_allow(const struct routes *routes) {
         if (!forwards(opened.names[i]))
             result = set(opened.names[i], "1");
     return result;
+}
+
+int forwarding_repair(void) {
+    static struct opened opened;
+    read_list(&opened);
+    return opened.count > 0 ? guard(&opened) : 0;
 }
 
 int forwarding_release(void) {

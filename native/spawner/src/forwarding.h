@@ -1,7 +1,7 @@
 /*
  * The host's IPv4 forwarding for routed interfaces: only on the interfaces that hold routes, only where it was off, only as
  * long as any TinyVM on this host has an interface. What arrives through an interface that was opened here is forwarded to
- * Tiny VMs only (nat_guard), so other traffic is treated as before. Where net.ipv4.ip_forward is 1, nothing is changed.
+ * Tiny VMs only (guard.h), so other traffic is treated as before. Where net.ipv4.ip_forward is 1, nothing is changed.
  *
  * /run/tinyvm/network/forwarding lists what was opened, for whichever spawner closes it; all of it happens under a lock.
  */
@@ -20,5 +20,7 @@ void forwarding_unlock(int *lock);
 /* Under the lock: opens the uplinks; closes them when no interface of a TinyVM's is left. */
 int forwarding_allow(const struct routes *routes);
 int forwarding_release(void);
+/* Under the lock: makes the guard again, should somebody have removed it. */
+int forwarding_repair(void);
 
 #endif

@@ -374,33 +374,10 @@ int nat_each_slot(void (*visit)(uint32_t slot, uint32_t address, void *context),
     return nft_each_chain(table, visit_chain, &slots);
 }
 
-/* ---- the shared table ---- */
+int nat_watch(void) {
+    return nft_watch();
+}
 
-int nat_guard(const char *const *interfaces, size_t count) {
-    static uint8_t bytes[64 << 10];
-    struct nft nft;
-    nft_begin(&nft, bytes, sizeof bytes, "tinyvm");
-    nft_add_table(&nft);
-    nft_delete_table(&nft);
-    if (count > 0) {
-        nft_add_table(&nft);
-        nft_add_set(&nft, "opened", IFNAMSIZ, false);
-        for (size_t i = 0; i < count; i++) {
-            struct name name = {0};
-            snprintf(name.text, IFNAMSIZ, "%s", interfaces[i]);
-            nft_add_element(&nft, "opened", name.text, IFNAMSIZ, NULL);
-        }
-        nft_add_chain(&nft, "forward", "filter", NF_INET_FORWARD, BEFORE_FILTERS);
-        nft_rule(&nft, "forward");
-        nft_meta(&nft, NFT_META_NFPROTO);
-        const uint8_t ipv4 = IPV4;
-        nft_compare(&nft, NFT_CMP_EQ, &ipv4, 1);
-        nft_meta(&nft, NFT_META_IIFNAME);
-        nft_lookup(&nft, "opened", false);
-        nft_meta(&nft, NFT_META_OIFNAME);
-        nft_compare(&nft, NFT_CMP_NEQ, VETH_PREFIX, strlen(VETH_PREFIX));
-        nft_verdict(&nft, NF_DROP, NULL);
-        nft_rule_end(&nft);
-    }
-    return nft_commit(&nft);
+int nat_tampered(int watch) {
+    return nft_tampered(watch, table);
 }

@@ -33,11 +33,10 @@ int nat_replace(uint32_t slot, const struct rules *rules);
 int nat_remove(uint32_t slot, uint32_t address);
 int nat_remove_table(void);
 int nat_read(uint32_t slot, struct nat_counts *counts);
+/* A socket that becomes readable when nf_tables changes, and whether somebody else has taken something of the table away since. */
+int nat_watch(void);
+int nat_tampered(int watch); /* as nft_tampered */
 /* Slots that have chains. */
 int nat_each_slot(void (*visit)(uint32_t slot, uint32_t address, void *context), void *context);
-
-/* The table `tinyvm`, which all spawners share: what comes in through these interfaces is forwarded to Tiny VMs only, as
- * if their forwarding were still off. Zero names: the table is removed. */
-int nat_guard(const char *const *interfaces, size_t count);
 
 #endif

@@ -215,6 +215,17 @@ int nl_dump(int fd, const struct nl_buffer *buffer, void (*visit)(const struct n
     return result;
 }
 
+int nl_dump_all(uint16_t type, const void *header, size_t length, void (*visit)(const struct nlmsghdr *message, void *context), void *context) {
+    uint8_t bytes[128];
+    struct nl_buffer buffer;
+    nl_init(&buffer, bytes, sizeof bytes);
+    nl_begin(&buffer, type, NLM_F_DUMP, header, length);
+    nl_end(&buffer);
+    int fd = nl_socket(NETLINK_ROUTE);
+    int result = fd < 0 ? fd : nl_dump(fd, &buffer, visit, context);
+    return result;
+}
+
 const void *nl_find(const void *attributes, size_t length, uint16_t type, size_t minimum, size_t *size) {
     const uint8_t *at = attributes;
     while (length >= attribute_header) {

@@ -47,6 +47,8 @@ void nl_nest_end(struct nl_buffer *buffer, size_t nest);
 int nl_transact(int fd, const struct nl_buffer *buffer, uint32_t acknowledged);
 /* Sends one request for a dump and shows every message of the answer. -EINTR: the kernel's tables changed meanwhile. */
 int nl_dump(int fd, const struct nl_buffer *buffer, void (*visit)(const struct nlmsghdr *message, void *context), void *context);
+/* As nl_dump, of the routing tables and interfaces: one request of this type and header. */
+int nl_dump_all(uint16_t type, const void *header, size_t length, void (*visit)(const struct nlmsghdr *message, void *context), void *context);
 /* The attribute of this type among `length` bytes of them; NULL when there is none, or less than `minimum` bytes of it. */
 const void *nl_find(const void *attributes, size_t length, uint16_t type, size_t minimum, size_t *size);
 /* As nl_find, for the attributes behind a message's own header. */

@@ -7,8 +7,11 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,87 +19,15 @@
 #include "cgroup_unified.h"
 #include "filter.h"
 #include "forwarding.h"
-#include "nat.h"
 #include "netlink.h"
+#include "network_parts.h"
 
-enum { INSIDE_MILLIS = 5000, GONE_BY_ITSELF_MILLIS = 1000, FEATURE_BYTES = 240 };
+enum { INSIDE_MILLIS = 5000, GONE_BY_ITSELF_MILLIS = 1000 };
 
-static struct attachment {
-    bool attached;
-    bool filter;
-    uint32_t gateway; /* the Tiny VM's address is the next one */
-    int counters;     /* of the filter, -1: none */
-    int64_t ending;   /* when it was first found that the wall is gone, 0: not yet */
-} attachments[SLOTS];
+struct network network;
 
-static uint32_t attached_count;
 static uint32_t last_gateway;
-static struct pool pool;
-static char routed[FEATURE_BYTES], filtered[FEATURE_BYTES];
-static bool can_route, can_filter;
-
-/* ---- what this host can do ---- */
-
-void network_open(const struct config *config) {
-    pool = config->routed_pool;
-    for (uint32_t slot = 0; slot < SLOTS; slot++)
-        attachments[slot].counters = -1;
-    if (pool.prefix_length != 0)
-        (void)forwarding_open(); /* if it fails, so does its lock when it is needed, and the probe tells */
-}
-
-size_t network_fds(int *out, size_t room) {
-    return forwarding_fds(out, room);
-}
-
-const char *network_feature(int index) {
-    return index == 0 ? routed : filtered;
-}
-
-static int missing(const char *what, int error) {
-    snprintf(routed, sizeof routed, "routed-missing:%.120s (%.40s)", what, strerror(error));
-    return -error;
-}
-
-static int probe_routing(void) {
-    int lock = forwarding_lock();
-    if (lock < 0)
-        return missing("/run/tinyvm/network cannot be locked", -lock);
-    forwarding_unlock(&lock);
-    int result = access("/proc/sys/net/ipv4/conf/all/forwarding", W_OK) < 0 ? -errno : 0;
-    if (result == 0 && (lock = open("/proc/sys/net/ipv4/conf/default/forwarding", O_WRONLY | O_CLOEXEC)) < 0)
-        result = -errno; /* read-only in a container */
-    fd_close(&lock);
-    if (result < 0)
-        return missing("/proc/sys/net is not writable", -result);
-    result = nat_probe();
-    if (result < 0)
-        return missing("nf_tables with conntrack, NAT and reject: the kernel needs CONFIG_NF_TABLES_INET, NFT_CT, NFT_MASQ, NFT_REJECT", -result);
-    result = veth_probe();
-    return result < 0 ? missing("veth: the kernel needs CONFIG_VETH", -result) : 0;
-}
-
-static void probe_filter(void) {
-    char why[160] = "no cgroup2 is mounted";
-    int cgroup = unified_available() ? unified_begin_trial() : -ENOENT;
-    int result = cgroup < 0 ? cgroup : filter_probe(cgroup, why, sizeof why);
-    unified_end_trial(&cgroup);
-    can_filter = result == 0;
-    snprintf(filtered, sizeof filtered, can_filter ? "connect-filter" : "connect-filter-missing:%s", why);
-}
-
-void network_probe(uint32_t block) {
-    nat_init(block);
-    veth_init(block);
-    can_route = false;
-    if (pool.prefix_length == 0)
-        snprintf(routed, sizeof routed, "routed-missing:switched off by --routed-pool none");
-    else
-        can_route = probe_routing() == 0;
-    if (can_route)
-        snprintf(routed, sizeof routed, "routed");
-    probe_filter();
-}
+static int watched = -1; /* tells changes of nf_tables; open from the first attachment on */
 
 /* ---- attaching ---- */
 
@@ -147,10 +78,10 @@ static int configure_inside(int namespace_fd, uint32_t gateway) {
 
 /* Everything that is closed, before the interface exists. */
 static int lock_up(uint32_t slot, const struct rules *rules, struct fault *fault) {
-    struct attachment *attachment = &attachments[slot];
-    int result = step("make-rules", nat_add(slot, attachment->gateway + 1, rules, attached_count == 0), fault,
+    struct attachment *attachment = &network.attachments[slot];
+    int result = step("make-rules", nat_add(slot, attachment->gateway + 1, rules, network.attached == 0), fault,
                       "cannot make the rules in nf_tables");
-    attachment->filter = can_filter && !test_fails("skip-filter");
+    attachment->filter = network.can_filter && !test_fails("skip-filter");
     if (result < 0 || !attachment->filter)
         return result;
     int cgroup = unified_enter(slot);
@@ -169,7 +100,7 @@ static int lock_up(uint32_t slot, const struct rules *rules, struct fault *fault
 }
 
 static int plug(uint32_t slot, int namespace_fd, const struct routes *routes, struct fault *fault) {
-    uint32_t gateway = attachments[slot].gateway;
+    uint32_t gateway = network.attachments[slot].gateway;
     int result = step("make-veth", veth_make(slot, namespace_fd, routes->mtu), fault, "cannot make the veth pair");
     if (result == 0)
         result = step("prepare-veth", veth_prepare(slot, gateway), fault, "cannot set up the host's end of the veth pair");
@@ -182,9 +113,8 @@ static int plug(uint32_t slot, int namespace_fd, const struct routes *routes, st
     return result;
 }
 
-/* Takes away whatever is there, the interface first. Goes on after a failure; 0 or the first one. */
-static int take_away(uint32_t slot) {
-    struct attachment *attachment = &attachments[slot];
+int network_take_away(uint32_t slot) {
+    struct attachment *attachment = &network.attachments[slot];
     (void)veth_lower(slot); /* at once; the removal takes its time */
     int first = veth_remove(slot);
     int cgroup = unified_find(slot);
@@ -196,7 +126,7 @@ static int take_away(uint32_t slot) {
     fd_close(&attachment->counters);
     result = nat_remove(slot, attachment->gateway + 1);
     first = first == 0 ? result : first;
-    if (attached_count == 0) {
+    if (network.attached == 0) {
         result = nat_remove_table();
         first = first == 0 ? result : first;
     }
@@ -204,6 +134,32 @@ static int take_away(uint32_t slot) {
     result = lock < 0 ? lock : forwarding_release();
     forwarding_unlock(&lock);
     return first == 0 ? result : first;
+}
+
+/* Without memory for it, nothing is kept. */
+static void keep_rules(uint32_t slot, const struct rules *rules) {
+    size_t bytes = offsetof(struct rules, items) + rules->count * sizeof rules->items[0];
+    free(network.attachments[slot].rules);
+    network.attachments[slot].rules = malloc(bytes);
+    if (network.attachments[slot].rules != NULL)
+        memcpy(network.attachments[slot].rules, rules, bytes);
+}
+
+static void forget(uint32_t slot) {
+    free(network.attachments[slot].rules);
+    network.attachments[slot] = (struct attachment){.counters = -1};
+}
+
+void network_watch(void) {
+    if (watched >= 0)
+        return;
+    watched = nat_watch();
+    if (watched >= 0)
+        server_watch(WATCH_NETWORK, 0, watched, EPOLLIN);
+}
+
+void network_unwatch(void) {
+    watched = -1;
 }
 
 static void format_address(uint32_t address, const char *suffix, char out[32]) {
@@ -218,14 +174,14 @@ static int check_attachable(const struct wall *wall, struct fault *fault) {
                          "gVisor has a network stack of its own: a Tiny VM behind runsc cannot have a routed interface; use the egress proxy, or another engine");
     if (wall->state != WALL_RUNNING || wall->pidfd < 0)
         return fault_set(fault, ESRCH, "enter-network", "%s has ended", wall->id);
-    if (!can_route)
-        return fault_set(fault, ENOSYS, "probe-network", "%.180s", routed + strlen("routed-missing:"));
+    if (!network.can_route)
+        return fault_set(fault, ENOSYS, "probe-network", "%.180s", network_feature(0) + strlen("routed-missing:"));
     return 0;
 }
 
 int network_attach(uint32_t slot, const struct rules *rules, struct network_answer *answer, struct fault *fault) {
     static struct routes routes;
-    struct attachment *attachment = &attachments[slot];
+    struct attachment *attachment = &network.attachments[slot];
     test_read_failing_step();
     int result = check_attachable(wall_at(slot), fault);
     if (result < 0)
@@ -238,26 +194,29 @@ int network_attach(uint32_t slot, const struct rules *rules, struct network_answ
     int lock = forwarding_lock();
     result = step("lock-network", lock < 0 ? lock : 0, fault, "cannot lock /run/tinyvm/network");
     if (result == 0)
-        result = step("read-routes", veth_read_routes(&pool, last_gateway + 2, &routes), fault, "cannot read the host's routes");
+        result = step("read-routes", routes_read(&network.pool, last_gateway + 2, &routes), fault, "cannot read the host's routes");
     if (result == 0)
         result = step("pick-address", routes.address == 0 ? -EADDRNOTAVAIL : 0, fault,
                       "every address of --routed-pool is in use or overlaps one of the host's routes");
     if (result == 0) {
-        *attachment = (struct attachment){.gateway = routes.address, .counters = -1};
+        network_watch(); /* before there is anything to be taken away */
+        forget(slot);
+        attachment->gateway = routes.address;
         last_gateway = routes.address;
         result = lock_up(slot, rules, fault);
         if (result == 0)
             result = plug(slot, namespace_fd, &routes, fault);
         forwarding_unlock(&lock);
         if (result < 0)
-            (void)take_away(slot);
+            (void)network_take_away(slot);
     }
     forwarding_unlock(&lock);
     fd_close(&namespace_fd);
     if (result < 0)
         return result;
     attachment->attached = true;
-    attached_count++;
+    network.attached++;
+    keep_rules(slot, rules);
     format_address(attachment->gateway + 1, "/31", answer->address);
     format_address(attachment->gateway, "", answer->gateway);
     answer->filter = attachment->filter;
@@ -265,15 +224,15 @@ int network_attach(uint32_t slot, const struct rules *rules, struct network_answ
 }
 
 static int end_attachment(uint32_t slot) {
-    attachments[slot].attached = false;
-    attached_count--;
-    int result = take_away(slot);
-    attachments[slot] = (struct attachment){.counters = -1};
+    network.attachments[slot].attached = false;
+    network.attached--;
+    int result = network_take_away(slot);
+    forget(slot);
     return result;
 }
 
 int network_detach(uint32_t slot, struct fault *fault) {
-    if (!attachments[slot].attached)
+    if (!network.attachments[slot].attached)
         return 0;
     int result = end_attachment(slot);
     return result == 0 ? 0 : fault_set(fault, -result, "detach-network", "cannot remove all of the interface of %s", wall_at(slot)->id);
@@ -281,7 +240,7 @@ int network_detach(uint32_t slot, struct fault *fault) {
 
 int network_set_rules(uint32_t slot, const struct rules *rules, struct fault *fault) {
     static struct routes routes;
-    struct attachment *attachment = &attachments[slot];
+    struct attachment *attachment = &network.attachments[slot];
     if (!attachment->attached)
         return fault_set(fault, ENOENT, "find-interface", "%s has no interface", wall_at(slot)->id);
     /* Whatever fails between the two locks, each of them holds the old list or the new one, never none. */
@@ -294,27 +253,30 @@ int network_set_rules(uint32_t slot, const struct rules *rules, struct fault *fa
     }
     if (result == 0)
         result = step("replace-rules", nat_replace(slot, rules), fault, "cannot replace the rules in nf_tables");
+    if (result == 0)
+        keep_rules(slot, rules);
     int lock = result == 0 ? forwarding_lock() : -1;
-    if (lock >= 0 && veth_read_routes(&pool, last_gateway + 2, &routes) == 0)
+    if (lock >= 0 && routes_read(&network.pool, last_gateway + 2, &routes) == 0)
         (void)forwarding_allow(&routes); /* uplinks that came since the attachment */
     forwarding_unlock(&lock);
     return result;
 }
 
 void network_read(uint32_t slot, struct network_stats *stats) {
-    const struct attachment *attachment = &attachments[slot];
+    struct attachment *attachment = &network.attachments[slot];
     struct nat_counts packets = {0};
     struct filter_counts connects = {0};
     *stats = (struct network_stats){.attached = attachment->attached};
     if (!attachment->attached)
         return;
     if (nat_read(slot, &packets) < 0)
-        packets = (struct nat_counts){0};
+        packets = attachment->last;
     if (attachment->counters >= 0 && filter_read(attachment->counters, &connects) < 0)
         connects = (struct filter_counts){0};
-    stats->bytes_out = packets.bytes_out;
-    stats->bytes_in = packets.bytes_in;
-    stats->packets_dropped = packets.packets_dropped;
+    stats->bytes_out = attachment->before.bytes_out + packets.bytes_out;
+    stats->bytes_in = attachment->before.bytes_in + packets.bytes_in;
+    stats->packets_dropped = attachment->before.packets_dropped + packets.packets_dropped;
+    attachment->last = packets;
     stats->connects_allowed = connects.allowed;
     stats->connects_refused = connects.refused;
 }
@@ -322,7 +284,7 @@ void network_read(uint32_t slot, struct network_stats *stats) {
 /* ---- ending ---- */
 
 int network_clean(uint32_t slot) {
-    struct attachment *attachment = &attachments[slot];
+    struct attachment *attachment = &network.attachments[slot];
     if (!attachment->attached)
         return 0;
     /* The namespace ends with its last process, and takes both ends of the pair along; waiting for that is free. */
@@ -333,79 +295,59 @@ int network_clean(uint32_t slot) {
     return end_attachment(slot);
 }
 
+static void rebuild(uint32_t slot, bool fresh) {
+    struct attachment *attachment = &network.attachments[slot];
+    int result = attachment->rules == NULL ? -ENOENT : nat_add(slot, attachment->gateway + 1, attachment->rules, fresh);
+    if (result < 0) {
+        (void)end_attachment(slot);
+        return;
+    }
+    attachment->before.bytes_out += attachment->last.bytes_out;
+    attachment->before.bytes_in += attachment->last.bytes_in;
+    attachment->before.packets_dropped += attachment->last.packets_dropped;
+    attachment->last = (struct nat_counts){0};
+    (void)veth_raise(slot);
+}
+
+static void count_chains(uint32_t slot, uint32_t address, void *context) {
+    (void)address;
+    *(uint32_t *)context += network.attachments[slot].attached;
+}
+
+static bool all_have_chains(void) {
+    uint32_t count = 0;
+    return nat_each_slot(count_chains, &count) == 0 && count == network.attached;
+}
+
+void network_changed(void) {
+    struct nat_counts counts;
+    int tampered = watched < 0 ? 0 : nat_tampered(watched);
+    if (network.attached == 0 || tampered == 0 || (tampered < 0 && all_have_chains()))
+        return;
+    for (uint32_t slot = 1; slot < SLOTS; slot++)
+        if (network.attachments[slot].attached) {
+            (void)veth_lower(slot);
+            if (nat_read(slot, &counts) == 0) /* of a table that is emptied, but there */
+                network.attachments[slot].last = counts;
+        }
+    bool fresh = true;
+    for (uint32_t slot = 1; slot < SLOTS; slot++)
+        if (network.attachments[slot].attached) {
+            rebuild(slot, fresh);
+            fresh = fresh && !network.attachments[slot].attached;
+        }
+    int lock = forwarding_lock();
+    if (lock >= 0)
+        (void)forwarding_repair();
+    forwarding_unlock(&lock);
+}
+
 void network_close(void) {
-    if (pool.prefix_length == 0)
+    if (network.pool.prefix_length == 0)
         return;
     (void)nat_remove_table();
     int lock = forwarding_lock();
     if (lock >= 0)
         (void)forwarding_release();
     forwarding_unlock(&lock);
-}
-
-/* ---- taking over ---- */
-
-enum { FOUND_LINK = 1, FOUND_COMPLETE = 2, FOUND_CHAINS = 4, FOUND_CGROUP = 8 };
-
-static struct {
-    uint8_t what[SLOTS];
-    uint32_t address[SLOTS]; /* the Tiny VM's, as its chains name it */
-} found;
-
-static void note_link(uint32_t slot, bool complete, void *context) {
-    (void)context;
-    found.what[slot] |= (uint8_t)(FOUND_LINK | (complete ? FOUND_COMPLETE : 0));
-}
-
-static void note_chains(uint32_t slot, uint32_t address, void *context) {
-    (void)context;
-    found.what[slot] |= FOUND_CHAINS;
-    found.address[slot] = address;
-}
-
-static void note_cgroup(uint32_t slot, void *context) {
-    (void)context;
-    if (slot < SLOTS)
-        found.what[slot] |= FOUND_CGROUP;
-}
-
-static void adopt_slot(uint32_t slot) {
-    struct attachment *attachment = &attachments[slot];
-    const uint8_t whole = FOUND_LINK | FOUND_COMPLETE | FOUND_CHAINS;
-    bool keep = (found.what[slot] & whole) == whole && wall_at(slot)->state == WALL_RUNNING &&
-                veth_gateway(slot) + 1 == found.address[slot];
-    int cgroup = unified_find(slot);
-    *attachment = (struct attachment){.gateway = found.address[slot] - 1, .counters = cgroup < 0 ? -1 : filter_find(cgroup)};
-    fd_close(&cgroup);
-    attachment->counters = attachment->counters < 0 ? -1 : attachment->counters;
-    attachment->filter = attachment->counters >= 0;
-    if (keep) {
-        attachment->attached = true;
-        attached_count++;
-    }
-}
-
-void network_adopt(void) {
-    nl_forget(); /* those of the process that made this one: closed */
-    memset(&found, 0, sizeof found);
-    attached_count = 0;
-    for (uint32_t slot = 0; slot < SLOTS; slot++)
-        attachments[slot] = (struct attachment){.counters = -1};
-    if (veth_each(note_link, NULL) < 0 || nat_each_slot(note_chains, NULL) < 0)
-        return;
-    unified_each_slot(note_cgroup, NULL);
-    for (uint32_t slot = 0; slot < SLOTS; slot++) {
-        /* On a v2 host a half-made attachment may have left a filter on the cgroup of any wall that runs. */
-        if (found.what[slot] != 0 || (wall_at(slot)->state == WALL_RUNNING && can_filter))
-            adopt_slot(slot);
-    }
-    bool swept = false;
-    for (uint32_t slot = 0; slot < SLOTS; slot++)
-        if (!attachments[slot].attached && (found.what[slot] != 0 || attachments[slot].counters >= 0)) {
-            (void)take_away(slot);
-            attachments[slot] = (struct attachment){.counters = -1};
-            swept = true;
-        }
-    if (!swept && attached_count == 0)
-        network_close(); /* a spawner that was killed between its last interface and the host's settings */
 }

@@ -36,6 +36,9 @@ int network_set_rules(uint32_t slot, const struct rules *rules, struct fault *fa
 void network_read(uint32_t slot, struct network_stats *stats);
 /* The wall's processes are gone: 0 when nothing of its interface is left, -EBUSY to be asked again. */
 int network_clean(uint32_t slot);
+/* nf_tables has changed. Should somebody have taken the first lock away (`nft flush ruleset`), the interfaces go down at once,
+ * and up again when the lock is there again; one whose list this process never had is unplugged. */
+void network_changed(void);
 /* The last act: what all interfaces shared. */
 void network_close(void);
 

@@ -4,12 +4,14 @@
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "sys.h"
 
-enum { DATA_VERDICT_TYPE = (int)0xffffff00 };
+enum { DATA_VERDICT_TYPE = (int)0xffffff00, WATCH_BYTES = 65536, WATCH_READS = 64, WATCH_BUFFER_BYTES = 4 << 20 };
 
 static void begin(struct nft *nft, int type, uint16_t flags) {
     struct nfgenmsg header = {.nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0};
@@ -338,5 +340,65 @@ int nft_each_chain(const char *table, void (*visit)(const char *chain, void *con
     nl_end(&nft.buffer);
     int fd = nl_socket(NETLINK_NETFILTER);
     int result = fd < 0 ? fd : nl_dump(fd, &nft.buffer, visit_chain, &chains);
+    return result;
+}
+
+/* ---- watching ---- */
+
+/* What this process changes itself is not told: one commit of a long list would fill the socket. */
+static int skip_own(int fd) {
+    struct sockaddr_nl own = {0};
+    socklen_t length = sizeof own;
+    int mine = nl_socket(NETLINK_NETFILTER), room = WATCH_BUFFER_BYTES;
+    if (mine < 0 || getsockname(mine, (struct sockaddr *)&own, &length) < 0)
+        return mine < 0 ? mine : -errno;
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)), /* of a commit's first message: the same in all */
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(own.nl_pid), 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    struct sock_fprog program = {sizeof code / sizeof *code, code};
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) < 0 ? -errno : 0;
+}
+
+int nft_watch(void) {
+    int group = NFNLGRP_NFTABLES;
+    struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+    int result = fd < 0 ? -errno : skip_own(fd);
+    if (result == 0 && (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+                        setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0))
+        result = -errno;
+    if (result < 0)
+        fd_close(&fd);
+    return result < 0 ? result : fd;
+}
+
+/* Every such message begins with the table's name. */
+static bool is_tampering(const struct nlmsghdr *message, const char *table) {
+    static const uint8_t deletions[] = {NFT_MSG_DELTABLE, NFT_MSG_DELCHAIN, NFT_MSG_DELRULE, NFT_MSG_DELSET, NFT_MSG_DELSETELEM, NFT_MSG_DELOBJ};
+    size_t size = 0;
+    const char *name = nl_attribute(message, sizeof(struct nfgenmsg), NFTA_TABLE_NAME, 1, &size);
+    if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES || name == NULL ||
+        memchr(name, 0, size) == NULL || strcmp(name, table) != 0)
+        return false;
+    return memchr(deletions, message->nlmsg_type & 0xff, sizeof deletions) != NULL;
+}
+
+int nft_tampered(int watch, const char *table) {
+    static _Alignas(struct nlmsghdr) uint8_t told[WATCH_BYTES];
+    int result = 0;
+    for (int i = 0; i < WATCH_READS; i++) {
+        ssize_t n = recv(watch, told, sizeof told, MSG_DONTWAIT);
+        if (n < 0 && errno == ENOBUFS)
+            result = result == 0 ? -ENOBUFS : result;
+        else if (n < 0 && errno != EINTR)
+            break;
+        struct nlmsghdr *message = (struct nlmsghdr *)(void *)told;
+        for (size_t left = n < 0 ? 0 : (size_t)n; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left))
+            result = is_tampering(message, table) ? 1 : result;
+    }
     return result;
 }

@@ -61,6 +61,10 @@ void nft_masquerade(struct nft *nft);
 
 /* Bytes and packets of a counter of `table`. -ENOENT when there is none. */
 int nft_read_counter(const char *table, const char *counter, uint64_t *bytes, uint64_t *packets);
+/* A socket that the kernel tells others' changes of nf_tables on; a negative errno. */
+int nft_watch(void);
+/* Reads what it told. 1: somebody else deleted something in the table; -ENOBUFS: too much was told at once to know; else 0. */
+int nft_tampered(int watch, const char *table);
 /* The names of a table's chains; -ENOENT never, a missing table has none. */
 int nft_each_chain(const char *table, void (*visit)(const char *chain, void *context), void *context);
 

@@ -20,7 +20,7 @@
 enum { EVENTS_PER_WAKE = 64, MAX_WAITING = 1024 };
 
 /* epoll keys: the kind in the high half, a slot or a client's index in the low one. */
-enum { KEY_WALL_PID, KEY_WALL_CONTROL, KEY_WALL_OOM, KEY_LISTENER, KEY_SIGNAL, KEY_SUPERVISOR, KEY_CLIENT };
+enum { KEY_WALL_PID, KEY_WALL_CONTROL, KEY_WALL_OOM, KEY_NETWORK, KEY_LISTENER, KEY_SIGNAL, KEY_SUPERVISOR, KEY_CLIENT };
 
 static struct waiting {
     bool used;
@@ -199,6 +199,7 @@ static void dispatch(const struct epoll_event *event) {
     case KEY_WALL_PID: wall_event(WATCH_PID, index); break;
     case KEY_WALL_CONTROL: wall_event(WATCH_CONTROL, index); break;
     case KEY_WALL_OOM: wall_event(WATCH_OOM, index); break;
+    case KEY_NETWORK: network_changed(); break;
     case KEY_LISTENER: accept_client(); break;
     case KEY_SIGNAL: read_signal(); break;
     case KEY_SUPERVISOR: supervisor_ended(); break;

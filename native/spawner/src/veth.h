@@ -8,35 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "routes.h"
 #include "sys.h"
 
 #define INSIDE_NAME "eth0"
 
-/* Out of 100.64.0.0/10, which no network of others' routes (RFC 6598). */
-#define ROUTED_POOL_DEFAULT "100.118.0.0/16"
-
-enum { INTERFACE_BYTES = 16, /* IFNAMSIZ */ MAX_UPLINKS = 64, POOL_PREFIX_MIN = 12, POOL_PREFIX_MAX = 30 };
-
-struct pool {
-    uint32_t address; /* host order, without the bits beyond the prefix */
-    uint8_t prefix_length;
-};
-
-/* "a.b.c.d/n" */
-int pool_parse(const char *text, struct pool *pool);
-
-/* What the host's routing tables say. */
-struct routes {
-    uint32_t address; /* a free gateway's address out of the pool; 0: none is free */
-    struct { unsigned index; char name[INTERFACE_BYTES]; } uplinks[MAX_UPLINKS]; /* interfaces with IPv4 routes, without lo and veths of TinyVM's */
-    uint32_t uplink_count;
-    uint32_t mtu; /* the least of the default routes' interfaces; 0: there is none */
-};
-
 void veth_init(uint32_t block);
 void veth_name(uint32_t slot, char out[INTERFACE_BYTES]);
-/* Reads the tables; `from` is the first address that is tried. */
-int veth_read_routes(const struct pool *pool, uint32_t from, struct routes *routes);
 /* 0 when this kernel makes such pairs, and lets this process; nothing is made. */
 int veth_probe(void);
 /* Makes the pair, down, with the inner end in the network namespace of a descriptor. */

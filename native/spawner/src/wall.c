@@ -235,6 +235,7 @@ void wall_event(enum watch kind, uint32_t slot) {
     case WATCH_PID: process_ended(slot); break;
     case WATCH_CONTROL: wall_read_reports(slot); break;
     case WATCH_OOM: oom_ready(slot); break;
+    case WATCH_NETWORK: break; /* not a wall's */
     }
 }
 

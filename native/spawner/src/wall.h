@@ -50,7 +50,7 @@ struct host {
     struct proc_masks masks;
 };
 
-enum watch { WATCH_PID, WATCH_CONTROL, WATCH_OOM };
+enum watch { WATCH_PID, WATCH_CONTROL, WATCH_OOM, WATCH_NETWORK };
 
 /* Implemented by server.c. */
 void server_watch(enum watch kind, uint32_t slot, int fd, uint32_t events);

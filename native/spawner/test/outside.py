@@ -150,7 +150,7 @@ class Outside:
 
 # ---- what netlink knows ----
 
-NFNL_TABLES, NFT_GETTABLE, NFTA_TABLE_NAME = 10 << 8, 1, 1
+NFNL_TABLES, NFT_GETTABLE, DELTABLE, DELRULE, NFTA_TABLE_NAME = 10 << 8, 1, 2, 8, 1
 
 
 def tables():
@@ -172,6 +172,20 @@ def tables():
                         names.append(data[at + 4:at + size - 1].decode())
                     at += (size + 3) & ~3
                 data = data[(length + 3) & ~3:]
+
+
+def change_table(kind, name):
+    """What `nft delete table inet NAME` (kind DELTABLE) and `nft flush table inet NAME` (DELRULE) send."""
+    value = name.encode() + b"\0"
+    attribute = struct.pack("=HH", 4 + len(value), NFTA_TABLE_NAME) + value + b"\0" * (-len(value) % 4)
+    edge = [struct.pack("=IHHII", 20, kind, 1, seq, 0) + struct.pack(">BBH", 0, 0, 10) for kind, seq in ((0x10, 1), (0x11, 3))]
+    body = struct.pack("=IHHII", 20 + len(attribute), NFNL_TABLES | kind, 5, 2, 0) + struct.pack(">BBH", 1, 0, 0) + attribute
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as netlink:
+        netlink.settimeout(5)
+        netlink.send(edge[0] + body + edge[1])
+        (error,) = struct.unpack_from("=i", netlink.recv(4096), 16)
+        if error != 0:
+            raise OSError(-error, os.strerror(-error))
 
 
 def links(prefix):

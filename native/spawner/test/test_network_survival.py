@@ -9,7 +9,7 @@ import sys
 import threading
 import unittest
 
-from outside import Outside, forwarding, ip, links, tables, try_inside
+from outside import DELRULE, DELTABLE, Outside, change_table, forwarding, ip, links, tables, try_inside
 from spawner import Guest, Refused, Spawner, eventually, rule
 from test_runtimes import find, options
 from wire import Closed
@@ -240,6 +240,32 @@ class Survival(unittest.TestCase):
             client.network_detach("vm")
             self.assertEqual([], network_remains(self.spawner))
             self.assertIn(client.network_attach("vm")[0], "eth0")
+
+    def test_a_firewall_that_is_flushed_is_made_anew(self):
+        """`nft flush ruleset`, as nftables.service does it on reload, takes everybody's tables away."""
+        o, client = self.outside, self.connect()
+        table = "tinyvm-%d" % self.spawner.block
+        walls = {id: client.create(id)[1] for id in ("one", "two")}
+        for id in walls:
+            client.network_attach(id, rule(o.first + "/32", [80]), EVERYWHERE if id == "two" else rule(o.second + "/32", deny=True))
+        with Guest(walls["one"]) as one, Guest(walls["two"]) as two:
+            try_inside(one, "tcp", o.first, 80)
+            counted = client.network_stats("one")["out"]
+            for kind in (DELTABLE, DELRULE):
+                change_table(kind, table)
+                client.ping()
+                self.assertIn("ok", try_inside(one, "tcp", o.first, 80))
+                self.assertEqual("ECONNREFUSED", try_inside(two, "tcp", o.gateway, 80), "the host is behind the first lock alone")
+                self.assertIn("ok", try_inside(two, "tcp", o.second, 80))
+                self.assertGreater(client.network_stats("one")["out"], counted)
+            self.assertGreater(client.network_stats("one")["out"], 2 * counted, "counts go on")
+            self.kill_spawner()
+            client = self.connect()
+            change_table(DELTABLE, table)  # this spawner was never given the lists
+            eventually(lambda: not network_remains(self.spawner), "the interfaces are unplugged")
+            self.assertEqual(0, client.network_stats("one")["attached"])
+            client.network_attach("one", rule(o.first + "/32", [80]))
+            self.assertIn("ok", try_inside(one, "tcp", o.first, 80))
 
     def test_a_wall_that_died_while_no_spawner_lived_leaves_no_interface(self):
         client = self.connect()
