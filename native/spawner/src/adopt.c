@@ -17,10 +17,10 @@ static bool is_alive(const struct wall *wall) {
 }
 
 static void adopt_one(const char *id) {
-    struct wall found = {.pidfd = -1, .control = -1, .oom = -1, .userns = -1, .adopted = true};
+    struct wall found = {.pidfd = -1, .control = -1, .oom = -1, .userns = -1, .adopted = true, .may_be_frozen = true};
     uint32_t slot = 0;
     bool running = false;
-    if (wall_read_state(id, &slot, &found, &running) < 0 || wall_at(slot)->state != WALL_FREE) {
+    if (wall_read_state(id, &slot, &found, &running) < 0 || !wall_is_free(slot)) {
         wall_remove_files(id); /* written by nobody, or cut off before the wall had any part */
         return;
     }
@@ -52,10 +52,10 @@ static void adopt_one(const char *id) {
 /* A cgroup or layer that no state file names. */
 static void clean_unnamed(uint32_t slot, void *context) {
     (void)context;
-    if (slot == 0 || slot >= SLOTS || wall_at(slot)->state != WALL_FREE)
+    if (slot == 0 || slot >= SLOTS || !wall_is_free(slot))
         return;
     struct wall *wall = wall_reserve(slot);
-    *wall = (struct wall){.state = WALL_ENDED, .pidfd = -1, .control = -1, .oom = -1, .userns = -1};
+    *wall = (struct wall){.state = WALL_ENDED, .pidfd = -1, .control = -1, .oom = -1, .userns = -1, .may_be_frozen = true};
     cgroup_kill(slot);
     wall_clean(slot);
 }

@@ -258,7 +258,7 @@ int cgroup_limit(uint32_t slot, const struct limits *limits, struct fault *fault
     int result = v2 ? cgroup2_limit_cpu_pids(slot, limits) : cgroup1_limit_cpu_pids(slot, limits);
     if (result < 0)
         return fault_set(fault, -result, "limit-cpu-pids", "cannot set the CPU and process limits");
-    result = v2 ? cgroup2_limit_memory(slot, limits->memory_bytes) : cgroup1_limit_memory(slot, limits->memory_bytes);
+    result = v2 ? cgroup2_limit_memory(slot, limits->memory_bytes) : cgroup1_limit_fresh_memory(slot, limits->memory_bytes);
     if (result < 0)
         return fault_set(fault, -result, "limit-memory", "cannot set the memory limit to %llu bytes",
                          (unsigned long long)limits->memory_bytes);
@@ -327,6 +327,11 @@ int cgroup_remove(uint32_t slot) {
 int cgroup_read_stats(uint32_t slot, struct cgroup_stats *stats) {
     memset(stats, 0, sizeof *stats);
     return state.mode == CGROUP_V2 ? cgroup2_read_stats(slot, stats) : cgroup1_read_stats(slot, stats);
+}
+
+int cgroup_read_usage(uint32_t slot, struct cgroup_stats *stats) {
+    memset(stats, 0, sizeof *stats);
+    return state.mode == CGROUP_V2 ? cgroup2_read_usage(slot, stats) : cgroup1_read_usage(slot, stats);
 }
 
 int cgroup_oom_kills(uint32_t slot, uint64_t *count) {

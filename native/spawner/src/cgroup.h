@@ -51,13 +51,15 @@ int cgroup_join(uint32_t slot);
 int cgroup_freeze(uint32_t slot);
 int cgroup_thaw(uint32_t slot);
 bool cgroup_frozen(uint32_t slot);
-/* SIGKILL to every process in it; on v1 the processes are thawed so that they can die. */
 /* Calls `visit` for each process of the slot, at most some hundreds. */
 void cgroup_each_process(uint32_t slot, void (*visit)(pid_t pid, void *context), void *context);
+/* SIGKILL to every process in it; on v1 the processes are thawed so that they can die. */
 void cgroup_kill(uint32_t slot);
 /* -EBUSY while a process is in it. Nothing there is 0. */
 int cgroup_remove(uint32_t slot);
 int cgroup_read_stats(uint32_t slot, struct cgroup_stats *stats);
+/* cpu_micros and memory_bytes alone: two files instead of ten. */
+int cgroup_read_usage(uint32_t slot, struct cgroup_stats *stats);
 int cgroup_oom_kills(uint32_t slot, uint64_t *count);
 /* A descriptor that becomes ready when the kernel kills for memory; *events gets the epoll events to wait for. */
 int cgroup_watch_oom(uint32_t slot, uint32_t *events);

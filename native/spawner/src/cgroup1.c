@@ -22,6 +22,15 @@ int cgroup1_limit_cpu_pids(uint32_t slot, const struct limits *limits) {
     return result;
 }
 
+/* Of a cgroup that has no limit yet, or this one already. */
+int cgroup1_limit_fresh_memory(uint32_t slot, uint64_t bytes) {
+    int result = cgroup_write_number(slot, CONTROLLER_MEMORY, "memory.limit_in_bytes", bytes);
+    if (result < 0)
+        return result;
+    result = cgroup_write_number(slot, CONTROLLER_MEMORY, "memory.memsw.limit_in_bytes", bytes);
+    return result == -ENOENT || result == -EACCES ? 0 : result; /* a host without swap accounting */
+}
+
 /* memory+swap may never be below memory: when growing it goes first, when shrinking it goes last. */
 int cgroup1_limit_memory(uint32_t slot, uint64_t bytes) {
     uint64_t old = 0;
@@ -58,17 +67,25 @@ static uint64_t sum_io(const char *text, const char *kind) {
     return sum;
 }
 
+int cgroup1_read_usage(uint32_t slot, struct cgroup_stats *stats) {
+    uint64_t nanos = 0;
+    int result = cgroup_read_number(slot, CONTROLLER_CPUACCT, "cpuacct.usage", &nanos);
+    if (result < 0)
+        return result;
+    stats->cpu_micros = nanos / 1000;
+    cgroup_read_number(slot, CONTROLLER_MEMORY, "memory.usage_in_bytes", &stats->memory_bytes);
+    return 0;
+}
+
 int cgroup1_read_stats(uint32_t slot, struct cgroup_stats *stats) {
     char text[4096];
     uint64_t value = 0;
-    int result = cgroup_read_number(slot, CONTROLLER_CPUACCT, "cpuacct.usage", &value);
+    int result = cgroup1_read_usage(slot, stats);
     if (result < 0)
         return result;
-    stats->cpu_micros = value / 1000;
     if (cgroup_read(slot, CONTROLLER_CPU, "cpu.stat", text, sizeof text) > 0 &&
         find_number(text, "throttled_time", &value) == 0)
         stats->throttled_micros = value / 1000;
-    cgroup_read_number(slot, CONTROLLER_MEMORY, "memory.usage_in_bytes", &stats->memory_bytes);
     cgroup_read_number(slot, CONTROLLER_MEMORY, "memory.max_usage_in_bytes", &stats->memory_peak_bytes);
     cgroup_read_number(slot, CONTROLLER_MEMORY, "memory.limit_in_bytes", &stats->memory_limit_bytes);
     if (cgroup_read_number(slot, CONTROLLER_PIDS, "pids.current", &value) == 0)

@@ -95,6 +95,16 @@ static uint64_t sum_io(const char *text, const char *key) {
     return sum;
 }
 
+int cgroup2_read_usage(uint32_t slot, struct cgroup_stats *stats) {
+    char text[4096];
+    ssize_t n = cgroup_read(slot, CONTROLLER_CPU, "cpu.stat", text, sizeof text);
+    if (n < 0)
+        return (int)n;
+    find_number(text, "usage_usec", &stats->cpu_micros);
+    cgroup_read_number(slot, CONTROLLER_MEMORY, "memory.current", &stats->memory_bytes);
+    return 0;
+}
+
 int cgroup2_read_stats(uint32_t slot, struct cgroup_stats *stats) {
     char text[4096];
     uint64_t value = 0;

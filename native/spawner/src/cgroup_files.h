@@ -23,9 +23,11 @@ int cgroup_read_number(uint32_t slot, int controller, const char *file, uint64_t
 ssize_t cgroup_read(uint32_t slot, int controller, const char *file, char *out, size_t room);
 
 int cgroup1_limit_cpu_pids(uint32_t slot, const struct limits *limits);
+int cgroup1_limit_fresh_memory(uint32_t slot, uint64_t bytes);
 int cgroup1_limit_memory(uint32_t slot, uint64_t bytes);
 int cgroup1_freeze(uint32_t slot);
 bool cgroup1_frozen(uint32_t slot);
+int cgroup1_read_usage(uint32_t slot, struct cgroup_stats *stats);
 int cgroup1_read_stats(uint32_t slot, struct cgroup_stats *stats);
 int cgroup1_oom_kills(uint32_t slot, uint64_t *count);
 int cgroup1_watch_oom(uint32_t slot);
@@ -34,6 +36,7 @@ int cgroup2_limit_cpu_pids(uint32_t slot, const struct limits *limits);
 int cgroup2_limit_memory(uint32_t slot, uint64_t bytes);
 int cgroup2_freeze(uint32_t slot);
 bool cgroup2_frozen(uint32_t slot);
+int cgroup2_read_usage(uint32_t slot, struct cgroup_stats *stats);
 int cgroup2_read_stats(uint32_t slot, struct cgroup_stats *stats);
 int cgroup2_oom_kills(uint32_t slot, uint64_t *count);
 int cgroup2_watch_oom(uint32_t slot);

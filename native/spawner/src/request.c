@@ -304,7 +304,8 @@ int request_parse(const struct wire_frame *frame, struct request *request, struc
     case REQUEST_KILL:
     case REQUEST_FREEZE:
     case REQUEST_THAW:
-    case REQUEST_STATS: {
+    case REQUEST_STATS:
+    case REQUEST_USAGE: {
         int result = parse_id(&reader, request, fault);
         return wire_reader_finish(&reader) != 0 ? -EBADMSG : result;
     }

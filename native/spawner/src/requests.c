@@ -153,7 +153,7 @@ bool retry_freeze(uint32_t client, uint32_t stream, const char *id, bool last) {
         answer_error(client, stream, &fault);
         return true;
     }
-    int result = cgroup_freeze(slot);
+    int result = wall_freeze(slot);
     if (result == -EAGAIN && !last)
         return false;
     if (result == 0) {
@@ -242,6 +242,21 @@ static void answer_stats(uint32_t client, uint32_t stream, uint32_t slot, struct
     wire_write_u64(&writer, wall->disk_bytes);
     wire_write_u8(&writer, stats.frozen);
     wire_write_u64(&writer, merged_bytes(slot));
+    finish(&writer, client);
+}
+
+static void answer_usage(uint32_t client, uint32_t stream, uint32_t slot, struct fault *fault) {
+    struct cgroup_stats stats;
+    struct wire_writer writer;
+    int result = cgroup_read_usage(slot, &stats);
+    if (result < 0) {
+        fault_set(fault, -result, "read-usage", "cannot read what %s has used", wall_at(slot)->id);
+        answer_error(client, stream, fault);
+        return;
+    }
+    begin(&writer, ANSWER_OK, stream);
+    wire_write_u64(&writer, stats.cpu_micros);
+    wire_write_u64(&writer, stats.memory_bytes);
     finish(&writer, client);
 }
 
@@ -349,6 +364,7 @@ static void handle_wall_request(uint32_t client, uint32_t stream, const struct r
         answer_result(client, stream, cgroup_resize(slot, &limits, fault), fault);
         break;
     }
+    case REQUEST_USAGE: answer_usage(client, stream, slot, fault); break;
     default: answer_stats(client, stream, slot, fault); break;
     }
 }

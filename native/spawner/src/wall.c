@@ -30,13 +30,17 @@ static struct wall walls[SLOTS]; /* slot 0 is the manager's */
 static const struct host *host;
 static uint32_t end;
 
+/* The table is touched as far as it is used and no further: every page of it is copied with the spawner for each wall. */
+static void reach(uint32_t new_end) {
+    for (; end < new_end; end++)
+        walls[end] = (struct wall){.state = WALL_FREE, .pidfd = -1, .control = -1, .oom = -1, .userns = -1};
+}
+
 void walls_init(const struct host *with) {
-    memset(walls, 0, sizeof walls);
     host = with;
-    end = 1;
+    end = 0;
+    reach(1);
     walls_note_blank(true);
-    for (uint32_t slot = 0; slot < SLOTS; slot++)
-        walls[slot].pidfd = walls[slot].control = walls[slot].oom = walls[slot].userns = -1;
 }
 
 struct wall *wall_at(uint32_t slot) {
@@ -44,8 +48,7 @@ struct wall *wall_at(uint32_t slot) {
 }
 
 struct wall *wall_reserve(uint32_t slot) {
-    if (slot >= end)
-        end = slot + 1;
+    reach(slot + 1);
     return &walls[slot];
 }
 
@@ -78,11 +81,14 @@ uint32_t wall_find(const char *id, bool *cleaning) {
     return 0;
 }
 
+bool wall_is_free(uint32_t slot) {
+    return slot >= end || walls[slot].state == WALL_FREE;
+}
+
 uint32_t walls_free_slot(void) {
     for (uint32_t slot = 1; slot < SLOTS; slot++)
-        if (walls[slot].state == WALL_FREE) {
-            if (slot >= end)
-                end = slot + 1;
+        if (wall_is_free(slot)) {
+            reach(slot + 1);
             return slot;
         }
     return 0;
@@ -139,7 +145,7 @@ void wall_read_reports(uint32_t slot) {
         if (report.kind == REPORT_READY && wall->state == WALL_BUILDING) {
             wall->state = WALL_BLANK;
             if (wall->runtime != RUNTIME_NONE)
-                cgroup_freeze(slot); /* an idle sentry would use the processor; the kernel finishes it by itself */
+                wall_freeze(slot); /* an idle sentry would use the processor; the kernel finishes it by itself */
         }
         if (report.kind == REPORT_EXEC)
             wall->exec_seen = true;
@@ -239,13 +245,19 @@ void wall_event(enum watch kind, uint32_t slot) {
     }
 }
 
+int wall_freeze(uint32_t slot) {
+    walls[slot].may_be_frozen = true;
+    return cgroup_freeze(slot);
+}
+
 /* ---- ending ---- */
 
 void wall_kill(uint32_t slot) {
     struct wall *wall = &walls[slot];
     if (wall->pidfd >= 0)
         sys_pidfd_signal(wall->pidfd, SIGKILL); /* PID 1 of its namespace: all others die with it */
-    cgroup_thaw(slot); /* v1: a frozen process cannot die */
+    if (wall->may_be_frozen)
+        cgroup_thaw(slot); /* v1: a frozen process cannot die */
 }
 
 void wall_clean(uint32_t slot) {
@@ -293,6 +305,8 @@ int walls_retry(void) {
         if (walls[slot].state == WALL_CLEANING && walls[slot].pidfd < 0)
             finish_cleaning(slot);
         if (walls[slot].state == WALL_CLEANING) {
+            if (walls[slot].pidfd >= 0 && now - walls[slot].since > 1000)
+                cgroup_thaw(slot); /* whoever froze it: it does not die otherwise */
             int next = walls[slot].pidfd >= 0 || now - walls[slot].since > 1000 ? RETRY_SLOW_MILLIS : RETRY_MILLIS;
             wait = wait < 0 || next < wait ? next : wait;
         }

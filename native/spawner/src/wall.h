@@ -37,6 +37,7 @@ struct wall {
     int64_t oom_deadline; /* milliseconds: until then the count may still follow the notice; 0 when none is awaited */
     int64_t since; /* milliseconds: when building, starting or cleaning began */
     bool exec_seen;
+    bool may_be_frozen; /* somebody asked for it, perhaps of an earlier spawner */
     bool adopted;
     struct fault fault; /* why a CREATE failed */
 };
@@ -66,6 +67,10 @@ void server_oom(const char *id, uint64_t oom_kills);
 
 void walls_init(const struct host *host);
 struct wall *wall_at(uint32_t slot);
+/* Also of slots that were never used; wall_at is for those below walls_end only. */
+bool wall_is_free(uint32_t slot);
+/* As cgroup_freeze. */
+int wall_freeze(uint32_t slot);
 /* The wall of a slot that an adoption puts to use. */
 struct wall *wall_reserve(uint32_t slot);
 /* Slot of the wall with this id, 0 when there is none (also while it is being cleaned away: then *cleaning). */

@@ -5,13 +5,13 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from spawner import CREATE, CREATE_UNDER, DESTROY, FREEZE, KILL, LIST, PING, QUIT, RESIZE, STATS, SUBSCRIBE, THAW, VOLUME_MAKE, VOLUME_REMOVE, VOLUME_USED, ATTACH, DETACH, NETWORK_ATTACH, NETWORK_DETACH, NETWORK_RULES, NETWORK_STATS, TCP, UDP, create_payload, rule, rules_payload  # noqa: E402
+from spawner import CREATE, CREATE_UNDER, DESTROY, FREEZE, KILL, LIST, PING, QUIT, RESIZE, STATS, SUBSCRIBE, THAW, USAGE, VOLUME_MAKE, VOLUME_REMOVE, VOLUME_USED, ATTACH, DETACH, NETWORK_ATTACH, NETWORK_DETACH, NETWORK_RULES, NETWORK_STATS, TCP, UDP, create_payload, rule, rules_payload  # noqa: E402
 from wire import frame, string  # noqa: E402
 
 MOUNTS = [("/srv/data", "/data", 1), ("/srv/data/a", "/a/b", 0)]
 FILES = {
     "empty-requests": b"".join(frame(kind, 1) for kind in (PING, LIST, SUBSCRIBE, QUIT)),
-    "id-requests": b"".join(frame(kind, 2, string("vm-1")) for kind in (DESTROY, KILL, FREEZE, THAW, STATS)),
+    "id-requests": b"".join(frame(kind, 2, string("vm-1")) for kind in (DESTROY, KILL, FREEZE, THAW, STATS, USAGE)),
     "create": frame(CREATE, 3, create_payload("vm-1")),
     "create-mounts": frame(CREATE, 4, create_payload("vm-2", mounts=MOUNTS, read_only=1)),
     "create-bad-mounts": frame(CREATE, 5, create_payload("vm-3", mounts=[("/a/../b", "/proc/x", 2)])),

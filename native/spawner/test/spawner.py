@@ -19,6 +19,7 @@ DEADLINE = 30
 MIB = 1 << 20
 
 PING, CREATE, DESTROY, KILL, FREEZE, THAW, RESIZE, STATS, LIST, SUBSCRIBE, QUIT = range(1, 12)
+USAGE = 0x0c
 CREATE_UNDER = 0x20
 VOLUME_MAKE, VOLUME_REMOVE, VOLUME_USED, ATTACH, DETACH = range(0x10, 0x15)
 NETWORK_ATTACH, NETWORK_DETACH, NETWORK_RULES, NETWORK_STATS = range(0x15, 0x19)
@@ -138,6 +139,10 @@ class Client(Connection):
 
     def resize(self, id, cpu=1000, memory=256 * MIB, pids=64):
         self.call(RESIZE, string(id) + struct.pack(">IQI", cpu, memory, pids))
+
+    def usage(self, id):
+        reader = self.call(USAGE, string(id))
+        return {"cpu": reader.u64(), "memory": reader.u64()}
 
     def stats(self, id):
         reader = self.call(STATS, string(id))

@@ -163,8 +163,38 @@ class Limits(unittest.TestCase):
         before = self.client.stats("still")["cpu"]
         time.sleep(0.3)
         self.assertEqual(self.client.stats("still")["cpu"], before)
+        usage = self.client.usage("still")
+        self.assertEqual(usage["cpu"], before)
+        self.assertGreater(usage["memory"], 0)
         self.client.thaw("still")
         eventually(lambda: self.client.stats("still")["cpu"] > before, "the loop goes on")
+
+    def test_a_frozen_wall_is_destroyed_at_once(self):
+        self.wall("cold")
+        self.client.freeze("cold")
+        start = time.monotonic()
+        self.client.destroy("cold")
+        self.assertLess(time.monotonic() - start, 0.9)
+
+    def test_what_was_used_is_told_after_the_end_and_not_of_what_is_gone(self):
+        self.wall("spent")
+        before = self.client.usage("spent")["cpu"]
+        self.assertGreater(before, 0)
+        self.client.kill("spent")
+        eventually(lambda: self.client.list()["spent"][1] == 3, "it ends")
+        self.assertGreaterEqual(self.client.usage("spent")["cpu"], before)
+        self.client.destroy("spent")
+        with self.assertRaises(Refused) as refused:
+            self.client.usage("spent")
+        self.assertEqual(refused.exception.errno, errno.ENOENT)
+
+    def test_little_of_the_spawner_is_copied_for_each_wall(self):
+        """Each wall's first process is a copy of the spawner: pages that it has touched are paid for with each wall."""
+        self.wall("copied")
+        for pid in self.spawner.pids():
+            with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+                anonymous = next(int(line.split()[1]) for line in file if line.startswith("Anonymous:"))
+            self.assertLess(anonymous, 1024, "KiB")
 
     def test_memory_can_be_resized_both_ways(self):
         guest = self.wall("resize", memory=64 * MIB)

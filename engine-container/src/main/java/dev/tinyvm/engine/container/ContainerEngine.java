@@ -252,7 +252,7 @@ public final class ContainerEngine implements Engine {
     /** Of a wall that is to be removed: what it used is billed. */
     private void lastCounter(String id, Map<String, Long> counters) {
         try {
-            counters.put(id, spawner.stats(id).cpuMicros());
+            counters.put(id, spawner.usage(id).cpuMicros());
         } catch (SpawnerException e) {
             LOG.info("the last counter of {} cannot be read: {}", id, e.getMessage());
         }

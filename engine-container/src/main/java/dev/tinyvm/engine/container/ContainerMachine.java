@@ -321,8 +321,8 @@ final class ContainerMachine implements Machine {
 
     @Override
     public Usage usage() {
-        MachineStats stats = asked("read the counters of " + id(), () -> spawner.stats(id()));
-        return new Usage(stats.cpuMicros(), stats.memoryBytes(), routedBytesOut());
+        Usage wallUsed = asked("read the counters of " + id(), () -> spawner.usage(id()));
+        return routed ? new Usage(wallUsed.cpuMicros(), wallUsed.memoryBytes(), routedBytesOut()) : wallUsed;
     }
 
     /** What the wall itself used is billed, also when its interface does not answer. */

@@ -2,6 +2,7 @@ package dev.tinyvm.engine.container;
 
 import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.EngineException.Code;
+import dev.tinyvm.engine.Machine;
 import dev.tinyvm.engine.MachineSpec;
 import dev.tinyvm.engine.MachineStats;
 import dev.tinyvm.guestlink.wire.FrameWriter;
@@ -177,6 +178,13 @@ final class SpawnerClient implements AutoCloseable {
                         payload.u63(),
                         payload.bool(),
                         payload.u63()));
+    }
+
+    Machine.Usage usage(String id) {
+        return repeated(
+                "read the counters of " + id,
+                () -> SpawnerRequest.USAGE.frame().str(id),
+                payload -> new Machine.Usage(payload.u63(), payload.u63()));
     }
 
     /** All walls, dead or alive. */

@@ -15,6 +15,7 @@ enum SpawnerRequest {
     LIST(0x09),
     SUBSCRIBE(0x0a),
     QUIT(0x0b),
+    USAGE(0x0c),
     VOLUME_MAKE(0x10),
     VOLUME_REMOVE(0x11),
     VOLUME_USED(0x12),
