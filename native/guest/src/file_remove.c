@@ -79,7 +79,7 @@ static int step(struct removal *removal, int *budget) {
     /* From the start each time: what was seen is removed, and positions in a changing directory mean little. */
     if (lseek(fd, 0, SEEK_SET) != 0)
         return -errno;
-    ssize_t count = getdents64(fd, buffer, sizeof buffer);
+    ssize_t count = getdents64(fd, (void *)buffer, sizeof buffer);
     if (count < 0)
         return -errno;
     for (ssize_t at = 0; at < count && *budget > 0;) {

@@ -12,6 +12,7 @@
 
 #include "connection.h"
 #include "files.h"
+#include "libc.h"
 #include "limits.h"
 #include "loop.h"
 #include "messages.h"

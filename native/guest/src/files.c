@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "connection.h"
+#include "libc.h"
 #include "messages.h"
 #include "stream.h"
 

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -26,6 +25,7 @@
 #include "connection.h"
 #include "endpoint.h"
 #include "identity.h"
+#include "libc.h"
 #include "limits.h"
 #include "loop.h"
 #include "naming.h"
@@ -116,7 +116,9 @@ static void give_back(struct timer *timer) {
     (void)timer;
     processes_trim();
     connection_trim();
+#ifdef __GLIBC__
     (void)malloc_trim(0);
+#endif
 }
 
 static bool serve(bool woken) {
@@ -177,9 +179,11 @@ static int start(const struct options *options) {
         return fail("become subreaper", errno);
     (void)syscall(SYS_close_range, 3U, ~0U, (unsigned)CLOSE_RANGE_CLOEXEC); /* ENOSYS: each command does without, too */
     (void)umask(0); /* modes are what the host says */
+#ifdef __GLIBC__ /* musl gives free pages back by itself */
     (void)mallopt(M_MMAP_THRESHOLD, 65536);
     (void)mallopt(M_TRIM_THRESHOLD, 65536);
     (void)mallopt(M_TOP_PAD, 0);
+#endif
     statistics_init();
     identity_init();
     spawn_init();

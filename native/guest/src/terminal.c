@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libc.h"
 #include "text.h"
 
 enum { SLAVE_MODE = 0620 };
@@ -20,7 +21,7 @@ static int open_slave(int master) {
         return slave;
     unsigned number = 0;
     struct text path;
-    if (ioctl(master, TIOCGPTN, &number) != 0)
+    if (ioctl(master, (ioctl_number)TIOCGPTN, &number) != 0)
         return -1;
     text_start(&path, "/dev/pts/");
     text_add_number(&path, number);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "libc.h"
+
 void text_start(struct text *text, const char *string) {
     text->length = 0;
     text->bytes[0] = '\0';

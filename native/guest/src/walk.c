@@ -65,7 +65,7 @@ int walk_next(struct walk *walk) {
     while (walk->depth > 0) {
         struct walk_level *level = &walk->levels[walk->depth - 1];
         if (walk->at == walk->end) {
-            ssize_t count = getdents64(level->fd, walk->buffer, WALK_BUFFER_BYTES);
+            ssize_t count = getdents64(level->fd, (void *)walk->buffer, WALK_BUFFER_BYTES);
             if (count < 0 && walk->depth == 1)
                 return -errno;
             if (count <= 0) {

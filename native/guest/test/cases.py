@@ -1,10 +1,10 @@
 """The base of all test cases: a fresh guest and a connected host each."""
 import os, shutil, tempfile, time, unittest
-from protocol import DEADLINE_SECONDS, Guest
+from protocol import BINARY, DEADLINE_SECONDS, Guest
 
 
 class GuestCase(unittest.TestCase):
-    binary = "tinyvm-guest-checked"
+    binary = BINARY
     arguments = ()
     maxDiff = None
 

@@ -85,7 +85,7 @@ class Starts(unittest.TestCase):
             path = os.path.join(directory, "guest.sock")
             with socket.socket(socket.AF_UNIX) as stale:
                 stale.bind(path)
-            process = subprocess.Popen([os.path.join(BUILD, "tinyvm-guest-checked"), "--listen-path", path])
+            process = subprocess.Popen([os.path.join(BUILD, BINARY), "--listen-path", path])
             try:
                 deadline = time.monotonic() + DEADLINE_SECONDS
                 while True:
@@ -121,7 +121,7 @@ class Port(unittest.TestCase):
             def close(self): os.close(self.fd)
         master, slave = pty.openpty()
         tty.setraw(slave)
-        process = subprocess.Popen([os.path.join(BUILD, "tinyvm-guest-checked"), "--port", os.ttyname(slave)])
+        process = subprocess.Popen([os.path.join(BUILD, BINARY), "--port", os.ttyname(slave)])
         try:
             host = Host(Wire(master))
             self.assertEqual(host.run(["seq", "1", "20000"])[0], "".join(f"{i}\n" for i in range(1, 20001)).encode())

@@ -92,6 +92,14 @@ final class HostCheck {
                 System.getProperty("java.home", "") + " (" + Runtime.version() + ")",
                 "sudo apt-get install openjdk-25-jdk-headless"));
         found.add(tool("cc", "build", "gcc libc6-dev"));
+        boolean musl = !onPath("musl-gcc").isEmpty();
+        found.add(new Finding(
+                "musl-gcc",
+                "build",
+                musl,
+                false,
+                musl ? "yes" : "no: the guest is built with glibc, and each start takes 0.2 ms more",
+                musl ? "" : "sudo apt-get install musl-tools, then tinyvm build"));
         found.add(tool("make", "build", "make"));
         found.add(tool("mvn", "build", "maven"));
         boolean kvm = Files.isReadable(Path.of("/dev/kvm")) && Files.isWritable(Path.of("/dev/kvm"));
