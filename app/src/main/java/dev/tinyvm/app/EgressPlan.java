@@ -39,6 +39,26 @@ record EgressPlan(List<Credential> credentials, List<Network.Egress> e2bEgress) 
         return new EgressPlan(credentials, config.e2bEgress());
     }
 
+    /** The same with the secrets as they are now, for who cannot read them again. @param problems as for {@link #read} */
+    EgressPlan held(List<String> problems) {
+        if (!problems.isEmpty()) {
+            return NONE;
+        }
+        return new EgressPlan(
+                credentials.stream()
+                        .map(credential -> {
+                            String value = credential.value().get();
+                            return new Credential(
+                                    credential.name(),
+                                    credential.hosts(),
+                                    credential.header(),
+                                    () -> value,
+                                    credential.tls());
+                        })
+                        .toList(),
+                e2bEgress);
+    }
+
     private static String read(KeySource source) {
         try {
             return source.read();

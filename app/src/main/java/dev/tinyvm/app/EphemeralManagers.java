@@ -11,12 +11,10 @@ import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.wasm.ScriptFiles;
 import dev.tinyvm.engine.wasm.WasmEngine;
 import dev.tinyvm.images.SignaturePolicy;
-import dev.tinyvm.llm.GatewayPlan;
 import dev.tinyvm.manager.ManagerSettings;
 import dev.tinyvm.server.ServerSettings;
 import dev.tinyvm.spec.AgentSpec;
 import dev.tinyvm.spec.EngineChoice;
-import dev.tinyvm.spec.ManagerConfig;
 import dev.tinyvm.spec.ProgramImages;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -24,6 +22,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -46,7 +45,7 @@ final class EphemeralManagers implements PrivateManagers {
             """;
 
     @Override
-    public PrivateManager start(Shell shell, AgentSpec spec) throws Exception {
+    public PrivateManager start(Shell shell, AgentSpec spec, Optional<Path> named) throws Exception {
         String image = spec.image();
         boolean inside = spec.engine() == EngineChoice.AUTO || spec.engine() == EngineChoice.WASM;
         boolean walls = !(inside && WasmEngine.takes(image));
@@ -55,6 +54,11 @@ final class EphemeralManagers implements PrivateManagers {
         }
         Installation installation = Installation.find();
         Path shared = RunningManager.defaultData(shell);
+        PrivateConfiguration configuration = PrivateConfiguration.find(
+                shell,
+                UpCommand.dataDirectory(shell, null),
+                named,
+                !spec.llm().models().isEmpty());
         // Its images are the shared manager's, and so is what is asked of them.
         SignaturePolicy signatures = walls ? SignatureFile.find(shared, null) : SignaturePolicy.NONE;
         Path directory = Files.createTempDirectory(PARENT, "tinyvm-run-");
@@ -81,12 +85,12 @@ final class EphemeralManagers implements PrivateManagers {
                             data,
                             walls ? shared.resolve("images") : data.images(),
                             run,
-                            ManagerSettings.of(ManagerConfig.DEFAULT, Cli.VERSION),
+                            ManagerSettings.of(configuration.config(), Cli.VERSION),
                             ServerSettings.DEFAULT.withPort(0),
                             "",
-                            GatewayPlan.NONE,
+                            configuration.llm(),
                             0,
-                            EgressPlan.NONE,
+                            configuration.egress(),
                             signatures,
                             programs,
                             walls,

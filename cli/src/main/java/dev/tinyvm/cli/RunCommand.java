@@ -10,10 +10,12 @@ import dev.tinyvm.sdk.VmInfo;
 import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.DescriptorWriter;
 import java.net.URI;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -33,6 +35,7 @@ import picocli.CommandLine.Parameters;
             "  sudo tinyvm run --cpu 0.2 --memory 32Mi host -- python3 -c 'print(2**64)'",
             "  sudo tinyvm run agent.yaml",
             "  tinyvm run agent.js",
+            "  OPENAI_API_KEY=… tinyvm run --usage agent.js",
             "  echo data | sudo tinyvm run host -- wc -c"
         })
 public final class RunCommand implements Callable<Integer>, TakesCommand {
@@ -71,6 +74,17 @@ public final class RunCommand implements Callable<Integer>, TakesCommand {
             description = "Start it under the running manager, print its id, do not wait.")
     boolean detach;
 
+    @Option(
+            names = "--config",
+            paramLabel = "FILE",
+            description =
+                    "Configuration for a run without a manager, such as its LLM providers (default: tinyvm.yaml in the data directory; without LLM providers there, OPENAI_API_KEY, ANTHROPIC_API_KEY and GEMINI_API_KEY of the environment).")
+    @Nullable
+    Path config;
+
+    @Option(names = "--usage", description = "Print to stderr at the end what it used and what that cost.")
+    boolean usage;
+
     @Option(names = "--no-wait", description = "Fail when the host is full instead of waiting for room.")
     boolean noWait;
 
@@ -97,15 +111,25 @@ public final class RunCommand implements Callable<Integer>, TakesCommand {
         Descriptor descriptor = Descriptor.json(DescriptorWriter.toJson(agent));
         Optional<TinyVmClient> running = manager.openIfRunning(shell);
         if (running.isPresent()) {
+            if (config != null) {
+                running.get().close();
+                throw new CliException(
+                        ExitCode.USAGE,
+                        "--config is for a run without a manager, and one runs: its own configuration counts",
+                        "Stop it with: sudo tinyvm down   or leave --config out");
+            }
             try (TinyVmClient client = running.get()) {
                 return detach ? start(client, descriptor) : foreground(client, descriptor);
             }
         }
-        if (detach) {
+        Optional<String> needing = detach ? Optional.of("--detach") : VmOptions.needsManager(agent);
+        if (needing.isPresent()) {
             throw new CliException(
-                    ExitCode.NOT_RUN, "--detach needs a manager, and none runs", ManagerConnection.HOW_TO_START);
+                    ExitCode.NOT_RUN,
+                    needing.get() + " needs a manager, and none runs",
+                    ManagerConnection.HOW_TO_START);
         }
-        try (PrivateManager own = privateManagers.start(shell, agent.spec());
+        try (PrivateManager own = privateManagers.start(shell, agent.spec(), Optional.ofNullable(config));
                 TinyVmClient client = new TinyVmClient(
                         URI.create(own.address().url()), own.address().key())) {
             return foreground(client, descriptor);
@@ -127,10 +151,17 @@ public final class RunCommand implements Callable<Integer>, TakesCommand {
         boolean stdin = interactive || !shell.stdinIsTerminal();
         try (ForegroundProcess process = new ForegroundProcess(shell, tty)) {
             RunRequest request = new RunRequest(descriptor, ForegroundProcess.windowIf(tty, process), stdin, !noWait);
+            String vm;
+            int status;
             try (RunSession session =
                     client.run(request, why -> shell.err().println("tinyvm: waiting for room: " + why))) {
-                return process.attach(session, stdin);
+                vm = session.vm().id();
+                status = process.attach(session, stdin);
             }
+            if (usage) {
+                shell.err().println("tinyvm: " + RunUsage.of(client, vm));
+            }
+            return status;
         }
     }
 }

@@ -6,6 +6,7 @@ import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.AgentSpec;
 import dev.tinyvm.spec.DescriptorReader;
 import dev.tinyvm.spec.EngineChoice;
+import dev.tinyvm.spec.Llm;
 import dev.tinyvm.spec.Metadata;
 import dev.tinyvm.spec.ProgramImages;
 import dev.tinyvm.spec.Quantities;
@@ -18,11 +19,15 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** What {@code run} says of its Tiny VM; whatever is given wins over the descriptor's word. */
 final class VmOptions {
+    private static final String RECORD_LABEL = "tinyvm.dev/llm-record";
+    private static final String REPLAY_LABEL = "tinyvm.dev/llm-replay";
     private static final Duration STOP_GRACE = Duration.ofSeconds(10);
 
     @Option(names = "--name", paramLabel = "NAME", description = "Its name (default: made up).")
@@ -103,6 +108,11 @@ final class VmOptions {
     @Nullable
     String replayMatch;
 
+    @Option(
+            names = "--no-llm",
+            description = "No LLM calls, whatever the descriptor, the configuration or the environment offers.")
+    boolean noLlm;
+
     /** The agent that image (or descriptor file), command and options make together. @param background whether nobody looks on: no command means no main process then, not a shell */
     Agent agent(String image, List<String> command, boolean background, Shell shell) {
         boolean file = image.endsWith(".yaml") || image.endsWith(".yml") || image.endsWith(".json");
@@ -129,8 +139,21 @@ final class VmOptions {
                         .user(user == null ? spec.user() : user)
                         .resources(resources(spec.resources()))
                         .volumes(mounts)
+                        .llm(
+                                noLlm
+                                        ? new Llm(
+                                                List.of(), Llm.Budget.NONE, OptionalLong.empty(), OptionalLong.empty())
+                                        : spec.llm())
                         .replicas(1)
                         .build());
+    }
+
+    /** The option, or the label in its place, that needs a manager which outlives the run, since its recordings do; empty: there is none. */
+    static Optional<String> needsManager(Agent agent) {
+        Map<String, String> labels = agent.metadata().labels();
+        return labels.containsKey(RECORD_LABEL)
+                ? Optional.of("--record")
+                : labels.containsKey(REPLAY_LABEL) ? Optional.of("--replay") : Optional.empty();
     }
 
     /** The manager's gateway reads these labels. */
@@ -142,10 +165,10 @@ final class VmOptions {
             throw new CliException(ExitCode.USAGE, "--replay-match " + replayMatch + ": there is exact and order");
         }
         if (record != null) {
-            allLabels.put("tinyvm.dev/llm-record", record);
+            allLabels.put(RECORD_LABEL, record);
         }
         if (replay != null) {
-            allLabels.put("tinyvm.dev/llm-replay", replay);
+            allLabels.put(REPLAY_LABEL, replay);
         }
         if (replayMatch != null) {
             allLabels.put("tinyvm.dev/llm-replay-match", replayMatch);

@@ -7,13 +7,11 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The one record of what was used and what it costs.
@@ -33,16 +31,14 @@ public final class Ledger implements AutoCloseable {
     private final LedgerTime time;
     private final LedgerWriter writer;
     private final ReentrantLock lock = new ReentrantLock();
-    private final Map<String, Entry> byVm = new HashMap<>();
-    private final Map<String, Entry> byKey = new HashMap<>();
-    private final Map<String, Standing> standings = new HashMap<>();
+    private final Accounts accounts;
+    private final CallsInFlight calls;
     private final Map<String, MachineMeter> meters = new HashMap<>();
-    private final List<Exceeded> exceeded = new ArrayList<>();
-    private final List<LedgerDatabase.Epoch> epochs = new ArrayList<>();
+    private final List<UsedUp> usedUp = new ArrayList<>();
+    private final List<Batch.Epoch> epochs = new ArrayList<>();
     private final long lastHeartbeatMillis;
     private volatile BudgetListener budgets = (scope, spent, budget) -> {};
     private volatile Consumer<String> forgotten = scope -> {};
-    private long nextId;
     private long lastBatch;
 
     private Ledger(LedgerDatabase database, LedgerPrices prices, LedgerTime time, Duration linesKept) {
@@ -50,13 +46,10 @@ public final class Ledger implements AutoCloseable {
         this.prices = new PriceBook(prices);
         this.time = time;
         LedgerDatabase.Loaded loaded = database.load();
-        this.nextId = loaded.lastId() + 1;
         this.lastBatch = loaded.lastBatch();
         this.lastHeartbeatMillis = loaded.heartbeatMillis();
-        loaded.spent().forEach((scope, spent) -> standing(scope).load(spent));
-        for (LedgerDatabase.StoredAccount account : loaded.live()) {
-            adopt(account);
-        }
+        this.accounts = new Accounts(database, loaded);
+        this.calls = new CallsInFlight(this, accounts, loaded.calls());
         this.writer = new LedgerWriter(this, database, linesKept);
     }
 
@@ -71,6 +64,7 @@ public final class Ledger implements AutoCloseable {
         try {
             Ledger ledger = new Ledger(database, prices, time, linesKept);
             ledger.writer.start();
+            ledger.writer.gather(); // What was settled at the start.
             return ledger;
         } catch (RuntimeException e) {
             database.close();
@@ -111,7 +105,7 @@ public final class Ledger implements AutoCloseable {
      */
     public MachineMeter meter(Account account, int generation, long sinceMillis) {
         return locked(() -> {
-            Entry entry = entry(account);
+            Entry entry = accounts.entry(account, time.wallMillis());
             MachineMeter before = meters.remove(account.vm());
             if (before != null) {
                 before.close();
@@ -142,7 +136,7 @@ public final class Ledger implements AutoCloseable {
      */
     public void settleLost(Set<String> alive, Map<String, Long> lastCpuMicros) {
         locked(() -> {
-            for (Entry entry : byVm.values()) {
+            for (Entry entry : accounts.ofVms()) {
                 Position position = entry.position();
                 String vm = entry.account().vm();
                 if (position != null && !alive.contains(vm) && !meters.containsKey(vm)) {
@@ -172,16 +166,31 @@ public final class Ledger implements AutoCloseable {
     public void llm(Account who, String model, LlmUse use) {
         locked(() -> {
             long now = time.wallMillis();
-            add(entry(who), model.isEmpty() ? "-" : model, now, now + 1, use.amounts());
+            add(accounts.entry(who, now), named(model), now, now + 1, use.amounts());
             return true;
         });
         writer.gather();
     }
 
+    /**
+     * An LLM call goes out. What is known of it is on disk within a second, and the next ledger bills it so if this one is killed before it ends.
+     *
+     * @param expected the guess at its beginning: the prompt
+     */
+    public LlmCall begin(Account who, String model, LlmUse expected) {
+        LlmCall call = locked(() -> calls.began(who, named(model), expected));
+        writer.gather();
+        return call;
+    }
+
+    private static String named(String model) {
+        return model.isEmpty() ? "-" : model;
+    }
+
     /** Adds bytes that a Tiny VM sent out of the host; unknown ones are ignored. */
     public void egress(String vm, long bytes) {
         locked(() -> {
-            Entry entry = known(vm);
+            Entry entry = accounts.known(vm);
             if (entry != null && bytes > 0) {
                 addEgress(entry, bytes);
             }
@@ -209,9 +218,9 @@ public final class Ledger implements AutoCloseable {
     /** Sets or changes the budget of a scope, for all of its money in its whole life; empty: none. The listener hears at once when it is used up already. */
     public void budget(String scope, OptionalLong nanoUsd) {
         locked(() -> {
-            Standing standing = standing(scope);
+            Standing standing = accounts.standing(scope);
             if (standing.budget(nanoUsd.orElse(Standing.NO_BUDGET))) {
-                exceeded.add(new Exceeded(scope, standing.spent().nanoUsd(), standing.budgetNanoUsd()));
+                usedUp.add(UsedUp.of(standing));
             }
             return true;
         });
@@ -220,7 +229,7 @@ public final class Ledger implements AutoCloseable {
     /** By scope of this Tiny VM with a budget: how much LLM calls may have used in all, in billionths of a dollar. What else was used is taken off. */
     public Map<String, Long> leftForLlm(String vm) {
         return locked(() -> {
-            Entry entry = byVm.get(vm);
+            Entry entry = accounts.inMemory(vm);
             if (entry == null) {
                 return Map.of();
             }
@@ -240,7 +249,7 @@ public final class Ledger implements AutoCloseable {
     /** Whether the budget of this scope is used up. */
     public boolean isUsedUp(String scope) {
         return locked(() -> {
-            Standing standing = standings.get(scope);
+            Standing standing = accounts.standings().get(scope);
             return standing != null && standing.usedUp();
         });
     }
@@ -248,7 +257,7 @@ public final class Ledger implements AutoCloseable {
     /** What a scope has used in its life, as far as it is known here: an agent since it was made, a key since the ledger was, a Tiny VM while it is in the manager's list. */
     public Spent spent(String scope) {
         return locked(() -> {
-            Standing standing = standings.get(scope);
+            Standing standing = accounts.standings().get(scope);
             return standing == null ? Spent.NOTHING : standing.spent();
         });
     }
@@ -257,7 +266,7 @@ public final class Ledger implements AutoCloseable {
     public Map<String, Spent> spent() {
         return locked(() -> {
             Map<String, Spent> all = new HashMap<>();
-            standings.forEach((scope, standing) -> all.put(scope, standing.spent()));
+            accounts.standings().forEach((scope, standing) -> all.put(scope, standing.spent()));
             return all;
         });
     }
@@ -265,7 +274,7 @@ public final class Ledger implements AutoCloseable {
     /** A Tiny VM was removed: its lines stay, its meter and budget go. */
     public void forgetVm(String vm) {
         locked(() -> {
-            Entry entry = byVm.get(vm);
+            Entry entry = accounts.inMemory(vm);
             if (entry != null) {
                 entry.forget();
             }
@@ -278,8 +287,8 @@ public final class Ledger implements AutoCloseable {
     public void forgetAgent(String agent) {
         locked(() -> {
             String scope = agentScope(agent);
-            standing(scope).reset();
-            epochs.add(new LedgerDatabase.Epoch(scope, time.wallMillis(), nextId));
+            accounts.standing(scope).reset();
+            epochs.add(new Batch.Epoch(scope, time.wallMillis(), accounts.nextId()));
             return true;
         });
         forgotten.accept(agentScope(agent));
@@ -348,6 +357,11 @@ public final class Ledger implements AutoCloseable {
         }
     }
 
+    /** Something is to be written soon. */
+    void changed() {
+        writer.gather();
+    }
+
     void meterClosed(MachineMeter meter) {
         meters.remove(meter.entry().account().vm(), meter);
     }
@@ -357,106 +371,44 @@ public final class Ledger implements AutoCloseable {
         entry.add(model, fromMillis, toMillis, amounts);
         for (Standing standing : entry.standings()) {
             if (standing.add(amounts)) {
-                exceeded.add(new Exceeded(standing.scope(), standing.spent().nanoUsd(), standing.budgetNanoUsd()));
+                usedUp.add(UsedUp.of(standing));
             }
         }
     }
 
     /** Takes out what is to be written; nothing when there is nothing. */
-    LedgerDatabase.Batch drain() {
+    Batch drain() {
         return locked(() -> {
-            // What was drained before is on disk by now: who is asked for again is found there.
-            byVm.values().removeIf(entry -> {
-                boolean over = entry.forgotten() && entry.position() == null && !entry.dirty();
-                if (over) {
-                    standings.remove(entry.own().scope());
-                }
-                return over;
-            });
-            List<LedgerDatabase.StoredAccount> accounts = new ArrayList<>();
+            List<StoredAccount> changed = new ArrayList<>();
             List<UsageRow> rows = new ArrayList<>();
-            for (Map<String, Entry> entries : List.of(byVm, byKey)) {
-                for (Entry entry : entries.values()) {
-                    if (entry.dirty()) {
-                        accounts.add(new LedgerDatabase.StoredAccount(
-                                entry.id(),
-                                entry.account(),
-                                entry.createdMillis(),
-                                Optional.ofNullable(entry.position()),
-                                entry.own().spent(),
-                                !entry.stored()));
-                        entry.drainTo(rows);
-                        entry.written();
-                    }
-                }
-            }
-            List<LedgerDatabase.Epoch> since = List.copyOf(epochs);
+            accounts.drainTo(changed, rows);
+            List<StoredCall> under = new ArrayList<>();
+            List<Long> over = new ArrayList<>();
+            calls.drainTo(under, over, time.wallMillis());
+            List<Batch.Epoch> since = List.copyOf(epochs);
             epochs.clear();
-            return new LedgerDatabase.Batch(
-                    ++lastBatch, accounts, rows, since, meters.isEmpty() ? -1 : time.wallMillis());
+            return new Batch(++lastBatch, changed, rows, since, under, over, meters.isEmpty() ? -1 : time.wallMillis());
         });
     }
 
     private void tell() {
-        List<Exceeded> now;
+        List<UsedUp> now;
         lock.lock();
         try {
-            if (exceeded.isEmpty()) {
+            if (usedUp.isEmpty()) {
                 return;
             }
-            now = List.copyOf(exceeded);
-            exceeded.clear();
+            now = List.copyOf(usedUp);
+            usedUp.clear();
         } finally {
             lock.unlock();
         }
-        now.forEach(e -> budgets.exceeded(e.scope(), e.spent(), e.budget()));
+        now.forEach(budget -> budgets.exceeded(budget.scope(), budget.spent(), budget.budget()));
     }
 
-    private Entry entry(Account account) {
-        Entry found = account.vm().isEmpty() ? byKey.get(account.key()) : known(account.vm());
-        if (found != null) {
-            return found;
+    private record UsedUp(String scope, long spent, long budget) {
+        static UsedUp of(Standing standing) {
+            return new UsedUp(standing.scope(), standing.spent().nanoUsd(), standing.budgetNanoUsd());
         }
-        Entry made = new Entry(nextId++, account, time.wallMillis(), standingsOf(account), false);
-        (account.vm().isEmpty() ? byKey : byVm).put(account.vm().isEmpty() ? account.key() : account.vm(), made);
-        return made;
     }
-
-    /** In memory, or on disk: a call may end after its Tiny VM was forgotten. */
-    private @Nullable Entry known(String vm) {
-        Entry entry = byVm.get(vm);
-        return entry != null ? entry : database.find(vm).map(this::adopt).orElse(null);
-    }
-
-    private Entry adopt(LedgerDatabase.StoredAccount stored) {
-        Entry entry =
-                new Entry(stored.id(), stored.account(), stored.createdMillis(), standingsOf(stored.account()), true);
-        stored.position().ifPresent(entry::loadPosition);
-        entry.own().load(stored.spent());
-        if (!stored.account().vm().isEmpty()) {
-            byVm.put(stored.account().vm(), entry);
-        } else {
-            byKey.put(stored.account().key(), entry);
-        }
-        return entry;
-    }
-
-    private List<Standing> standingsOf(Account account) {
-        List<Standing> all = new ArrayList<>(3);
-        // Its own sum first. That of a client outside is not a scope: its key's has the Tiny VMs of that key, too.
-        all.add(account.vm().isEmpty() ? new Standing("") : standing(vmScope(account.vm())));
-        if (!account.agent().isEmpty()) {
-            all.add(standing(agentScope(account.agent())));
-        }
-        if (!account.key().isEmpty()) {
-            all.add(standing(keyScope(account.key())));
-        }
-        return all;
-    }
-
-    private Standing standing(String scope) {
-        return standings.computeIfAbsent(scope, Standing::new);
-    }
-
-    private record Exceeded(String scope, long spent, long budget) {}
 }

@@ -27,7 +27,11 @@ final class LedgerSchema {
                     "CREATE TABLE progress(one INTEGER PRIMARY KEY CHECK (one = 1), heartbeat_ms INTEGER NOT NULL, merged_hour INTEGER NOT NULL, batch INTEGER NOT NULL)",
                     "INSERT INTO progress VALUES (1, 0, 0, 0)"),
             // How far the counter of a routed interface has been billed.
-            List.of("ALTER TABLE account ADD COLUMN routed_bytes INTEGER NOT NULL DEFAULT 0"));
+            List.of("ALTER TABLE account ADD COLUMN routed_bytes INTEGER NOT NULL DEFAULT 0"),
+            // LLM calls that are under way: with what is known of them, so that the next ledger can bill them.
+            List.of("""
+            CREATE TABLE call(number INTEGER PRIMARY KEY, account INTEGER NOT NULL, model TEXT NOT NULL, at_ms INTEGER NOT NULL,
+              input_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, llm_nano INTEGER NOT NULL)"""));
 
     static final int VERSION = STEPS.size();
 

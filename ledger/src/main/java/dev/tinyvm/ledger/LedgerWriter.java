@@ -34,7 +34,7 @@ final class LedgerWriter {
     private CompletableFuture<Void> next = new CompletableFuture<>();
     private boolean waitedFor;
     private boolean closing;
-    private LedgerDatabase.@Nullable Batch failed;
+    private @Nullable Batch failed;
     private long mergedAtNanos;
     private boolean merging = true;
 
@@ -168,7 +168,7 @@ final class LedgerWriter {
                 failed = null;
                 LOG.info("the ledger can be written again");
             }
-            LedgerDatabase.Batch batch = ledger.drain();
+            Batch batch = ledger.drain();
             if (!batch.isEmpty()) {
                 failed = batch;
                 database.write(batch);

@@ -25,6 +25,7 @@ class CrashTest {
         long seed = System.nanoTime();
         Random random = new Random(seed);
         long mayBeLost = 0;
+        long longMayBeLost = 0;
         long kept = 0;
         for (int round = 0; round < ROUNDS; round++) {
             Process writer = start(file);
@@ -34,8 +35,14 @@ class CrashTest {
             writer.waitFor();
             long killedAt = lastMoment(truth);
             long told = truth.getLong(CrashingWriter.CALLS);
-            mayBeLost += told - toldBefore(truth, killedAt - 1_000);
-            kept = requests(file);
+            mayBeLost += told - toldBefore(truth, CrashingWriter.RING, killedAt - 1_000);
+            kept = requests(file, "m");
+            long longCalls = truth.getLong(CrashingWriter.LONG_CALLS);
+            longMayBeLost += longCalls - toldBefore(truth, CrashingWriter.LONG_RING, killedAt - 1_000);
+            assertThat(requests(file, "long"))
+                    .as("round %d of seed %d: calls that were under way count once, too", round, seed)
+                    .isLessThanOrEqualTo(longCalls)
+                    .isGreaterThanOrEqualTo(longCalls - longMayBeLost);
             assertThat(kept)
                     .as("round %d of seed %d", round, seed)
                     .isLessThanOrEqualTo(truth.getLong(CrashingWriter.BEGUN))
@@ -78,19 +85,22 @@ class CrashTest {
         return last;
     }
 
-    private static long toldBefore(MappedByteBuffer truth, long millis) {
+    private static long toldBefore(MappedByteBuffer truth, int ring, long millis) {
         long told = 0;
         for (int i = 0; i < CrashingWriter.RING_SLOTS; i++) {
-            if (truth.getLong(CrashingWriter.RING + i * 16) <= millis) {
-                told = Math.max(told, truth.getLong(CrashingWriter.RING + i * 16 + 8));
+            if (truth.getLong(ring + i * 16) <= millis) {
+                told = Math.max(told, truth.getLong(ring + i * 16 + 8));
             }
         }
         return told;
     }
 
-    private static long requests(Path file) {
+    private static long requests(Path file, String model) {
         try (Ledger ledger = open(file)) {
-            return ledger.bill(BillQuery.by(BillQuery.By.VM)).total().get(Measure.REQUESTS);
+            return ledger.bill(BillQuery.by(BillQuery.By.MODEL)).lines().stream()
+                    .filter(line -> line.name().equals(model))
+                    .mapToLong(line -> line.amounts().get(Measure.REQUESTS))
+                    .sum();
         }
     }
 

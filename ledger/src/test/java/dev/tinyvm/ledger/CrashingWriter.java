@@ -7,6 +7,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.Map;
 import java.util.Set;
 
@@ -22,7 +23,16 @@ final class CrashingWriter {
     static final int RING = 64;
 
     static final int RING_SLOTS = 4_096;
-    static final int SIZE = RING + RING_SLOTS * 16;
+    /** Calls that take long and were begun. */
+    static final int LONG_CALLS = 24;
+    /** The like of {@link #RING} for them. */
+    static final int LONG_RING = RING + RING_SLOTS * 16;
+
+    static final int SIZE = LONG_RING + RING_SLOTS * 16;
+    /** As many rounds of ten are longer than the ledger takes to write. */
+    private static final int UNDER_WAY = 200;
+
+    private static final ArrayDeque<LlmCall> open = new ArrayDeque<>();
 
     private CrashingWriter() {}
 
@@ -47,12 +57,26 @@ final class CrashingWriter {
                 long cpu = truth.getLong(CPU) + 137;
                 truth.putLong(CPU, cpu);
                 if (round % 10 == 0) {
+                    open(ledger, account, truth);
                     meter.sample(cpu, 1 << 20);
                     ledger.roundOver();
                 }
                 Thread.sleep(0, 500_000);
             }
         }
+    }
+
+    /** Begins a call that takes {@link #UNDER_WAY} rounds, and ends the one that has taken them. Ended or not, each counts once. */
+    private static void open(Ledger ledger, Account account, MappedByteBuffer truth) {
+        if (open.size() == UNDER_WAY) {
+            open.removeFirst().ended(new LlmUse(1, 0, 10, 1));
+        }
+        open.forEach(call -> call.progress(new LlmUse(1, 0, 5, 1)));
+        truth.putLong(LONG_CALLS, truth.getLong(LONG_CALLS) + 1);
+        open.addLast(ledger.begin(account, "long", new LlmUse(1, 0, 0, 1)));
+        int slot = (int) (truth.getLong(LONG_CALLS) % RING_SLOTS) * 16;
+        truth.putLong(LONG_RING + slot + 8, truth.getLong(LONG_CALLS));
+        truth.putLong(LONG_RING + slot, System.currentTimeMillis());
     }
 
     static MappedByteBuffer map(Path file) throws IOException {

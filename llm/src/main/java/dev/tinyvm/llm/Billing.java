@@ -2,7 +2,9 @@ package dev.tinyvm.llm;
 
 import dev.tinyvm.ledger.Account;
 import dev.tinyvm.ledger.Ledger;
+import dev.tinyvm.ledger.LlmCall;
 import dev.tinyvm.ledger.LlmUse;
+import dev.tinyvm.llm.wire.Usage;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -50,14 +52,35 @@ public final class Billing implements UsageListener {
 
     @Override
     public void used(Call call) {
-        Caller caller = call.caller();
-        ledger.llm(
-                new Account(caller.vm(), "", caller.agent(), Map.of(), caller.key()),
-                call.model(),
-                new LlmUse(
-                        call.usage().inputTokens(),
-                        call.usage().cachedInputTokens(),
-                        call.usage().outputTokens(),
-                        call.nanoUsd()));
+        ledger.llm(account(call.caller()), call.model(), use(call.usage(), call.nanoUsd()));
+    }
+
+    @Override
+    public Ongoing began(Caller caller, String model, Usage expected, long nanoUsd) {
+        LlmCall call = ledger.begin(account(caller), model, use(expected, nanoUsd));
+        return new Ongoing() {
+            @Override
+            public void progress(Usage soFar, long costing) {
+                call.progress(use(soFar, costing));
+            }
+
+            @Override
+            public void ended(Call over) {
+                call.ended(use(over.usage(), over.nanoUsd()));
+            }
+
+            @Override
+            public void dropped() {
+                call.dropped();
+            }
+        };
+    }
+
+    private static Account account(Caller caller) {
+        return new Account(caller.vm(), "", caller.agent(), Map.of(), caller.key());
+    }
+
+    private static LlmUse use(Usage usage, long nanoUsd) {
+        return new LlmUse(usage.inputTokens(), usage.cachedInputTokens(), usage.outputTokens(), nanoUsd);
     }
 }

@@ -32,6 +32,9 @@ import org.slf4j.LoggerFactory;
 final class CallRun {
     private static final Logger log = LoggerFactory.getLogger(CallRun.class);
 
+    /** Between two words on how far an answer is, for those who would bill it if this process were killed. */
+    private static final long PROGRESS_NANOS = 250_000_000;
+
     private final CallPlan plan;
     private final LlmRequest request;
     private final Caller caller;
@@ -43,6 +46,8 @@ final class CallRun {
     private final Instant began = Instant.now();
     private final long beganNanos = System.nanoTime();
     private long firstByteNanos;
+    private UsageListener.@Nullable Ongoing ongoing;
+    private long toldNanos;
     private LlmException trouble = new LlmException(LlmException.Kind.UPSTREAM, "no provider was asked");
 
     CallRun(
@@ -87,6 +92,7 @@ final class CallRun {
         }
         try {
             byte[] body = plan.body(target);
+            begin(target, body.length);
             Duration delay = provider.retry().firstDelay();
             for (int attempt = 1; ; attempt++) {
                 boolean lastAttempt = attempt >= provider.retry().attempts();
@@ -104,7 +110,39 @@ final class CallRun {
             }
         } finally {
             slots.release();
+            UsageListener.Ongoing open = ongoing;
+            ongoing = null;
+            if (open != null) {
+                open.dropped();
+            }
         }
+    }
+
+    /** From here on the provider may charge for it, and a process that is killed can tell nobody. */
+    private void begin(CallPlan.Target target, int requestBytes) {
+        if (isCharged()) {
+            Usage prompt = new UsageTap(true, requestBytes, generates()).usage();
+            ongoing = usageListener.began(caller, target.model(), prompt, cost(target, prompt));
+            toldNanos = System.nanoTime();
+        }
+    }
+
+    private void tellProgress(CallPlan.Target target, UsageTap tap) {
+        long now = System.nanoTime();
+        UsageListener.Ongoing open = ongoing;
+        if (open != null && now - toldNanos > PROGRESS_NANOS) {
+            toldNanos = now;
+            Usage soFar = tap.usage();
+            open.progress(soFar, cost(target, soFar));
+        }
+    }
+
+    private boolean isCharged() {
+        return plan.endpoint().operation() != Endpoint.Operation.COUNT_TOKENS;
+    }
+
+    private static long cost(CallPlan.Target target, Usage usage) {
+        return target.price().map(price -> price.nanoUsd(usage)).orElse(0L);
     }
 
     /** What became of an attempt. */
@@ -201,6 +239,9 @@ final class CallRun {
                 byte[] piece = first;
                 while (piece != null) {
                     tap.feed(piece, 0, piece.length);
+                    if (events) {
+                        tellProgress(target, tap);
+                    }
                     translated.write(piece);
                     piece = next(reply, target.upstream().provider());
                 }
@@ -216,6 +257,9 @@ final class CallRun {
             byte[] part = first;
             while (part != null) {
                 tap.feed(part, 0, part.length);
+                if (events) {
+                    tellProgress(target, tap);
+                }
                 left -= part.length;
                 if (left == 0) {
                     // Its client knows that this is the last part, and may call again at once.
@@ -273,13 +317,12 @@ final class CallRun {
     }
 
     private void settle(CallPlan.Target target, int status, UsageTap tap, boolean complete) {
-        boolean charged =
-                (status == 0 || status / 100 == 2) && plan.endpoint().operation() != Endpoint.Operation.COUNT_TOKENS;
+        boolean charged = (status == 0 || status / 100 == 2) && isCharged();
         Usage used = charged ? tap.usage() : Usage.NONE;
-        long nanoUsd = target.price().map(price -> price.nanoUsd(used)).orElse(0L);
+        long nanoUsd = cost(target, used);
         spending.settle(plan.allowances(), used.totalTokens(), nanoUsd);
         long now = System.nanoTime();
-        usageListener.used(new UsageListener.Call(
+        UsageListener.Call call = new UsageListener.Call(
                 caller,
                 target.upstream().provider().name(),
                 target.model(),
@@ -290,7 +333,14 @@ final class CallRun {
                 complete,
                 began,
                 Duration.ofNanos(firstByteNanos - beganNanos),
-                Duration.ofNanos(now - beganNanos)));
+                Duration.ofNanos(now - beganNanos));
+        UsageListener.Ongoing open = ongoing;
+        ongoing = null;
+        if (open != null) {
+            open.ended(call);
+        } else {
+            usageListener.used(call);
+        }
     }
 
     private void sayFirstByte() {

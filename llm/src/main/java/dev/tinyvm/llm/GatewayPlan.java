@@ -80,6 +80,24 @@ public final class GatewayPlan {
         return new GatewayPlan(config, keys, scripts);
     }
 
+    /**
+     * The same with the keys as they are now, for a process that cannot read them again.
+     *
+     * @throws Missing one is gone since they were read
+     */
+    public GatewayPlan held() throws Missing {
+        Map<String, KeySource> held = new HashMap<>();
+        for (Map.Entry<String, KeySource> each : keys.entrySet()) {
+            try {
+                String key = each.getValue().read();
+                held.put(each.getKey(), () -> key);
+            } catch (IOException e) {
+                throw new Missing(List.of("provider '" + each.getKey() + "': " + e.getMessage()));
+            }
+        }
+        return new GatewayPlan(config, held, scripts);
+    }
+
     /** What was read. */
     public LlmConfig config() {
         return config;

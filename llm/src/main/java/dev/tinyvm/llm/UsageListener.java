@@ -35,4 +35,42 @@ public interface UsageListener {
 
     /** A call is over. */
     void used(Call call);
+
+    /**
+     * A call goes out to a provider, which may charge for it from now on. {@link Ongoing#ended} takes the place of {@link #used} for it.
+     *
+     * @param model as the provider calls it
+     * @param expected guessed: the prompt
+     * @param nanoUsd what that costs; 0 when not priced
+     */
+    default Ongoing began(Caller caller, String model, Usage expected, long nanoUsd) {
+        return new Ongoing() {
+            @Override
+            public void progress(Usage soFar, long costing) {
+                // It is told at its end.
+            }
+
+            @Override
+            public void ended(Call call) {
+                used(call);
+            }
+
+            @Override
+            public void dropped() {
+                // Nothing to take back.
+            }
+        };
+    }
+
+    /** A call that is under way, for whoever must know what it used even if this process is killed. Runs on the call's thread: it must be quick. */
+    interface Ongoing {
+        /** So far, partly guessed; told a few times a second while an answer streams. */
+        void progress(Usage soFar, long nanoUsd);
+
+        /** It is over. */
+        void ended(Call call);
+
+        /** The provider did not take it. */
+        void dropped();
+    }
 }

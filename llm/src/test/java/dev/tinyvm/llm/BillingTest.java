@@ -58,6 +58,24 @@ class BillingTest {
     }
 
     @Test
+    void aCallThatIsUnderWayIsBilledByItsEndAndNotTwice() {
+        try (Ledger ledger = open()) {
+            machine(ledger);
+            UsageListener.Ongoing call =
+                    new Billing(ledger).began(CALLER, "gpt-x", new Usage(900, 0, 0, 0, true), 6_000);
+            ledger.sync();
+            call.progress(new Usage(900, 0, 0, 10, true), 6_100);
+            ledger.sync();
+            call.ended(call(1_000, 400, 50, 7_000));
+            new Billing(ledger)
+                    .began(CALLER, "gpt-x", new Usage(900, 0, 0, 0, true), 6_000)
+                    .dropped();
+            assertThat(ledger.spent("agent:researcher").llmNanoUsd()).isEqualTo(7_000);
+            assertThat(ledger.spent("agent:researcher").requests()).isEqualTo(1);
+        }
+    }
+
+    @Test
     void aBudgetForEverythingBoundsCallsToo() {
         try (Ledger ledger = open()) {
             machine(ledger);
