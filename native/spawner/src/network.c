@@ -145,9 +145,12 @@ static void keep_rules(uint32_t slot, const struct rules *rules) {
         memcpy(network.attachments[slot].rules, rules, bytes);
 }
 
-static void forget(uint32_t slot) {
+struct attachment *network_reset(uint32_t slot) {
+    if (slot >= network.end)
+        network.end = slot + 1;
     free(network.attachments[slot].rules);
     network.attachments[slot] = (struct attachment){.counters = -1};
+    return &network.attachments[slot];
 }
 
 void network_watch(void) {
@@ -200,7 +203,7 @@ int network_attach(uint32_t slot, const struct rules *rules, struct network_answ
                       "every address of --routed-pool is in use or overlaps one of the host's routes");
     if (result == 0) {
         network_watch(); /* before there is anything to be taken away */
-        forget(slot);
+        (void)network_reset(slot);
         attachment->gateway = routes.address;
         last_gateway = routes.address;
         result = lock_up(slot, rules, fault);
@@ -227,7 +230,7 @@ static int end_attachment(uint32_t slot) {
     network.attachments[slot].attached = false;
     network.attached--;
     int result = network_take_away(slot);
-    forget(slot);
+    (void)network_reset(slot);
     return result;
 }
 
@@ -324,14 +327,14 @@ void network_changed(void) {
     int tampered = watched < 0 ? 0 : nat_tampered(watched);
     if (network.attached == 0 || tampered == 0 || (tampered < 0 && all_have_chains()))
         return;
-    for (uint32_t slot = 1; slot < SLOTS; slot++)
+    for (uint32_t slot = 1; slot < network.end; slot++)
         if (network.attachments[slot].attached) {
             (void)veth_lower(slot);
             if (nat_read(slot, &counts) == 0) /* of a table that is emptied, but there */
                 network.attachments[slot].last = counts;
         }
     bool fresh = true;
-    for (uint32_t slot = 1; slot < SLOTS; slot++)
+    for (uint32_t slot = 1; slot < network.end; slot++)
         if (network.attachments[slot].attached) {
             rebuild(slot, fresh);
             fresh = fresh && !network.attachments[slot].attached;

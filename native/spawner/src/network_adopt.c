@@ -1,4 +1,5 @@
 /* What a spawner that takes over finds in the kernel: see network.h. */
+#include <errno.h>
 #include <string.h>
 
 #include "cgroup_unified.h"
@@ -7,6 +8,7 @@
 #include "network_parts.h"
 #include "veth.h"
 
+enum { TABLES_CHANGED_TRIES = 8 };
 enum { FOUND_LINK = 1, FOUND_COMPLETE = 2, FOUND_CHAINS = 4, FOUND_CGROUP = 8 };
 
 static struct {
@@ -31,44 +33,53 @@ static void note_cgroup(uint32_t slot, void *context) {
         found.what[slot] |= FOUND_CGROUP;
 }
 
-static void adopt_slot(uint32_t slot) {
-    struct attachment *attachment = &network.attachments[slot];
+static bool is_whole(uint32_t slot) {
     const uint8_t whole = FOUND_LINK | FOUND_COMPLETE | FOUND_CHAINS;
-    bool keep = (found.what[slot] & whole) == whole && wall_at(slot)->state == WALL_RUNNING &&
-                veth_gateway(slot) + 1 == found.address[slot];
+    return (found.what[slot] & whole) == whole && wall_at(slot)->state == WALL_RUNNING && veth_gateway(slot) + 1 == found.address[slot];
+}
+
+static void adopt_slot(uint32_t slot) {
+    struct attachment *attachment = network_reset(slot);
     int cgroup = unified_find(slot);
-    *attachment = (struct attachment){.gateway = found.address[slot] - 1, .counters = cgroup < 0 ? -1 : filter_find(cgroup)};
+    int counters = cgroup < 0 ? cgroup : filter_find(cgroup);
     fd_close(&cgroup);
-    attachment->counters = attachment->counters < 0 ? -1 : attachment->counters;
-    attachment->filter = attachment->counters >= 0;
-    if (keep) {
-        attachment->attached = true;
-        network.attached++;
-    }
+    attachment->gateway = found.address[slot] - 1;
+    attachment->counters = counters < 0 ? -1 : counters;
+    attachment->filter = counters >= 0;
+    attachment->attached = true;
+    network.attached++;
+    found.what[slot] = 0;
+}
+
+static void sweep_slot(uint32_t slot) {
+    network_reset(slot)->gateway = found.address[slot] - 1;
+    (void)network_take_away(slot);
+    (void)network_reset(slot);
 }
 
 void network_adopt(void) {
+    int result = -EINTR;
     nl_forget(); /* those of the process that made this one: closed */
-    memset(&found, 0, sizeof found);
-    network.attached = 0;
     network_unwatch();
-    for (uint32_t slot = 0; slot < SLOTS; slot++)
-        network.attachments[slot] = (struct attachment){.counters = -1};
-    if (veth_each(note_link, NULL) < 0 || nat_each_slot(note_chains, NULL) < 0)
-        return;
+    memset(&found.what, 0, sizeof found.what);
+    for (uint32_t slot = 0; slot < network.end; slot++)
+        network.attachments[slot] = (struct attachment){.counters = -1}; /* what it holds was another process's */
+    network.attached = network.end = 0;
+    for (int i = 0; i < TABLES_CHANGED_TRIES && result == -EINTR; i++)
+        result = veth_each(note_link, NULL);
+    if (result < 0 || nat_each_slot(note_chains, NULL) < 0)
+        return; /* not a kernel that has any */
     unified_each_slot(note_cgroup, NULL);
-    for (uint32_t slot = 0; slot < SLOTS; slot++) {
-        /* On a v2 host a half-made attachment may have left a filter on the cgroup of any wall that runs. */
-        if (found.what[slot] != 0 || (wall_at(slot)->state == WALL_RUNNING && network.can_filter))
+    for (uint32_t slot = 0; slot < SLOTS; slot++)
+        if (is_whole(slot))
             adopt_slot(slot);
-    }
     if (network.attached > 0)
         network_watch();
+    /* Only now: sweeping the last one takes the table along. */
     bool swept = false;
     for (uint32_t slot = 0; slot < SLOTS; slot++)
-        if (!network.attachments[slot].attached && (found.what[slot] != 0 || network.attachments[slot].counters >= 0)) {
-            (void)network_take_away(slot);
-            network.attachments[slot] = (struct attachment){.counters = -1};
+        if (found.what[slot] != 0) {
+            sweep_slot(slot);
             swept = true;
         }
     if (!swept && network.attached == 0)

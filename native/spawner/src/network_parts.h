@@ -17,7 +17,8 @@ struct attachment {
 };
 
 struct network {
-    struct attachment attachments[SLOTS];
+    struct attachment attachments[SLOTS]; /* untouched, and so no memory, beyond `end` */
+    uint32_t end;                         /* one past the highest slot that ever had one */
     uint32_t attached;
     struct pool pool;
     bool can_route, can_filter;
@@ -25,6 +26,8 @@ struct network {
 
 extern struct network network;
 
+/* A clean attachment of this slot. */
+struct attachment *network_reset(uint32_t slot);
 /* Takes away whatever a slot has, the interface first. Goes on after a failure; 0 or the first one. */
 int network_take_away(uint32_t slot);
 /* Begins to listen to changes of nf_tables; before there is anything that could be taken away. */

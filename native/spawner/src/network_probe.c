@@ -17,8 +17,6 @@ static char routed[FEATURE_BYTES], filtered[FEATURE_BYTES];
 
 void network_open(const struct config *config) {
     network.pool = config->routed_pool;
-    for (uint32_t slot = 0; slot < SLOTS; slot++)
-        network.attachments[slot].counters = -1;
     if (network.pool.prefix_length != 0)
         (void)forwarding_open(); /* if it fails, so does its lock when it is needed, and the probe tells */
 }

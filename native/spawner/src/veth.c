@@ -236,8 +236,7 @@ static int find_links(struct finding *finding) {
 
 int veth_each(void (*visit)(uint32_t slot, bool complete, void *context), void *context) {
     struct finding finding = {.visit = visit, .context = context};
-    int result = find_links(&finding);
-    return result == -EINTR ? 0 : result;
+    return find_links(&finding);
 }
 
 int veth_any(bool *any) {

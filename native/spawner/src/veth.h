@@ -29,7 +29,7 @@ int veth_lower(uint32_t slot);
 /* 0 also when there is none. Waits for the kernel's grace periods: tens of milliseconds. */
 int veth_remove(uint32_t slot);
 bool veth_exists(uint32_t slot);
-/* This spawner's interfaces. */
+/* This spawner's interfaces. -EINTR: they changed meanwhile, ask again. */
 int veth_each(void (*visit)(uint32_t slot, bool complete, void *context), void *context);
 /* The gateway's address of an interface; 0 when it has none. */
 uint32_t veth_gateway(uint32_t slot);

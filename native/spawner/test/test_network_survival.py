@@ -268,19 +268,45 @@ class Survival(unittest.TestCase):
             self.assertIn("ok", try_inside(one, "tcp", o.first, 80))
 
     def test_a_wall_that_died_while_no_spawner_lived_leaves_no_interface(self):
-        client = self.connect()
+        o, client = self.outside, self.connect()
         pid, _ = client.create("vm")
+        _, path = client.create("next")
         client.network_attach("vm", EVERYWHERE)
+        client.network_attach("next", rule(o.first + "/32", [80]))
         spawner, supervisor = self.spawner.pids()
         os.kill(supervisor, signal.SIGSTOP)  # so that it starts no spawner yet
         os.kill(spawner, signal.SIGKILL)
         os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not links("tvm%ds" % self.spawner.block), "the wire goes with the namespace")
-        self.assertIn("tinyvm-%d" % self.spawner.block, tables())
+        eventually(lambda: len(links("tvm%ds" % self.spawner.block)) == 1, "the wire goes with the namespace")
         os.kill(supervisor, signal.SIGCONT)
         client = self.connect()
-        self.assertEqual([], network_remains(self.spawner))
         self.assertEqual(0, client.network_stats("vm")["attached"])
+        with Guest(path) as guest:
+            self.assertEqual("ok " + o.gateway, try_inside(guest, "tcp", o.first, 80))
+        client.network_detach("next")
+        self.assertEqual([], network_remains(self.spawner))
+
+    def test_two_spawners_share_the_host(self):
+        o, client = self.outside, self.connect()
+        with Spawner(blanks=0) as other, other.client() as neighbour:
+            _, path = client.create("vm")
+            _, address, _, _ = client.network_attach("vm", EVERYWHERE)
+            _, other_path = neighbour.create("vm")
+            _, other_address, _, _ = neighbour.network_attach("vm", EVERYWHERE)
+            self.assertNotEqual(address, other_address)
+            with Guest(path) as guest, Guest(other_path) as theirs:
+                guest.start(["python3", "-m", "http.server", "8000"])
+                eventually(lambda: guest.shell("curl -s -o /dev/null -w %{http_code} http://127.0.0.1:8000/", check=False) == "200", "it serves")
+                self.assertNotIn("ok", try_inside(theirs, "tcp", address.split("/")[0], 8000, 1.0))
+                self.assertIn("ok", try_inside(theirs, "tcp", o.first, 80))
+                client.network_detach("vm")
+                self.assertEqual("1", forwarding(o.link))
+                self.assertIn("ok", try_inside(theirs, "tcp", o.first, 80))
+                client.network_attach("vm", EVERYWHERE)
+                neighbour.quit()
+                self.assertIn("ok", try_inside(guest, "tcp", o.first, 80))
+            client.network_detach("vm")
+        eventually(lambda: forwarding(o.link) == "0" or links("tvm"), "forwarding is off again")
 
     def test_kills_at_random_moments_leak_nothing_and_open_nothing(self):
         o = self.outside

@@ -18,7 +18,7 @@ SPAWNER = os.path.dirname(HERE)
 BUILD = os.path.join(SPAWNER, "build")
 CACHE = os.path.join(BUILD, "kernel")
 GUEST = os.environ.get("TINYVM_GUEST") or os.path.join(SPAWNER, "..", "guest", "build", "tinyvm-guest")
-MODULES = ["virtio_mmio", "virtio_blk", "ext4", "overlay"]
+MODULES = ["virtio_mmio", "virtio_blk", "ext4", "overlay", "veth", "nf_tables", "nft_ct", "nft_masq", "nft_objref", "nft_chain_nat", "nft_reject_inet"]
 DEADLINE_SECONDS = 220
 
 

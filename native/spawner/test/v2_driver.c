@@ -2,6 +2,7 @@
  * Runs as the main program of a QEMU machine whose kernel has cgroup v2 only (test/v2.py): starts the spawner, makes walls
  * of image `host` (that machine's busybox), and checks that the limits hold. Prints `PASS name` or `FAIL name`, then `END`.
  */
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -281,6 +282,8 @@ static pid_t find_process(const char *name) {
 }
 
 static char text[65536];
+static uint64_t cpu_before;
+static bool replaced(void);
 
 static void test_memory(void) {
     create("bomb", 1000, 64 * MIB, 16 * MIB, 64);
@@ -304,7 +307,6 @@ static void test_pids(void) {
     ask_id(REQUEST_DESTROY, "forks");
 }
 
-static uint64_t cpu_before;
 static bool loop_runs(void) {
     return stats("loop").cpu > cpu_before + 50000;
 }
@@ -357,6 +359,92 @@ static void test_disk_and_wall(void) {
     ask_id(REQUEST_DESTROY, "disk");
 }
 
+/* A host's service that greets, at an address that a rule can name. */
+static void serve(const char *address, uint16_t port) {
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    if (inet_pton(AF_INET, address, &name.sin_addr) != 1 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
+        bind(fd, (struct sockaddr *)&name, sizeof name) < 0 || listen(fd, 8) < 0)
+        give_up("serve");
+    if (fork() != 0) {
+        close(fd);
+        return;
+    }
+    for (;;) {
+        int peer = accept(fd, NULL, NULL);
+        if (peer >= 0 && send(peer, "greetings\n", 10, MSG_NOSIGNAL) < 0)
+            perror("greet");
+        close(peer);
+    }
+}
+
+static void write_rule(const char *address, uint16_t port) {
+    struct in_addr value;
+    inet_pton(AF_INET, address, &value);
+    wire_write_u8(&writer, 0);
+    wire_write_u8(&writer, 4);
+    wire_write_u64(&writer, 0);
+    wire_write_u64(&writer, ntohl(value.s_addr));
+    wire_write_u8(&writer, 32);
+    wire_write_u32(&writer, 1);
+    wire_write_u16(&writer, port);
+    wire_write_u16(&writer, port);
+    wire_write_u8(&writer, 1);
+}
+
+static int attach(uint8_t type, const char *id, const char *address, uint16_t port, struct wire_reader *reader) {
+    begin(&spawner, type);
+    wire_write_cstr(&writer, id);
+    wire_write_u32(&writer, 1);
+    write_rule(address, port);
+    return ask(reader);
+}
+
+/* The connect filter on the wall's own cgroup, and the first lock on a kernel of modules. */
+static void test_network(void) {
+    struct wire_reader reader;
+    if (system("ip link set lo up && ip addr add 10.9.9.9/32 dev lo") != 0)
+        give_up("ip");
+    serve("10.9.9.9", 80);
+    serve("10.9.9.9", 81);
+    create("net", 1000, 128 * MIB, 16 * MIB, 64);
+    report("a routed interface is attached", attach(REQUEST_NETWORK_ATTACH, "net", "10.9.9.9", 80, &reader) == 0);
+    wire_read_str(&reader);
+    wire_read_str(&reader);
+    wire_read_str(&reader);
+    report("with the connect filter", wire_read_u8(&reader) == 1);
+    report("what a rule names is reached", run("nc -w 5 10.9.9.9 80 < /dev/null", "", text, sizeof text) == 0 && strcmp(text, "greetings\n") == 0);
+    report("else the filter refuses", run("nc -w 5 10.9.9.9 81 < /dev/null", "", text, sizeof text) != 0 && strstr(text, "not permitted") != NULL);
+    cpu_before = (uint64_t)find_process("tinyvm-spawner");
+    kill((pid_t)cpu_before, SIGKILL);
+    waits_for(replaced);
+    open_link(&spawner, RUN "/spawner.sock");
+    report("new rules after another spawner took over", attach(REQUEST_NETWORK_RULES, "net", "10.9.9.9", 81, &reader) == 0);
+    report("hold", run("nc -w 5 10.9.9.9 80 < /dev/null", "", text, sizeof text) != 0 && strstr(text, "not permitted") != NULL &&
+                   run("nc -w 5 10.9.9.9 81 < /dev/null", "", text, sizeof text) == 0);
+    report("detach", ask_id(REQUEST_NETWORK_DETACH, "net") == 0 && entries("/proc/sys/net/ipv4/conf", "tvm") == 0);
+    report("a detached wall has no filter", run("nc -w 5 127.0.0.1 81 < /dev/null; nc -w 5 10.9.9.9 80 < /dev/null", "", text, sizeof text) != 0 &&
+                                                strstr(text, "not permitted") == NULL);
+    report("again", attach(REQUEST_NETWORK_ATTACH, "net", "10.9.9.9", 80, &reader) == 0);
+    report("an attached wall is destroyed", ask_id(REQUEST_DESTROY, "net") == 0 && entries("/proc/sys/net/ipv4/conf", "tvm") == 0);
+    begin(&spawner, REQUEST_SUBSCRIBE);
+    ask(&reader);
+}
+
+/* PING's features that name the network. */
+static bool features(struct wire_reader *reader) {
+    int found = 0;
+    wire_read_str(reader);
+    wire_read_u32(reader);
+    for (uint32_t count = wire_read_count(reader); count > 0; count--) {
+        struct wire_str name = wire_read_str(reader);
+        printf("feature: %.*s\n", (int)name.length, name.bytes);
+        found += name.length == 6 && memcmp(name.bytes, "routed", 6) == 0;
+        found += name.length == 14 && memcmp(name.bytes, "connect-filter", 14) == 0;
+    }
+    return found == 2;
+}
+
 static bool replaced(void) {
     pid_t now = find_process("tinyvm-spawner");
     return now != 0 && (uint64_t)now != cpu_before;
@@ -406,6 +494,7 @@ int main(void) {
     ask(&reader);
     wire_read_u16(&reader);
     report("the host is cgroup v2", wire_read_u8(&reader) == 2);
+    report("it can route and filter", features(&reader));
     begin(&spawner, REQUEST_SUBSCRIBE);
     ask(&reader);
     test_memory();
@@ -413,6 +502,7 @@ int main(void) {
     test_cpu_and_freeze();
     test_memory_resize();
     test_disk_and_wall();
+    test_network();
     report("destroyed walls leave no cgroup", entries("/sys/fs/cgroup/tinyvm-1", "s") == 0);
     test_adoption();
     begin(&spawner, REQUEST_QUIT);
