@@ -7,6 +7,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
 
 /**
  * Makes one directory of the store, an image's or a layer's: its files aside, then renamed, then its record. Nothing of it stays when that fails. The store's
@@ -108,9 +109,13 @@ final class Installation {
     }
 
     private <T> T make(Step<T> step, Recording<T> recording) {
-        Path temporary = parent.resolve(".import-" + name);
+        // Random, since ext4 finds the place of a directory by its name: see SpreadDirectories.
+        String aside = ".import-" + name + "-"
+                + Long.toHexString(ThreadLocalRandom.current().nextLong());
+        Path temporary = parent.resolve(aside);
         boolean done = false;
         try {
+            SpreadDirectories.ask(parent);
             Files.createDirectory(
                     temporary, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
             T made = step.in(temporary);
@@ -134,16 +139,16 @@ final class Installation {
                     e);
         } finally {
             if (!done) {
-                removeTraces();
+                removeTraces(aside);
             }
         }
     }
 
-    private void removeTraces() {
+    private void removeTraces(String aside) {
         try {
             int store = Posix.openat(Posix.AT_FDCWD, StorePaths.bytes(parent), Posix.O_RDONLY | Posix.O_DIRECTORY, 0);
             try {
-                DeleteTree.delete(store, ".import-" + name);
+                DeleteTree.delete(store, aside);
                 if (Files.notExists(record)) {
                     DeleteTree.delete(store, name);
                 }

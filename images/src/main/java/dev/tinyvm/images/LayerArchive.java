@@ -12,6 +12,8 @@ import java.util.zip.ZipException;
 
 /** A layer's blob, read as the archive that it is and checked against what the image's configuration says. */
 final class LayerArchive {
+    private static final long AHEAD_FROM_BYTES = 1 << 20;
+
     private final BlobStore blobs;
     private final Descriptor layer;
     private final Digest diffId;
@@ -40,8 +42,8 @@ final class LayerArchive {
         }
         MessageDigest hash = Digest.sha256();
         try (InputStream raw = Files.newInputStream(blobs.path(layer.digest()));
-                InputStream plain = Decompression.of(raw, what)) {
-            BoundedStream bounded = new BoundedStream(new DigestInputStream(plain, hash), bytes);
+                InputStream plain = ahead(new DigestInputStream(Decompression.of(raw, what), hash))) {
+            BoundedStream bounded = new BoundedStream(plain, bytes);
             leftOut.addAll(TarReader.read(bounded, sink));
             if (!Digest.of(hash).equals(diffId)) {
                 throw new ImageException(
@@ -56,6 +58,11 @@ final class LayerArchive {
             requireIntact();
             throw e;
         }
+    }
+
+    /** A thread for what is worth one. */
+    private InputStream ahead(InputStream plain) {
+        return layer.size() < AHEAD_FROM_BYTES ? plain : new ReadAhead(plain);
     }
 
     /** Tells a hostile image from a disk that lost something. */

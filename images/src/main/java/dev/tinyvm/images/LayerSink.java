@@ -2,6 +2,7 @@ package dev.tinyvm.images;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.function.BooleanSupplier;
 
 /**
  * Puts one layer above those that a writer has: whiteouts remove, everything else is made
@@ -13,15 +14,26 @@ final class LayerSink implements TarSink {
 
     private final RootfsWriter writer;
 
+    private final BooleanSupplier unwanted;
+
     /** Begins the layer. */
     LayerSink(RootfsWriter writer) {
+        this(writer, () -> false);
+    }
+
+    /** As above. @param unwanted asked at each entry: true ends it with {@link Unwanted} */
+    LayerSink(RootfsWriter writer, BooleanSupplier unwanted) {
         this.writer = writer;
+        this.unwanted = unwanted;
         writer.beginLayer();
     }
 
     /** Some builders (umoci, kaniko) write names from the root on; as for every container runtime that is the image's root. */
     @Override
     public String clean(String raw) {
+        if (unwanted.getAsBoolean()) {
+            throw new Unwanted();
+        }
         return EntryName.clean(raw.replaceFirst("^/+", ""));
     }
 
@@ -91,5 +103,14 @@ final class LayerSink implements TarSink {
             writer.whiteout(parent.isEmpty() ? hidden : parent + "/" + hidden);
         }
         return true;
+    }
+
+    /** The rest of the layer is of no use any more. */
+    static final class Unwanted extends RuntimeException {
+        private static final long serialVersionUID = 1;
+
+        Unwanted() {
+            super("this layer is not wanted any more");
+        }
     }
 }

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,6 +15,7 @@ import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -34,6 +36,8 @@ final class LayerUnpacking {
     private final AtomicLong bytesLeft;
 
     private final AtomicLong entriesLeft;
+    /** Set by the first layer that makes sense upon those below only: then none is unpacked apart, and what is under way stops. */
+    private final AtomicBoolean apartIsOfNoUse = new AtomicBoolean();
 
     LayerUnpacking(StorePaths paths, BlobStore blobs, ImportLimits limits, ImageFormat format, PullProgress progress) {
         this.paths = paths;
@@ -73,7 +77,7 @@ final class LayerUnpacking {
                         layers.get(i).size());
             }
         }
-        if (!allOf(missing, where)) {
+        if (!allOf(missing, diffIds.getFirst(), where)) {
             return Optional.empty();
         }
         List<LayerRecord> records = new ArrayList<>();
@@ -92,14 +96,17 @@ final class LayerUnpacking {
         return fits && LayerRecord.standAlone(records) ? Optional.of(records) : Optional.empty();
     }
 
-    /** @return false when one of them cannot be unpacked for itself */
-    private boolean allOf(Map<Digest, Descriptor> missing, String where) throws IOException {
+    /** The small ones first: they tell soonest that they make no sense alone. @return false when one of them cannot be unpacked for itself */
+    private boolean allOf(Map<Digest, Descriptor> missing, Digest lowest, String where) throws IOException {
+        List<Map.Entry<Digest, Descriptor>> bySize = new ArrayList<>(missing.entrySet());
+        bySize.sort(Comparator.comparingLong(entry -> entry.getValue().size()));
         ExecutorService threads = Executors.newFixedThreadPool(
                 Math.max(2, Runtime.getRuntime().availableProcessors()),
                 Thread.ofPlatform().daemon().name("unpack-", 0).factory());
         try {
             ExecutorCompletionService<Boolean> running = new ExecutorCompletionService<>(threads);
-            missing.forEach((diffId, layer) -> running.submit(() -> one(layer, diffId, where)));
+            bySize.forEach(entry -> running.submit(
+                    () -> one(entry.getValue(), entry.getKey(), entry.getKey().equals(lowest), where)));
             boolean all = true;
             for (int i = 0; i < missing.size() && all; i++) {
                 Future<Boolean> ended = running.take();
@@ -116,22 +123,35 @@ final class LayerUnpacking {
                 case null, default -> throw new IllegalStateException(e);
             }
         } finally {
-            // Those that are under way end by themselves: what they make is of use for the next image, or swept.
+            // Those that are under way end by themselves, soon when they are of no use.
             threads.shutdown();
             threads.close();
         }
     }
 
-    private boolean one(Descriptor layer, Digest diffId, String where) {
+    private boolean one(Descriptor layer, Digest diffId, boolean lowest, String where) {
+        boolean alone = !apartIsOfNoUse.get() && made(layer, diffId, lowest, where);
+        if (!alone) {
+            apartIsOfNoUse.set(true);
+        }
+        return alone;
+    }
+
+    private boolean made(Descriptor layer, Digest diffId, boolean lowest, String where) {
         progress.on(layer.digest().toString(), PullProgress.Step.UNPACKING, 0, layer.size());
         try {
-            LayerRecord _ = new Installation(
+            LayerRecord record = new Installation(
                             paths.layers(),
                             diffId.hex(),
                             paths.layerRecord(diffId),
                             format,
                             where + " could not be unpacked")
                     .run(root -> fill(root, layer, diffId, where), made -> made.write(paths.layerRecord(diffId)));
+            if (record.impliesParents() && !lowest) {
+                return false;
+            }
+        } catch (LayerSink.Unwanted e) {
+            return false;
         } catch (ImageException e) {
             return switch (e.code()) {
                 // A name or a link that only makes sense upon a lower layer, or a mark that only root can make.
@@ -152,7 +172,7 @@ final class LayerUnpacking {
             writer.keepMarks(marks);
             long headers = Math.multiplyExact(3L * 512, limits.maxEntries());
             new LayerArchive(blobs, layer, diffId, where)
-                    .read(new LayerSink(writer), own.maxBytes() + headers, notTaken);
+                    .read(new LayerSink(writer, apartIsOfNoUse::get), own.maxBytes() + headers, notTaken);
             writer.finish();
             bytesLeft.addAndGet(-writer.bytes());
             entriesLeft.addAndGet(-writer.entries());

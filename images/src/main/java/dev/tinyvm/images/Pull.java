@@ -68,7 +68,7 @@ final class Pull {
                     signedBy,
                     List.of());
         }
-        RegistryClient.Manifest top = client.manifest(reference);
+        RegistryClient.Manifest top = manifest(reference);
         if (rule.isPresent()) {
             new Cosign(client, blobs, reference, top.digest(), rule.get()).require();
         }
@@ -77,7 +77,7 @@ final class Pull {
         JsonNode root = OciJson.parse(top.bytes(), where);
         if (OciJson.isIndex(root, top.mediaType())) {
             Descriptor fitting = OciJson.choose(OciJson.index(root, where), Platform.current(), where);
-            chosen = client.manifest(reference.at(fitting.digest()));
+            chosen = manifest(reference.at(fitting.digest()));
             manifests.addFirst(chosen.digest());
             root = OciJson.parse(chosen.bytes(), where);
         }
@@ -100,6 +100,17 @@ final class Pull {
                 transferred,
                 signedBy,
                 unpacking.leftOut());
+    }
+
+    /** What a digest names is not asked for when it is here, whatever it was pulled as. */
+    private RegistryClient.Manifest manifest(Reference of) throws IOException {
+        Digest digest = of.digest();
+        if (digest == null || !blobs.has(digest)) {
+            return client.manifest(of);
+        }
+        byte[] bytes = blobs.read(digest, RegistryClient.MAX_MANIFEST_BYTES);
+        return new RegistryClient.Manifest(
+                digest, OciJson.parse(bytes, where).path("mediaType").asString(""), bytes);
     }
 
     /** What is pinned by digest never changes; of a tag only the digest is asked for. */
