@@ -5,6 +5,7 @@ import dev.tinyvm.bench.BenchPlan;
 import dev.tinyvm.bench.BenchResult;
 import dev.tinyvm.bench.BenchTarget;
 import dev.tinyvm.bench.Benchmark;
+import dev.tinyvm.bench.DebianImage;
 import dev.tinyvm.bench.E2bFirstOutput;
 import dev.tinyvm.bench.GatewayCalls;
 import dev.tinyvm.bench.LedgerEvents;
@@ -214,11 +215,8 @@ final class BenchCommands {
             return target -> benchmark.run(target, plan, this::progress);
         }
 
-        /** Source: XDG Base Directory Specification. */
         private Path cache() {
-            String named = shell.variable("XDG_CACHE_HOME");
-            return (named.isEmpty() ? Path.of(System.getProperty("user.home", "/root"), ".cache") : Path.of(named))
-                    .resolve("tinyvm");
+            return DebianImage.cache(shell.variable("XDG_CACHE_HOME"));
         }
 
         private static Benchmark benchmark(String name) {

@@ -3,11 +3,11 @@ package dev.tinyvm.app;
 import dev.tinyvm.bench.BenchPlan;
 import dev.tinyvm.bench.BenchResult;
 import dev.tinyvm.bench.BenchTarget;
-import dev.tinyvm.cli.CliException;
-import dev.tinyvm.cli.ExitCode;
+import dev.tinyvm.bench.DebianImage;
 import dev.tinyvm.images.Image;
 import dev.tinyvm.images.ImageConfig;
 import dev.tinyvm.images.ImageStore;
+import dev.tinyvm.images.MountTiming;
 import dev.tinyvm.sdk.CreateVm;
 import dev.tinyvm.sdk.Descriptor;
 import dev.tinyvm.sdk.ExecCommand;
@@ -17,7 +17,6 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -35,6 +34,7 @@ final class ImageBench {
     static final String SUMMARY = "unpacking of a real image, Tiny VMs made of it, and what they share";
 
     private static final int VMS = 100;
+    private static final int MOUNTS = 50;
     private static final String NAME = "bench:1";
     private static final Duration PATIENCE = Duration.ofMinutes(5);
 
@@ -45,16 +45,20 @@ final class ImageBench {
             throws IOException, InterruptedException {
         int n = plan.n() > 0 ? plan.n() : VMS;
         Path layout = data.resolve("bench-layout");
-        pack(archive(cache, progress), layout, data);
+        Path upper = Files.writeString(data.resolve("bench-upper"), "upper\n");
+        DebianImage.pack(DebianImage.archive(cache, progress), layout, upper, "/bench-upper");
         progress.accept("unpacking");
         long start = System.nanoTime();
-        Image image = new ImageStore(data.resolve("images"))
-                .importFrom(NAME, layout, ImageConfig.DEFAULT)
-                .image();
+        ImageStore store = new ImageStore(data.resolve("images"));
+        Image image = store.importFrom(NAME, layout, ImageConfig.DEFAULT).image();
         double seconds = (System.nanoTime() - start) / 1e9;
         Map<String, Object> figures = new LinkedHashMap<>();
         figures.put("imageBytes", image.sizeBytes());
         figures.put("unpackedMegabytesPerSecond", Math.round(image.sizeBytes() / 1e5 / seconds) / 10.0);
+        progress.accept("mounting");
+        MountTiming.Result mounting = MountTiming.of(store, image, data.resolve("bench-mount"), MOUNTS);
+        figures.put("mountP50Millis", rounded(mounting.firstMillis()));
+        figures.put("mountFurtherP50Millis", rounded(mounting.furtherMillis()));
         try (TinyVmClient client = new TinyVmClient(URI.create(target.url()), target.key())) {
             vms(client, n, figures, progress);
         }
@@ -108,58 +112,6 @@ final class ImageBench {
                                         "apiVersion: tinyvm.dev/v1\nkind: Agent\nspec:\n  image: " + NAME
                                                 + "\n  engine: container\n  command: [sleep, infinity]\n  resources: {cpu: 1, memory: 256Mi, disk: 16Mi}\n")))
                 .id();
-    }
-
-    /** The root file system, made once. */
-    private static Path archive(Path cache, Consumer<String> progress) throws IOException, InterruptedException {
-        Path archive = cache.resolve("bench-image-1.tar");
-        if (Files.notExists(archive)) {
-            progress.accept("making a Debian with mmdebstrap, once (kept as " + archive + ")");
-            Files.createDirectories(cache);
-            Path partial =
-                    cache.resolve("bench-image-1." + ProcessHandle.current().pid() + ".tar");
-            try {
-                call("mmdebstrap", "--variant=minbase", "--include=python3,nodejs,git", "stable", partial.toString());
-                Files.move(partial, archive, StandardCopyOption.ATOMIC_MOVE);
-            } finally {
-                Files.deleteIfExists(partial);
-            }
-        }
-        return archive;
-    }
-
-    private static void pack(Path archive, Path layout, Path data) throws IOException, InterruptedException {
-        call("umoci", "init", "--layout", layout.toString());
-        call("umoci", "new", "--image", layout + ":1");
-        call("umoci", "raw", "add-layer", "--image", layout + ":1", archive.toString());
-        Path file = Files.writeString(data.resolve("bench-upper"), "upper\n");
-        call("umoci", "insert", "--image", layout + ":1", file.toString(), "/bench-upper");
-    }
-
-    private static void call(String... command) throws IOException, InterruptedException {
-        Path said = Files.createTempFile("tinyvm-bench-", ".log");
-        try {
-            Process process = new ProcessBuilder(command)
-                    .redirectErrorStream(true)
-                    .redirectOutput(said.toFile())
-                    .start();
-            process.getOutputStream().close();
-            if (process.waitFor() != 0) {
-                String text = Files.readString(said, java.nio.charset.StandardCharsets.ISO_8859_1);
-                throw new CliException(
-                        ExitCode.FAILED,
-                        command[0] + " ended with " + process.exitValue() + ": "
-                                + text.substring(Math.max(0, text.length() - 300))
-                                        .strip());
-            }
-        } catch (IOException e) {
-            throw new CliException(
-                    ExitCode.FAILED,
-                    command[0] + " cannot be started: " + e.getMessage(),
-                    "Install it with: sudo apt-get install mmdebstrap umoci");
-        } finally {
-            Files.deleteIfExists(said);
-        }
     }
 
     private static long cachedBytes() throws IOException {
