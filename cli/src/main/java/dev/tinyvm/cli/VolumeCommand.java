@@ -242,9 +242,6 @@ final class VolumeCommand implements Runnable {
                 client.volumes().exportTo(name, to);
             } catch (IOException e) {
                 throw failed("the volume " + name + " could not be exported: " + e.getMessage());
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw failed("the volume " + name + " could not be exported: interrupted");
             }
             if (json && file != null) {
                 JsonOutput.print(shell.out(), Map.of("exported", name, "file", file.toString()));
@@ -288,14 +285,10 @@ final class VolumeCommand implements Runnable {
                 if (!there) {
                     VolumeInfo _ = client.volumes().create(name, bytes, false);
                 }
-                client.volumes().importFrom(name, from);
+                return show(client.volumes().importFrom(name, from));
             } catch (IOException e) {
                 throw failed("the volume " + name + " could not be filled: " + e.getMessage());
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw failed("the volume " + name + " could not be filled: interrupted");
             }
-            return show(client.volumes().get(name));
         }
     }
 

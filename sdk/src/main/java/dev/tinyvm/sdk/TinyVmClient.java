@@ -253,7 +253,7 @@ public final class TinyVmClient implements AutoCloseable {
 
     /** Named volumes, and the volumes of running Tiny VMs. */
     public Volumes volumes() {
-        return new Volumes(this, transport);
+        return new Volumes(transport);
     }
 
     public VmStats stats(String vm) {

@@ -14,7 +14,7 @@ import tools.jackson.databind.node.ObjectNode;
  * The files inside one VM. Relative paths are relative to the user's home. Failures are {@link TinyVmException} with an {@link TinyVmException#errno}, such as {@code ENOENT}.
  */
 public final class VmFiles {
-    private static final Duration UPLOAD_TIMEOUT = Duration.ofHours(6);
+    static final Duration UPLOAD_TIMEOUT = Duration.ofHours(6);
     private final Transport transport;
     private final String base;
     private final String user;

@@ -2,7 +2,6 @@ package dev.tinyvm.sdk;
 
 import dev.tinyvm.spec.Quantities;
 import dev.tinyvm.spec.Volume;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -11,21 +10,15 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Named volumes, and the volumes of running Tiny VMs: {@link TinyVmClient#volumes}. */
 public final class Volumes {
-    /** Where the volume is mounted in the Tiny VM that reads or fills it. */
-    private static final String PLACE = "/volume";
+    private static final String TAR = "application/x-tar";
 
-    private static final int KEPT_MESSAGE_BYTES = 4_096;
-
-    private final TinyVmClient client;
     private final Transport transport;
 
-    Volumes(TinyVmClient client, Transport transport) {
-        this.client = client;
+    Volumes(Transport transport) {
         this.transport = transport;
     }
 
@@ -80,84 +73,31 @@ public final class Volumes {
     }
 
     /**
-     * Writes all that is in a volume as a tar stream, with owners, modes and links. A Tiny VM of image {@code host}, which goes when this returns, reads it
-     * with the host's {@code tar}.
+     * Writes all that is in a volume as a tar stream, with owners, modes and links.
      *
-     * @throws TinyVmException when there is no such volume, or tar fails; the stream is then not whole
+     * @throws TinyVmException when there is no such volume, or it cannot be read
+     * @throws IOException of either stream; the archive is then not whole
      */
-    public void exportTo(String name, OutputStream to) throws IOException, InterruptedException {
-        transfer(
-                name,
-                true,
-                List.of("tar", "-C", PLACE, "--sort=name", "--numeric-owner", "-cf", "-", "."),
-                session -> {
-                    session.closeStdin();
-                },
-                to::write);
-    }
-
-    /** Adds what a tar stream holds to a volume, which must exist; names that are there are replaced. As {@link #exportTo}. */
-    public void importFrom(String name, InputStream from) throws IOException, InterruptedException {
-        transfer(
-                name,
-                false,
-                List.of("tar", "-C", PLACE, "--numeric-owner", "-xpf", "-"),
-                session -> {
-                    try (OutputStream stdin = session.stdin()) {
-                        from.transferTo(stdin);
-                    }
-                },
-                bytes -> {});
-    }
-
-    private void transfer(
-            String name, boolean readOnly, List<String> command, Step<ExecSession> input, Step<byte[]> output)
-            throws IOException, InterruptedException {
-        VolumeInfo _ = get(name);
-        String descriptor = """
-                {"apiVersion": "tinyvm.dev/v1", "kind": "Agent", "spec": {"image": "host", "engine": "container", "command": ["sleep", "infinity"],
-                 "resources": {"cpu": 1, "memory": "64Mi", "disk": "16Mi"},
-                 "volumes": [{"name": "%s", "mountPath": "%s", "readOnly": %s}]}}""".formatted(name, PLACE, readOnly);
-        RunRequest holder = new RunRequest(Descriptor.json(descriptor), Optional.empty(), false, true);
-        try (RunSession vm = client.run(holder, waiting -> {});
-                ExecSession tar = client.openExec(
-                        vm.vm().id(), ExecCommand.of(command).withUser("root").withStdin(true))) {
-            Thread feeding = Thread.ofVirtual().start(() -> feed(input, tar));
-            ByteArrayOutputStream said = new ByteArrayOutputStream();
-            while (true) {
-                switch (tar.next()) {
-                    case ExecSession.Stdout(byte[] bytes) -> output.take(bytes);
-                    case ExecSession.Stderr(byte[] bytes) ->
-                        said.write(
-                                bytes,
-                                0,
-                                Math.min(bytes.length, KEPT_MESSAGE_BYTES - Math.min(said.size(), KEPT_MESSAGE_BYTES)));
-                    case ExecSession.Exited exited -> {
-                        feeding.join();
-                        if (exited.shellStatus() != 0) {
-                            throw new IOException("tar ended with " + exited.shellStatus() + ": "
-                                    + said.toString(StandardCharsets.UTF_8).strip());
-                        }
-                        return;
-                    }
-                }
-            }
+    public void exportTo(String name, OutputStream to) throws IOException {
+        try (InputStream archive = transport.stream("/volumes/" + encoded(name) + "/archive", TAR, Map.of())
+                .body()) {
+            archive.transferTo(to);
         }
     }
 
-    /** A session whose input fails is ended: what it has read so far must not pass for the whole. */
-    private static void feed(Step<ExecSession> input, ExecSession session) {
-        try {
-            input.take(session);
-        } catch (IOException | TinyVmException e) {
-            session.close();
-        }
-    }
-
-    /** One side of a transfer. */
-    @FunctionalInterface
-    private interface Step<T> {
-        void take(T what) throws IOException;
+    /**
+     * Adds what a tar stream holds to a volume, which must exist; names that are there are replaced.
+     *
+     * @throws TinyVmException when there is no such volume, or the archive is refused; what was unpacked before stays
+     */
+    public VolumeInfo importFrom(String name, InputStream from) {
+        return Decoding.volume(transport.send(
+                "PUT",
+                "/volumes/" + encoded(name) + "/archive",
+                TAR,
+                BodyPublishers.ofInputStream(() -> from),
+                VmFiles.UPLOAD_TIMEOUT,
+                Map.of()));
     }
 
     private tools.jackson.databind.JsonNode send(String method, String path, ObjectNode body) {

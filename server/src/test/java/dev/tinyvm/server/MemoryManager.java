@@ -24,6 +24,7 @@ import dev.tinyvm.manager.Manager;
 import dev.tinyvm.manager.ManagerException;
 import dev.tinyvm.manager.ManagerException.Code;
 import dev.tinyvm.manager.NamedVolumes;
+import dev.tinyvm.manager.NamedVolumes.VolumeInfo;
 import dev.tinyvm.manager.RoutedNetworks;
 import dev.tinyvm.manager.VmActivity;
 import dev.tinyvm.spec.Agent;
@@ -31,6 +32,9 @@ import dev.tinyvm.spec.Metadata;
 import dev.tinyvm.spec.Network;
 import dev.tinyvm.spec.Resources;
 import dev.tinyvm.spec.Volume;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -288,6 +292,22 @@ public final class MemoryManager implements Manager {
     @Override
     public NamedVolumes volumes() {
         return volumes;
+    }
+
+    @Override
+    public void exportVolume(String name, OutputStream to, String owner) throws IOException {
+        VolumeInfo _ = volumes.get(name);
+        to.write(volumes.archives.getOrDefault(name, new byte[10_240]));
+    }
+
+    @Override
+    public void importVolume(String name, InputStream from, String owner) throws IOException {
+        VolumeInfo _ = volumes.get(name);
+        byte[] archive = from.readAllBytes();
+        if (archive.length < 512) {
+            throw new ManagerException(ManagerException.Code.INVALID, "tar: This does not look like a tar archive");
+        }
+        volumes.archives.put(name, archive);
     }
 
     @Override

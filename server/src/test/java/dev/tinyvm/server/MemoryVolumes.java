@@ -13,6 +13,7 @@ import java.util.concurrent.ConcurrentSkipListMap;
 /** Named volumes without anything in them. */
 final class MemoryVolumes implements NamedVolumes {
     final Map<String, Volume> mounted = new ConcurrentHashMap<>();
+    final Map<String, byte[]> archives = new ConcurrentHashMap<>();
     private final Map<String, VolumeInfo> all = new ConcurrentSkipListMap<>();
 
     @Override

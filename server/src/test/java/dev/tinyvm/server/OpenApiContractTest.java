@@ -187,6 +187,16 @@ class OpenApiContractTest {
                 "PATCH",
                 "/api/v1/volumes/{volume}",
                 fixture.send("PATCH", "/api/v1/volumes/notes", "application/json", "{\"size\":\"4Gi\"}"));
+        String archive = "/api/v1/volumes/notes/archive";
+        for (String content : List.of("x".repeat(1_024), "no tar")) {
+            check(
+                    "PUT",
+                    "/api/v1/volumes/{volume}/archive",
+                    fixture.send("PUT", archive, "application/x-tar", content));
+        }
+        assertThat(fixture.get(archive).body()).isEqualTo("x".repeat(1_024));
+        check("GET", "/api/v1/volumes/{volume}/archive", fixture.get(archive));
+        check("GET", "/api/v1/volumes/{volume}/archive", fixture.get("/api/v1/volumes/none/archive"));
         check("DELETE", "/api/v1/volumes/{volume}", fixture.send("DELETE", "/api/v1/volumes/notes", "", ""));
         check("GET", "/api/v1/vms/{vm}/wait", fixture.get("/api/v1/vms/" + vm + "/wait?timeout=1ms"));
         check("GET", "/api/v1/vms/{vm}/stats", fixture.get("/api/v1/vms/" + vm + "/stats"));

@@ -4,20 +4,27 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.tinyvm.sdk.TinyVmException;
+import dev.tinyvm.sdk.VmFilter;
 import dev.tinyvm.sdk.VmInfo;
 import dev.tinyvm.sdk.VolumeInfo;
 import dev.tinyvm.spec.Volume;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Named volumes of the whole product. */
 @NeedsWalls
 class VolumeTest {
     private static Product product;
+
+    @TempDir
+    Path directory;
 
     @BeforeAll
     static void up() throws Exception {
@@ -91,6 +98,69 @@ class VolumeTest {
         assertThatThrownBy(() -> product.client().volumes().exportTo("missing", archive))
                 .isInstanceOf(TinyVmException.class)
                 .hasMessageContaining("there is no volume missing");
+        product.client().remove(vm.id());
+    }
+
+    @Test
+    void aHostileArchiveHarmsNothingButItsVolume() throws Exception {
+        product.cli("volume", "create", "victim", "--size", "16Mi").expectSuccess();
+        Path archive = directory.resolve("hostile.tar");
+        for (String member : List.of(
+                "device|t.type = tarfile.CHRTYPE; t.devmajor = 1; t.devminor = 3|mknod",
+                "../../../up|pass|'..'",
+                "link|t.type = tarfile.LNKTYPE; t.linkname = '/etc/shadow'|hard link",
+                "huge|t.size = 64 << 20|the volume is full",
+                "lie|t.size = 1 << 40; size = 5|Unexpected EOF")) {
+            String[] parts = member.split("\\|");
+            String script = """
+                    import io, sys, tarfile
+                    t = tarfile.TarInfo('%s'); size = -1
+                    %s
+                    class Zeros:
+                        def read(self, n): return b'z' * n
+                    if size >= 0:
+                        open(sys.argv[1], 'wb').write(t.tobuf() + b'z' * size)
+                    else:
+                        tarfile.open(sys.argv[1], 'w').addfile(t, Zeros())
+                    """.formatted(parts[0], parts[1]);
+            Shell.run(directory, "python3", "-c", script, archive.toString()).expectSuccess();
+            Shell.Result refused = product.cli("volume", "import", "victim", archive.toString());
+            assertThat(refused.exitCode()).as(member).isEqualTo(1);
+            assertThat(refused.errors()).as(member).containsIgnoringCase(parts[2]);
+        }
+        assertThat(Path.of("/up")).doesNotExist();
+        VmInfo vm = product.create("cpu: 0.5, memory: 64Mi", "  volumes: [{name: victim, mountPath: /v}]\n");
+        assertThat(product.execAsRoot(
+                                vm.id(),
+                                "sh",
+                                "-c",
+                                "ls -A /v | grep -v -e huge -e lie; test ! -e /v/shadow && echo fine")
+                        .stdoutText())
+                .isEqualTo("fine\n");
+        product.client().remove(vm.id());
+        product.cli("volume", "rm", "victim").expectSuccess();
+        assertThat(product.client().vms(VmFilter.ALL))
+                .noneMatch(left -> left.descriptorJson().contains("victim"));
+    }
+
+    @Test
+    void aManagerElsewhereSavesAndRestoresAVolumeToo() throws Exception {
+        Path archive = directory.resolve("notes.tar");
+        VmInfo vm = product.create("cpu: 0.5, memory: 64Mi", "  volumes: [{name: away, mountPath: /v, size: 64Mi}]\n");
+        product.exec(vm.id(), "sh", "-c", "head -c 20000000 /dev/urandom > /v/big && sha256sum < /v/big > /v/sum");
+        product.cli("volume", "export", "away", archive.toString()).expectSuccess();
+        assertThat(archive).exists();
+        product.cli("volume", "import", "back", archive.toString(), "--size", "64Mi")
+                .expectSuccess();
+        product.client().volumes().attach(vm.id(), Volume.named("back", "/b", true));
+        assertThat(product.exec(
+                                vm.id(),
+                                "sh",
+                                "-c",
+                                "sha256sum < /b/big | cmp - /b/sum && cmp /b/big /v/big && echo same")
+                        .stdoutText())
+                .isEqualTo("same\n");
+        assertThat(product.cli("volume", "export", "nothing").errors()).contains("there is no volume nothing");
         product.client().remove(vm.id());
     }
 

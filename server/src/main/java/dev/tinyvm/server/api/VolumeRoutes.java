@@ -10,15 +10,21 @@ import dev.tinyvm.server.http.Route;
 import dev.tinyvm.server.http.Router;
 import dev.tinyvm.spec.Quantities;
 import dev.tinyvm.spec.Volume;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JsonGenerator;
 
 /** {@code /volumes}, and the volumes of running Tiny VMs. */
 final class VolumeRoutes {
     /** Absolute, without {@code .}, {@code ..}, empty parts or an end in a slash. */
     private static final Pattern CLEAN_PATH = Pattern.compile("(/(?!\\.{1,2}(/|$))[^/\u0000]+)+");
+
+    private static final String TAR = "application/x-tar";
 
     private final Manager manager;
 
@@ -43,6 +49,8 @@ final class VolumeRoutes {
             manager.volumes().remove(call.variable("volume"));
             call.empty(204);
         }));
+        router.add(Route.of("GET", base + "/volumes/{volume}/archive", this::exportTo));
+        router.add(Route.of("PUT", base + "/volumes/{volume}/archive", this::importFrom));
         router.add(Route.of("POST", base + "/vms/{vm}/volumes", this::attach));
         router.add(Route.of("DELETE", base + "/vms/{vm}/volumes", call -> {
             String path = call.query("mountPath")
@@ -71,6 +79,58 @@ final class VolumeRoutes {
         boolean exclusive = body.flag("exclusive", false);
         body.finish();
         answer(call, 201, manager.volumes().create(name, size, exclusive));
+    }
+
+    private void exportTo(Call call) throws IOException {
+        try (LateStream out = new LateStream(() -> call.stream(200, TAR))) {
+            manager.exportVolume(call.variable("volume"), out, call.caller());
+            out.complete();
+        }
+    }
+
+    private void importFrom(Call call) {
+        call.takesLong();
+        try {
+            manager.importVolume(call.variable("volume"), call.bodyStream(), call.caller());
+        } catch (IOException e) {
+            throw HttpError.invalid("the archive broke off; a part of it may be in the volume");
+        }
+        answer(call, 200, manager.volumes().get(call.variable("volume")));
+    }
+
+    /** Begins the answer with the first byte, so that what fails before is an error like any other; closed before it is complete, it breaks off. */
+    private static final class LateStream extends OutputStream {
+        private final Supplier<OutputStream> opening;
+        private @Nullable OutputStream out;
+        private boolean complete;
+
+        LateStream(Supplier<OutputStream> opening) {
+            this.opening = opening;
+        }
+
+        @Override
+        public void write(int b) throws IOException {
+            write(new byte[] {(byte) b}, 0, 1);
+        }
+
+        @Override
+        public void write(byte[] bytes, int offset, int length) throws IOException {
+            OutputStream to = out == null ? opening.get() : out;
+            out = to;
+            to.write(bytes, offset, length);
+        }
+
+        void complete() {
+            complete = true;
+        }
+
+        @Override
+        public void close() throws IOException {
+            OutputStream to = out;
+            if (complete && to != null) {
+                to.close();
+            }
+        }
     }
 
     private void attach(Call call) {
