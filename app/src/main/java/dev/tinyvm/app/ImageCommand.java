@@ -10,6 +10,7 @@ import dev.tinyvm.cli.text.Quantity;
 import dev.tinyvm.cli.text.Table;
 import dev.tinyvm.images.Image;
 import dev.tinyvm.images.ImageConfig;
+import dev.tinyvm.images.ImageDocuments;
 import dev.tinyvm.images.ImageException;
 import dev.tinyvm.images.ImageFormat;
 import dev.tinyvm.images.ImageStore;
@@ -25,7 +26,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -35,6 +39,8 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /** {@code tinyvm image}: works on the store itself, in this process, since only root can give files their owners. */
 @Command(
@@ -103,9 +109,14 @@ final class ImageCommand implements Runnable {
 
         /** Images that must stay, whether a manager is up or not. @throws CliException when that cannot be known */
         final Set<String> imagesInUse() {
+            return imageUsers().keySet();
+        }
+
+        /** The same, each with the names of those that use it. */
+        final SortedMap<String, SortedSet<String>> imageUsers() {
             Path data = manager.directories(shell).iterator().next();
             try {
-                return ImagesInUse.of(data.resolve(RunningManager.DIRECTORY));
+                return ImagesInUse.by(data.resolve(RunningManager.DIRECTORY));
             } catch (ManagerException e) {
                 throw new CliException(ExitCode.FAILED, "images could not be removed: " + e.getMessage());
             }
@@ -207,7 +218,10 @@ final class ImageCommand implements Runnable {
     /** {@code tinyvm image inspect}. */
     @Command(
             name = "inspect",
-            description = "Print all that is known of an image, as JSON.",
+            description = {
+                "Print all that is known of an image, as JSON.",
+                "Root sees the manifest, with layers and their sizes, and the whole configuration, too."
+            },
             footerHeading = "%nExamples:%n",
             footer = "  tinyvm image inspect host")
     static final class Inspect extends OnStore {
@@ -223,7 +237,13 @@ final class ImageCommand implements Runnable {
 
         @Override
         void run(ImageStore store) {
-            JsonOutput.print(shell.out(), store.inspect(name));
+            Image image = store.inspect(name);
+            ObjectNode all = new JsonMapper().valueToTree(image);
+            ImageDocuments.of(store, image).ifPresent(documents -> {
+                all.set("manifest", documents.manifest());
+                all.set("config", documents.config());
+            });
+            JsonOutput.print(shell.out(), all);
         }
     }
 
@@ -293,6 +313,20 @@ final class ImageCommand implements Runnable {
         }
     }
 
+    /** Names of those that need an image, by whatever name they call it. */
+    static SortedSet<String> users(ImageStore store, String called, Map<String, SortedSet<String>> inUse) {
+        SortedSet<String> users = new TreeSet<>();
+        inUse.forEach((image, names) -> {
+            if (image.equals(called)
+                    || store.find(image)
+                            .filter(found -> found.name().equals(called))
+                            .isPresent()) {
+                users.addAll(names);
+            }
+        });
+        return users;
+    }
+
     /** {@code tinyvm image rm}. */
     @Command(
             name = "rm",
@@ -312,7 +346,18 @@ final class ImageCommand implements Runnable {
 
         @Override
         void run(ImageStore store) {
-            store.remove(name, this::imagesInUse);
+            String called = store.find(name).map(Image::name).orElse(name);
+            try {
+                store.remove(name, this::imagesInUse);
+            } catch (ImageException e) {
+                if (e.code() != ImageException.Code.IN_USE) {
+                    throw e;
+                }
+                throw new CliException(
+                        ExitCode.FAILED,
+                        "the image `" + name + "` is used by " + String.join(", ", users(store, called, imageUsers())),
+                        "Remove those first: tinyvm rm NAME");
+            }
             if (json) {
                 JsonOutput.print(shell.out(), Map.of("removed", name));
             }

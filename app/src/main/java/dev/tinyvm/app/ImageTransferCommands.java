@@ -70,7 +70,7 @@ final class ImageTransferCommands {
         @Override
         void run(ImageStore store) {
             PullResult result;
-            try (TransferProgress progress = new TransferProgress(shell, "pulling")) {
+            try (TransferProgress progress = new TransferProgress(shell, "pulling", quiet || json)) {
                 result = store.pull(reference, options(shell), ImportLimits.DEFAULT, progress);
             }
             if (json) {
@@ -124,7 +124,7 @@ final class ImageTransferCommands {
         void run(ImageStore store) {
             String to = reference.isEmpty() ? name : reference;
             String digest;
-            try (TransferProgress progress = new TransferProgress(shell, "pushing")) {
+            try (TransferProgress progress = new TransferProgress(shell, "pushing", json)) {
                 digest = store.push(name, to, options(shell), progress);
             }
             if (json) {

@@ -6,30 +6,46 @@ import dev.tinyvm.images.PullProgress;
 import java.util.HashMap;
 import java.util.Map;
 
-/** One line on a terminal that says how a transfer goes on; nothing where standard error is no terminal. For any thread; close it to clear the line. */
+/**
+ * How a transfer goes on: on a terminal one line that changes, elsewhere a plain line for each step of a blob that is worth one. For any thread; close it to clear
+ * the line.
+ */
 final class TransferProgress implements PullProgress, AutoCloseable {
     private static final long REDRAW_NANOS = 100_000_000;
     private static final int BAR = 24;
+    /** {@code sha256:} and twelve digits. */
+    private static final int SHOWN = 19;
 
     private final Shell shell;
     private final String verb;
+    private final boolean quiet;
     private final Map<String, Blob> blobs = new HashMap<>();
     private long drawnAt;
     private boolean drawn;
 
     private record Blob(Step step, long done, long total) {}
 
-    /** @param verb such as {@code pulling} */
-    TransferProgress(Shell shell, String verb) {
+    /** @param verb such as {@code pulling} @param quiet nothing at all */
+    TransferProgress(Shell shell, String verb, boolean quiet) {
         this.shell = shell;
         this.verb = verb;
+        this.quiet = quiet;
     }
 
     @Override
     public synchronized void on(String layer, Step step, long done, long total) {
-        blobs.put(layer, new Blob(step, done, total));
+        Blob before = blobs.put(layer, new Blob(step, done, total));
+        if (quiet) {
+            return;
+        }
+        if (!shell.stderrIsTerminal()) {
+            if (before == null || before.step != step) {
+                plain(layer, step, total);
+            }
+            return;
+        }
         long now = System.nanoTime();
-        if (shell.stderrIsTerminal() && (!drawn || step != Step.DOWNLOADING || now - drawnAt >= REDRAW_NANOS)) {
+        if (!drawn || step != Step.DOWNLOADING || now - drawnAt >= REDRAW_NANOS) {
             drawnAt = now;
             drawn = true;
             shell.err().print("\r\033[K" + line());
@@ -43,6 +59,22 @@ final class TransferProgress implements PullProgress, AutoCloseable {
             shell.err().print("\r\033[K");
             shell.err().flush();
             drawn = false;
+        }
+    }
+
+    /** Words that a log can keep; a pull that transfers nothing says nothing. */
+    private void plain(String layer, Step step, long total) {
+        String what = layer.substring(0, Math.min(SHOWN, layer.length()));
+        String words = switch (step) {
+            case DOWNLOADING -> verb + " " + Quantity.bytes(total);
+            case PRESENT -> "there already";
+            case VERIFIED -> "";
+            case UNPACKING -> "unpacking";
+            case UNPACKED -> "unpacked";
+            case PUSHED -> "pushed";
+        };
+        if (!words.isEmpty()) {
+            shell.err().println(what + ": " + words);
         }
     }
 

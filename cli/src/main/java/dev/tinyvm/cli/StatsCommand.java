@@ -64,6 +64,7 @@ final class StatsCommand extends ClientCommand {
                 .right("MEMORY")
                 .right("OF")
                 .right("PEAK")
+                .right("MERGED")
                 .right("PIDS")
                 .right("DISK")
                 .right("READ")
@@ -78,6 +79,7 @@ final class StatsCommand extends ClientCommand {
                     Quantity.bytes(s.memoryBytes()),
                     Quantity.bytes(s.memoryLimitBytes()),
                     Quantity.bytes(s.memoryPeakBytes()),
+                    Quantity.bytes(s.memoryMergedBytes()),
                     s.pids(),
                     Quantity.bytes(s.diskUsedBytes()),
                     Quantity.bytes(s.ioReadBytes()),

@@ -117,6 +117,7 @@ class MonitScreenTest {
                     0,
                     0,
                     0,
+                    0,
                     false,
                     NOW));
         }

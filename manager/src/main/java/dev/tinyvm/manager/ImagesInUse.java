@@ -7,8 +7,12 @@ import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.util.HashSet;
+import java.util.Map;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * Which images a manager's records need, whether it is up or not: read from its database, which other processes may do at any time. What is pinned is
@@ -24,20 +28,25 @@ public final class ImagesInUse {
      * @throws ManagerException {@code FAILED} when it cannot be read; then nothing may be removed
      */
     public static Set<String> of(Path managerDirectory) {
+        return by(managerDirectory).keySet();
+    }
+
+    /** The same, each with the names of the Tiny VMs that need it, and of agents as {@code agent NAME}. */
+    public static SortedMap<String, SortedSet<String>> by(Path managerDirectory) {
         Path file = managerDirectory.resolve("manager.db").toAbsolutePath();
-        Set<String> names = new HashSet<>();
+        SortedMap<String, SortedSet<String>> users = new TreeMap<>();
         if (Files.notExists(file)) {
-            return names;
+            return users;
         }
         try (Connection connection = DriverManager.getConnection(
                         "jdbc:sqlite:file:" + file.toUri().getRawPath() + "?mode=ro");
                 Statement statement = connection.createStatement()) {
             if (hasPins(statement)) {
-                pins(statement, names);
+                pins(statement, users);
             }
-            descriptors(statement, "SELECT descriptor FROM vms", names);
-            descriptors(statement, "SELECT descriptor FROM agents", names);
-            return names;
+            descriptors(statement, "SELECT descriptor, name FROM vms", users);
+            descriptors(statement, "SELECT descriptor, 'agent ' || name FROM agents", users);
+            return users;
         } catch (SQLException e) {
             throw new ManagerException(
                     ManagerException.Code.FAILED,
@@ -54,19 +63,24 @@ public final class ImagesInUse {
         }
     }
 
-    private static void pins(Statement statement, Set<String> into) throws SQLException {
-        try (ResultSet rows = statement.executeQuery("SELECT DISTINCT image FROM vms WHERE image <> ''")) {
+    private static void pins(Statement statement, Map<String, SortedSet<String>> into) throws SQLException {
+        try (ResultSet rows = statement.executeQuery("SELECT image, name FROM vms WHERE image <> ''")) {
             while (rows.next()) {
-                into.add(rows.getString(1));
+                add(into, rows.getString(1), rows.getString(2));
             }
         }
     }
 
-    private static void descriptors(Statement statement, String query, Set<String> into) throws SQLException {
+    private static void descriptors(Statement statement, String query, Map<String, SortedSet<String>> into)
+            throws SQLException {
         try (ResultSet rows = statement.executeQuery(query)) {
             while (rows.next()) {
-                into.add(AgentCodec.decode(rows.getBytes(1)).spec().image());
+                add(into, AgentCodec.decode(rows.getBytes(1)).spec().image(), rows.getString(2));
             }
         }
+    }
+
+    private static void add(Map<String, SortedSet<String>> into, String image, String user) {
+        into.computeIfAbsent(image, none -> new TreeSet<>()).add(user);
     }
 }

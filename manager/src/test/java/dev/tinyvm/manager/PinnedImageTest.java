@@ -40,6 +40,8 @@ class PinnedImageTest {
             fixture.manager.stop(vm);
             fixture.manager.awaitStored();
             assertThat(ImagesInUse.of(directory)).containsExactlyInAnyOrder("app:1", "sha256-one");
+            assertThat(ImagesInUse.by(directory).get("sha256-one"))
+                    .containsExactly(fixture.manager.vm(vm).name());
             fixture.closeManager();
             assertThat(ImagesInUse.of(directory)).containsExactlyInAnyOrder("app:1", "sha256-one");
             fixture.openAgain();

@@ -148,6 +148,7 @@ final class Decoding {
                 node.path("oomKills").asLong(0),
                 node.path("diskUsedBytes").asLong(0),
                 node.path("diskTotalBytes").asLong(0),
+                node.path("memoryMergedBytes").asLong(0),
                 node.path("frozen").asBoolean(false),
                 instant(node, "at"));
     }

@@ -10,6 +10,7 @@ import java.time.Instant;
  * @param cpuMicros CPU time used
  * @param throttledMicros time it wanted CPU and was at its limit
  * @param oomKills processes that the kernel killed for want of memory
+ * @param memoryMergedBytes memory that shares its pages with memory of the same content elsewhere, by {@code resources.memoryMerge}
  */
 public record VmStats(
         String id,
@@ -28,5 +29,6 @@ public record VmStats(
         long oomKills,
         long diskUsedBytes,
         long diskTotalBytes,
+        long memoryMergedBytes,
         boolean frozen,
         Instant at) {}
