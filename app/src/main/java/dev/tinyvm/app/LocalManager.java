@@ -27,6 +27,7 @@ final class LocalManager {
     private final DataDirectory data;
     private final Optional<SpawnerProcess> spawner;
     private final Assembly rooms;
+    private final HeapKeeper heap = HeapKeeper.start();
     private boolean stopped;
 
     private LocalManager(DataDirectory data, Optional<SpawnerProcess> spawner, Assembly rooms) {
@@ -171,6 +172,7 @@ final class LocalManager {
         stopped = true;
         LOG.info("manager stops, Tiny VMs {}", machines ? "too" : "go on");
         rooms.stop(machines);
+        heap.close();
         if (machines) {
             spawner.ifPresent(LocalManager::quit);
         }

@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -14,6 +15,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 
 /**
@@ -27,6 +29,7 @@ public final class GatewayCalls implements AutoCloseable {
     private static final int USUAL = 300;
     private static final int CLIENTS = 32;
     private static final int STREAMS = 1000;
+    private static final int BATCHES = 3;
     private static final int CHUNKS = 20;
     private static final String QUICK = "stream-" + CHUNKS + "-2000";
     private static final String SLOW = "stream-" + CHUNKS + "-500000";
@@ -58,8 +61,7 @@ public final class GatewayCalls implements AutoCloseable {
         progress.accept("small requests, " + plan.clients(CLIENTS) + " at once");
         figures.put(
                 "perSecond", BenchResult.tenth(perSecond(port, target.key(), plan.clients(CLIENTS), MEASURED_NANOS)));
-        progress.accept(STREAMS + " streams at once");
-        streams(figures, port, target);
+        streams(figures, port, target, progress);
         return new BenchResult(WORD, n, figures, Machine.line(), plan.command());
     }
 
@@ -122,12 +124,45 @@ public final class GatewayCalls implements AutoCloseable {
         return calls.get() * 1e9 / (System.nanoTime() - began);
     }
 
-    private void streams(Map<String, Object> figures, int port, BenchTarget target)
+    /** Batches in turn: memory is flat when a later one needs no more than the one before. */
+    private void streams(Map<String, Object> figures, int port, BenchTarget target, Consumer<String> progress)
             throws IOException, InterruptedException {
         long before = Machine.rssBytes(target.pid());
+        OptionalLong liveBefore = LiveHeap.bytes(target.pid());
+        if (liveBefore.isEmpty()) {
+            progress.accept("this Java has no jcmd, or it may not look into the manager: no figures of the live heap");
+        }
+        AtomicLong heard = new AtomicLong();
+        List<Long> halfWay = new ArrayList<>();
+        List<Long> after = new ArrayList<>();
+        OptionalLong liveHalfWay = OptionalLong.empty();
+        for (int batch = 1; batch <= BATCHES; batch++) {
+            progress.accept(STREAMS + " streams at once, batch " + batch + " of " + BATCHES);
+            Half half = batch(port, target, heard, batch == BATCHES);
+            halfWay.add(half.rssBytes());
+            after.add(Machine.rssBytes(target.pid()));
+            liveHalfWay = half.liveBytes();
+        }
+        OptionalLong liveAfter = LiveHeap.bytes(target.pid());
+        figures.put("streams", STREAMS);
+        figures.put("streamedChunks", heard.get());
+        figures.put("rssBytesBeforeStreams", before);
+        figures.put("rssBytesHalfWay", halfWay);
+        figures.put("rssBytesAfterStreams", after);
+        figures.put("bytesEach", Math.max(0, (halfWay.getLast() - before) / STREAMS));
+        if (liveBefore.isPresent() && liveHalfWay.isPresent() && liveAfter.isPresent()) {
+            figures.put("liveHeapBytesBeforeStreams", liveBefore.getAsLong());
+            figures.put("liveHeapBytesHalfWay", liveHalfWay.getAsLong());
+            figures.put("liveHeapBytesAfterStreams", liveAfter.getAsLong());
+            figures.put("liveHeapBytesEach", (liveHalfWay.getAsLong() - liveAfter.getAsLong()) / STREAMS);
+        }
+    }
+
+    /** @param live whether the live heap is asked for, which collects all garbage there */
+    private Half batch(int port, BenchTarget target, AtomicLong heard, boolean live)
+            throws IOException, InterruptedException {
         CountDownLatch half = new CountDownLatch(STREAMS);
         List<Callable<Void>> all = new ArrayList<>();
-        AtomicLong heard = new AtomicLong();
         for (int i = 0; i < STREAMS; i++) {
             all.add(() -> {
                 int[] count = {0};
@@ -142,21 +177,19 @@ public final class GatewayCalls implements AutoCloseable {
                 return null;
             });
         }
-        long[] rss = new long[1];
+        AtomicReference<Half> found = new AtomicReference<>(new Half(0, OptionalLong.empty()));
         all.add(() -> {
             half.await();
-            rss[0] = Machine.rssBytes(target.pid());
+            long rss = Machine.rssBytes(target.pid());
+            found.set(new Half(rss, live ? LiveHeap.bytes(target.pid()) : OptionalLong.empty()));
             return null;
         });
         together(all);
-        long after = Machine.rssBytes(target.pid());
-        figures.put("streams", STREAMS);
-        figures.put("streamedChunks", heard.get());
-        figures.put("rssBytesBeforeStreams", before);
-        figures.put("rssBytesHalfWay", rss[0]);
-        figures.put("rssBytesAfterStreams", after);
-        figures.put("bytesEach", Math.max(0, (rss[0] - before) / STREAMS));
+        return found.get();
     }
+
+    /** While all streams are open. */
+    private record Half(long rssBytes, OptionalLong liveBytes) {}
 
     private static void together(List<Callable<Void>> all) throws IOException, InterruptedException {
         try (ExecutorService pool = Executors.newVirtualThreadPerTaskExecutor()) {

@@ -8,7 +8,6 @@ import dev.tinyvm.llm.wire.LlmException;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
 import java.net.URI;
-import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpTimeoutException;
@@ -19,7 +18,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -56,7 +54,7 @@ final class Upstream implements AutoCloseable {
     private final Provider provider;
     private final Semaphore slots;
     /** For TLS: HTTP/2 where the provider has it. */
-    private final @Nullable HttpClient client;
+    private final @Nullable TlsClients clients;
     /** Without TLS. */
     private final @Nullable ConnectionPool pool;
 
@@ -79,14 +77,9 @@ final class Upstream implements AutoCloseable {
         authority = url.getRawAuthority();
         if ("https".equals(url.getScheme())) {
             pool = null;
-            client = HttpClient.newBuilder()
-                    .version(HttpClient.Version.HTTP_2)
-                    .connectTimeout(provider.timeouts().connect())
-                    .followRedirects(HttpClient.Redirect.NEVER)
-                    .executor(Executors.newVirtualThreadPerTaskExecutor())
-                    .build();
+            clients = new TlsClients(provider.timeouts().connect());
         } else {
-            client = null;
+            clients = null;
             int port = url.getPort() < 0 ? HTTP_PORT : url.getPort();
             String host = url.getHost();
             pool = new ConnectionPool(
@@ -163,9 +156,8 @@ final class Upstream implements AutoCloseable {
                                 ? HttpRequest.BodyPublishers.noBody()
                                 : HttpRequest.BodyPublishers.ofByteArray(body));
         fields.forEach(field -> request.header(field.name(), field.value()));
-        HttpResponse<BodyPipe> response =
-                java.util.Objects.requireNonNull(client).send(request.build(), info -> new BodyPipe());
-        return new Reply(response.statusCode(), headers(response), response.body());
+        TlsClients.Answer answer = java.util.Objects.requireNonNull(clients).send(request.build());
+        return new Reply(answer.response().statusCode(), headers(answer.response()), answer.body());
     }
 
     private Reply inTheClear(
@@ -260,8 +252,8 @@ final class Upstream implements AutoCloseable {
 
     @Override
     public void close() {
-        if (client != null) {
-            client.shutdownNow();
+        if (clients != null) {
+            clients.close();
         }
         if (pool != null) {
             pool.close();

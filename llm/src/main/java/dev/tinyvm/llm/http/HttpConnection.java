@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  * <p>A client that shuts down only its sending half counts as gone: behind the guest link that looks the same as a process that ended.
  */
 public final class HttpConnection {
+    /** For heads; bodies bypass it. Each Tiny VM keeps a connection or two open. */
+    private static final int BUFFER_BYTES = 4 << 10;
+
     private final WireInput in;
     private final OutputStream out;
     private volatile @Nullable Thread watch;
@@ -29,7 +32,7 @@ public final class HttpConnection {
 
     /** Over streams that the caller closes. */
     public HttpConnection(InputStream in, OutputStream out) {
-        this.in = new WireInput(in);
+        this.in = new WireInput(in, BUFFER_BYTES);
         this.out = out;
     }
 

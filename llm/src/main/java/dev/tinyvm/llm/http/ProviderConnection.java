@@ -20,13 +20,14 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ProviderConnection implements AutoCloseable {
     private static final int PART_BYTES = 8 << 10;
+    /** For heads and the parts of a stream; thousands of connections wait at once. */
+    private static final int BUFFER_BYTES = 2 << 10;
     /** Of an answer's head, all interim ones included. */
     static final int HEAD_BYTES = 256 << 10;
 
     private final Socket socket;
     private final WireInput in;
     private long deadlineNanos;
-    private final byte[] part = new byte[PART_BYTES];
     private Framing framing = Framing.NONE;
     private long left;
     private boolean firstChunk;
@@ -45,7 +46,7 @@ public final class ProviderConnection implements AutoCloseable {
 
     private ProviderConnection(Socket socket, InputStream from) {
         this.socket = socket;
-        in = new WireInput(new Timed(from));
+        in = new WireInput(new Timed(from), BUFFER_BYTES);
     }
 
     /** @throws IOException it cannot be opened within the time */
@@ -120,20 +121,30 @@ public final class ProviderConnection implements AutoCloseable {
         if (framing == Framing.NONE) {
             return null;
         }
-        int most = framing == Framing.CLOSE ? part.length : (int) Math.min(part.length, left);
-        int size = in.read(part, 0, most);
-        if (size <= 0) {
+        byte[] part = part(framing == Framing.CLOSE ? PART_BYTES : (int) Math.min(PART_BYTES, left));
+        if (part.length == 0) {
             if (framing == Framing.CLOSE) {
                 framing = Framing.NONE;
                 return null;
             }
             throw new EOFException("the connection ended within the body");
         }
-        left -= size;
+        left -= part.length;
         if (framing == Framing.LENGTH && left == 0) {
             framing = Framing.NONE;
         }
-        return Arrays.copyOf(part, size);
+        return part;
+    }
+
+    /** What is there of the next bytes, or comes next; empty at the connection's end. A large part is read into its own array, a small one by way of the buffer: none is held while a stream is silent. */
+    private byte[] part(int most) throws IOException {
+        boolean large = most > BUFFER_BYTES && !in.hasBuffered();
+        if (!large && !in.fill()) {
+            return new byte[0];
+        }
+        byte[] bytes = new byte[large ? most : Math.min(most, in.buffered())];
+        int size = in.read(bytes, 0, bytes.length);
+        return size == bytes.length ? bytes : Arrays.copyOf(bytes, Math.max(0, size));
     }
 
     /** Whether the answer has ended and another call may follow. */

@@ -7,19 +7,23 @@ import java.nio.charset.StandardCharsets;
 
 /** The reading half of a connection: lines and bytes out of one buffer. One thread at a time. */
 final class WireInput {
-    private static final int BUFFER_BYTES = 8 << 10;
-
     private final InputStream in;
-    private final byte[] buffer = new byte[BUFFER_BYTES];
+    private final byte[] buffer;
     private int position;
     private int limit;
 
-    WireInput(InputStream in) {
+    /** @param bufferBytes of lines and small parts; what is asked for at once beyond it bypasses the buffer */
+    WireInput(InputStream in, int bufferBytes) {
         this.in = in;
+        buffer = new byte[bufferBytes];
     }
 
     boolean hasBuffered() {
         return position < limit;
+    }
+
+    int buffered() {
+        return limit - position;
     }
 
     /** Waits until a byte is there. False at the end. */

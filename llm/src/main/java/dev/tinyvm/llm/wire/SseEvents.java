@@ -13,7 +13,11 @@ public final class SseEvents {
 
     private static final byte[] DATA = {'d', 'a', 't', 'a', ':'};
 
-    private byte[] buffer = new byte[4096];
+    private static final byte[] NOTHING = {};
+
+    /** What has come of an event that is not ended; empty most of the time, since providers send whole ones. Thousands of streams wait at once. */
+    private byte[] buffer = NOTHING;
+
     private int size;
     private int scanned;
     private int lineStart;
@@ -31,32 +35,50 @@ public final class SseEvents {
      * @throws IOException an event is larger than {@link #EVENT_BYTES}, or the sink's own
      */
     public void feed(byte[] bytes, int offset, int length, Sink sink) throws IOException {
+        if ((long) size + length > EVENT_BYTES) {
+            throw new IOException("an event is larger than " + EVENT_BYTES + " bytes");
+        }
+        if (size == 0) {
+            keep(bytes, scan(bytes, offset, offset + length, sink), offset + length);
+            return;
+        }
         if (buffer.length - size < length) {
-            if ((long) size + length > EVENT_BYTES) {
-                throw new IOException("an event is larger than " + EVENT_BYTES + " bytes");
-            }
             buffer = Arrays.copyOf(buffer, Math.max(size + length, buffer.length * 2));
         }
         System.arraycopy(bytes, offset, buffer, size, length);
-        size += length;
-        int eventStart = 0;
-        while (scanned < size) {
-            if (buffer[scanned++] != '\n') {
+        keep(buffer, scan(buffer, 0, size + length, sink), size + length);
+    }
+
+    /** Hands on the events from {@code start} on, of which {@code scanned} bytes were looked at before. @return where the one begins that is not ended */
+    private int scan(byte[] bytes, int start, int end, Sink sink) throws IOException {
+        int eventStart = start;
+        int at = start + scanned;
+        int line = start + lineStart;
+        while (at < end) {
+            if (bytes[at++] != '\n') {
                 continue;
             }
-            int lineLength = scanned - 1 - lineStart;
-            boolean blank = lineLength == 0 || (lineLength == 1 && buffer[lineStart] == '\r');
-            lineStart = scanned;
+            int lineLength = at - 1 - line;
+            boolean blank = lineLength == 0 || (lineLength == 1 && bytes[line] == '\r');
+            line = at;
             if (blank) {
-                sink.event(buffer, eventStart, scanned);
-                eventStart = scanned;
+                sink.event(bytes, eventStart, at);
+                eventStart = at;
             }
         }
-        if (eventStart > 0) {
-            System.arraycopy(buffer, eventStart, buffer, 0, size - eventStart);
-            size -= eventStart;
-            scanned -= eventStart;
-            lineStart -= eventStart;
+        scanned = end - eventStart;
+        lineStart = line - eventStart;
+        return eventStart;
+    }
+
+    private void keep(byte[] bytes, int start, int end) {
+        size = end - start;
+        if (size == 0) {
+            buffer = NOTHING;
+        } else if (bytes == buffer) {
+            System.arraycopy(buffer, start, buffer, 0, size);
+        } else {
+            buffer = Arrays.copyOfRange(bytes, start, end);
         }
     }
 
