@@ -22,6 +22,7 @@ static char table[NFT_NAME_BYTES];
 static char prefix[16]; /* of this spawner's interfaces */
 static uint32_t own_block;
 static bool rejects = true; /* the kernel can answer where the list is looked at (Linux 5.9); else packets vanish */
+static bool limits = true;  /* the kernel can count connections (CONFIG_NFT_CONNLIMIT); else they are not limited */
 
 struct name {
     char text[NFT_NAME_BYTES];
@@ -134,9 +135,11 @@ static void drop(struct nft *nft, uint32_t slot) {
 
 static void add_source_chain(struct nft *nft, uint32_t slot, uint32_t address) {
     struct name chain = source_chain(slot, address);
-    const uint8_t ipv4 = IPV4, nowhere = 0, loopback = 127, multicast = 224; /* and all above it */
-    const struct { uint32_t operation; const uint8_t *value; } never[] = {
-        {NFT_CMP_EQ, &nowhere}, {NFT_CMP_EQ, &loopback}, {NFT_CMP_GTE, &multicast}};
+    const uint8_t ipv4 = IPV4, plain = 0x45, nowhere = 0, loopback = 127, multicast = 224; /* and all above it */
+    /* A header with options may name other destinations than the one that is judged (source routes). */
+    const struct { uint32_t offset, operation; const uint8_t *value; } never[] = {
+        {0, NFT_CMP_NEQ, &plain}, {DESTINATION_OFFSET, NFT_CMP_EQ, &nowhere}, {DESTINATION_OFFSET, NFT_CMP_EQ, &loopback},
+        {DESTINATION_OFFSET, NFT_CMP_GTE, &multicast}};
     const char *name = chain.text;
     uint32_t source = htonl(address);
     nft_rule(nft, name);
@@ -149,7 +152,7 @@ static void add_source_chain(struct nft *nft, uint32_t slot, uint32_t address) {
     drop(nft, slot);
     for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
         nft_rule(nft, name);
-        nft_payload(nft, NFT_PAYLOAD_NETWORK_HEADER, DESTINATION_OFFSET, 1);
+        nft_payload(nft, NFT_PAYLOAD_NETWORK_HEADER, never[i].offset, 1);
         nft_compare(nft, never[i].operation, never[i].value, 1);
         drop(nft, slot);
     }
@@ -226,6 +229,20 @@ static void add_answer_chain(struct nft *nft, uint32_t slot) {
 static const char chain_kinds[] = "vhtar", counter_kinds[] = "oid";
 static const struct { const char *map; char kind; } maps[] = {{"lists", 'v'}, {"hosts", 'h'}, {"answers", 't'}};
 
+/* One Tiny VM must not fill the host's table of connections. */
+static void limit_connections(struct nft *nft, const char *chain, const char *refused) {
+    const uint32_t none = 0;
+    if (!limits)
+        return;
+    nft_rule(nft, chain);
+    nft_ct_state(nft);
+    nft_mask_host(nft, NF_CT_STATE_BIT(IP_CT_NEW));
+    nft_compare(nft, NFT_CMP_NEQ, &none, sizeof none);
+    nft_more_connections_than(nft, NAT_MAX_CONNECTIONS);
+    nft_verdict(nft, NFT_GOTO, refused);
+    nft_rule_end(nft);
+}
+
 static void add_slot(struct nft *nft, uint32_t slot, uint32_t address, const struct rules *rules) {
     uint32_t key = htonl(address);
     struct name accepted = named('a', slot), refused = named('r', slot);
@@ -234,6 +251,7 @@ static void add_slot(struct nft *nft, uint32_t slot, uint32_t address, const str
     for (const char *kind = chain_kinds; *kind != 0; kind++)
         nft_add_chain(nft, named(*kind, slot).text, NULL, -1, 0);
     nft_add_chain(nft, source_chain(slot, address).text, NULL, -1, 0);
+    limit_connections(nft, accepted.text, refused.text);
     nft_rule(nft, accepted.text);
     nft_count(nft, named('o', slot).text);
     nft_verdict(nft, NF_ACCEPT, NULL);
@@ -283,12 +301,12 @@ int nat_probe(void) {
     char kept[NFT_NAME_BYTES];
     memcpy(kept, table, sizeof kept);
     snprintf(table, sizeof table, "tinyvm-%u-probe", own_block);
-    rejects = true;
-    int result = add_all(0, 0, &rules, true);
-    if (result == -EOPNOTSUPP || result == -EINVAL) {
-        rejects = false;
-        int without = add_all(0, 0, &rules, true);
-        result = without == 0 ? 0 : result;
+    int result = -EOPNOTSUPP;
+    for (int without = 0; without < 4 && result < 0; without++) { /* what may be missing: one of the two, or both */
+        limits = (without & 1) == 0;
+        rejects = (without & 2) == 0;
+        int one = add_all(0, 0, &rules, true);
+        result = one == 0 || without == 0 ? one : result;
     }
     if (result == 0)
         result = nat_remove_table();

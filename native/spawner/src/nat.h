@@ -18,6 +18,9 @@
 /* Begins every interface's name, of whichever spawner. */
 #define VETH_PREFIX "tvm"
 
+/* Open connections of one Tiny VM, at most. */
+enum { NAT_MAX_CONNECTIONS = 2048 };
+
 struct nat_counts {
     uint64_t bytes_out, bytes_in, packets_dropped;
 };

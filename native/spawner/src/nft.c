@@ -273,6 +273,13 @@ void nft_masquerade(struct nft *nft) {
     expression_end(nft, expression(nft, "masq"));
 }
 
+void nft_more_connections_than(struct nft *nft, uint32_t count) {
+    size_t data = expression(nft, "connlimit");
+    nl_put_be32(&nft->buffer, NFTA_CONNLIMIT_COUNT, count);
+    nl_put_be32(&nft->buffer, NFTA_CONNLIMIT_FLAGS, NFT_CONNLIMIT_F_INV);
+    expression_end(nft, data);
+}
+
 /* ---- reading ---- */
 
 struct counter {

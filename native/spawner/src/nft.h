@@ -58,6 +58,8 @@ void nft_count(struct nft *nft, const char *counter);
 void nft_verdict(struct nft *nft, int code, const char *chain);
 void nft_reject(struct nft *nft, uint32_t type, uint8_t code);
 void nft_masquerade(struct nft *nft);
+/* Goes on when more than this many connections have passed here and are still open. */
+void nft_more_connections_than(struct nft *nft, uint32_t count);
 
 /* Bytes and packets of a counter of `table`. -ENOENT when there is none. */
 int nft_read_counter(const char *table, const char *counter, uint64_t *bytes, uint64_t *packets);

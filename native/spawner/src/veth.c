@@ -105,7 +105,8 @@ static int add_address(unsigned index, uint32_t address) {
 }
 
 int veth_prepare(uint32_t slot, uint32_t gateway) {
-    static const char *const settings[][2] = {{"forwarding", "1"}, {"accept_redirects", "0"}, {"send_redirects", "0"}, {"arp_ignore", "1"}};
+    static const char *const settings[][2] = {{"forwarding", "1"}, {"accept_redirects", "0"}, {"send_redirects", "0"}, {"arp_ignore", "1"},
+                                              {"accept_source_route", "0"}};
     char name[IFNAMSIZ];
     veth_name(slot, name);
     unsigned index = if_nametoindex(name);

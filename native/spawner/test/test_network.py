@@ -246,6 +246,32 @@ class FirstLock(World):
         subprocess.run([*raw, sys.executable, "-c", program], check=True, timeout=10)
         self.assertEqual(3, self.client.network_stats(id)["dropped"])
 
+    def test_headers_with_options_are_dropped(self):
+        o = self.outside
+        id, guest = self.vm(rule(o.first + "/32", [80]), filter=False)
+        program = ("import socket;s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM);s.sendto(b'plain',('%s',80));"
+                   "s.setsockopt(socket.IPPROTO_IP,socket.IP_OPTIONS,bytes(%r));s.sendto(b'routed',('%s',80))")
+        o.datagrams(0.05)
+        for options in ([1, 1, 1, 0], [131, 7, 4, *socket.inet_aton(o.second), 0]):  # no operation; a loose source route
+            before = self.client.network_stats(id)["dropped"]
+            subprocess.run(["nsenter", "-t", str(self.pid), "-n", sys.executable, "-c", program % (o.first, options, o.first)], check=True, timeout=10)
+            self.assertEqual([("plain", o.gateway)], o.datagrams())
+            self.assertGreater(self.client.network_stats(id)["dropped"], before)
+
+    def test_connections_are_limited(self):
+        """2,048 open ones for each Tiny VM: it must not fill the host's table."""
+        o = self.outside
+        id, guest = self.vm(EVERYWHERE, filter=False)
+        many = "python3 -c 'import socket\nfor i in range(%d): s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.bind((\"\",20000+i)); s.sendto(b\"x\",(\"%s\",9)); s.close()'"
+        guest.shell(many % (2000, o.first))
+        self.assertEqual(0, self.client.network_stats(id)["dropped"])
+        guest.shell(many % (2500, o.first))
+        self.assertGreater(self.client.network_stats(id)["dropped"], 400)
+        with open("/proc/net/nf_conntrack") as file:
+            self.assertLessEqual(sum("src=%s " % self.address in line for line in file), 2048)
+        _, neighbour = self.vm(EVERYWHERE, filter=False)
+        self.assertIn("ok", try_inside(neighbour, "tcp", o.first, 80))
+
     def test_the_host_is_reached_only_through_a_rule_for_that_address(self):
         o = self.outside
         id, guest = self.vm(EVERYWHERE, filter=False)
