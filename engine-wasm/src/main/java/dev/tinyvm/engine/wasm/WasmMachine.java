@@ -290,7 +290,8 @@ final class WasmMachine implements Machine {
 
     /** The governor's look at it. @return whether it must look again soon */
     boolean tick(long nowNanos) {
-        boolean catchingUp = share.tick(nowNanos, cpuNanos());
+        // Not cpuNanos(), which a machine that has just ended refuses: that would end the governor of all others.
+        boolean catchingUp = share.tick(nowNanos, usedNanos());
         return catchingUp || busy();
     }
 

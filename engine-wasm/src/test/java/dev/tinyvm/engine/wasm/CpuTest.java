@@ -64,6 +64,19 @@ class CpuTest extends WasmFixture {
         }
     }
 
+    /** The governor looks at all machines of the engine; one that has just ended must not stop it for the others. */
+    @Test
+    void theGovernorSurvivesAMachineThatHasEnded() throws Exception {
+        WasmMachine ended = (WasmMachine) machine();
+        ended.kill();
+        assertThat(ended.tick(System.nanoTime())).isFalse();
+        Machine machine = machine(MULTI, new Resources(100, 64L << 20, 4L << 20, 8));
+        try (GuestProcess spin = start(machine, "spin")) {
+            await("throttling", () -> machine.stats().throttledMicros() > 0);
+            assertThat(spin.processId()).isPositive();
+        }
+    }
+
     @Test
     void anIdleEngineDoesNotWake() throws Exception {
         Machine machine = machine();
