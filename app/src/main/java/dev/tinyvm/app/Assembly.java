@@ -264,21 +264,27 @@ final class Assembly {
                 "",
                 WasmEngine.defaultCommand(machineImage),
                 Optional.of(EngineKind.WASM),
-                isScript(machineImage) ? Optional.of(onNode(Path.of(machineImage))) : Optional.empty());
+                onLinux(machineImage));
     }
 
-    private static boolean isScript(String file) {
-        return file.endsWith(".js") || file.endsWith(".mjs");
+    /** A script on this machine's own Node or Python, which image {@code host} shows to Tiny VMs. */
+    private static Optional<ImageCatalog.OnLinux> onLinux(String file) {
+        if (file.endsWith(".js") || file.endsWith(".mjs")) {
+            return Optional.of(onLinux(Path.of(file), "node", "nodejs", false));
+        }
+        return file.endsWith(".py")
+                ? Optional.of(onLinux(Path.of(file), "python3", "python3", true))
+                : Optional.empty();
     }
 
-    /** A script on this machine's own Node, which image {@code host} shows to Tiny VMs. */
-    private static ImageCatalog.OnLinux onNode(Path script) {
-        boolean node = Stream.of("/usr/bin/node", "/usr/local/bin/node", "/bin/node")
-                .anyMatch(file -> Files.isExecutable(Path.of(file)));
+    private static ImageCatalog.OnLinux onLinux(Path script, String program, String debian, boolean preferred) {
+        boolean there = Stream.of("/usr/bin/", "/usr/local/bin/", "/bin/")
+                .anyMatch(directory -> Files.isExecutable(Path.of(directory + program)));
         return new ImageCatalog.OnLinux(
                 "host",
-                node ? "" : "this machine has no node, which runs scripts there; apt-get install nodejs",
-                () -> ScriptFiles.of(script).forNode().stream()
+                there ? "" : "this machine has no " + program + ", which runs scripts there; apt-get install " + debian,
+                preferred,
+                () -> ScriptFiles.of(script).forLinux().stream()
                         .map(file -> new ImageCatalog.SeedFile(file.path(), file.content(), file.mode()))
                         .toList());
     }

@@ -16,6 +16,7 @@ import dev.tinyvm.server.ServerSettings;
 import dev.tinyvm.spec.AgentSpec;
 import dev.tinyvm.spec.EngineChoice;
 import dev.tinyvm.spec.ProgramImages;
+import dev.tinyvm.spec.Trust;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,8 +48,7 @@ final class EphemeralManagers implements PrivateManagers {
     @Override
     public PrivateManager start(Shell shell, AgentSpec spec, Optional<Path> named) throws Exception {
         String image = spec.image();
-        boolean inside = spec.engine() == EngineChoice.AUTO || spec.engine() == EngineChoice.WASM;
-        boolean walls = !(inside && WasmEngine.takes(image));
+        boolean walls = !(inside(spec) && WasmEngine.takes(image));
         if (walls) {
             LocalManager.requireRoot(ExitCode.NOT_RUN);
         }
@@ -103,6 +103,15 @@ final class EphemeralManagers implements PrivateManagers {
             end(watcher);
             throw e;
         }
+    }
+
+    /** Whether the choice will be WebAssembly, for which no wall of Linux and no root is needed. Python computes so slowly there that root gets the others. */
+    private static boolean inside(AgentSpec spec) {
+        if (spec.engine() != EngineChoice.AUTO) {
+            return spec.engine() == EngineChoice.WASM;
+        }
+        boolean linux = spec.image().endsWith(".py") && Privileges.isRoot();
+        return spec.trust() == Trust.TRUSTED && !linux;
     }
 
     /** The one program that it runs: a copy with what it imports, which the manager can read after it gave root up, and nobody can change meanwhile. */

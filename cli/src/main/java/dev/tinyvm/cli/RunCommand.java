@@ -48,7 +48,7 @@ public final class RunCommand implements Callable<Integer>, TakesCommand {
     @Parameters(
             index = "0",
             paramLabel = "IMAGE|agent.yaml",
-            description = "host, an imported image, a .wasm, .js or .mjs file, or a descriptor.")
+            description = "host, an imported image, a .wasm, .js, .mjs or .py file, js, python-wasi, or a descriptor.")
     String image = "";
 
     @Parameters(

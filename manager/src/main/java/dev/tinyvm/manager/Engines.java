@@ -51,15 +51,53 @@ final class Engines {
             requireFits(kind, image);
             return only(kind, "the descriptor asks for it");
         }
-        return image.engine()
-                .map(kind -> only(
-                        kind,
-                        image.onLinux().isEmpty()
-                                ? "auto: the only wall for this image"
-                                : "auto: the lightest wall for this image"))
-                .orElseGet(() -> trust == Trust.UNTRUSTED
-                        ? first(OWN_KERNEL, "auto: the code is untrusted, and this wall has a kernel of its own")
-                        : first(LIGHTEST, "auto: the lightest wall that this host offers"));
+        EngineKind own = image.engine().orElse(null);
+        if (own == null) {
+            return trust == Trust.UNTRUSTED
+                    ? ownKernel()
+                    : first(LIGHTEST, "auto: the lightest wall that this host offers");
+        }
+        boolean alsoOnLinux =
+                image.onLinux().filter(linux -> linux.missing().isEmpty()).isPresent();
+        if (trust == Trust.UNTRUSTED) {
+            return untrustedProgram(image, alsoOnLinux);
+        }
+        if (alsoOnLinux && image.onLinux().get().preferred() && anyOf(LIGHTEST)) {
+            return first(LIGHTEST, "auto: this image computes faster there than behind its own wall, " + own.word());
+        }
+        return only(
+                own,
+                image.onLinux().isEmpty()
+                        ? "auto: the only wall for this image"
+                        : "auto: the lightest wall for this image");
+    }
+
+    /**
+     * A program's own wall, WebAssembly, has no kernel behind it: module and manager share one JVM. That is no wall for anybody's code, so that a script runs
+     * on Linux behind a stronger one, and what has no other wall is refused unless its owner names that wall.
+     */
+    private Choice untrustedProgram(ImageInfo image, boolean alsoOnLinux) {
+        if (alsoOnLinux) {
+            return ownKernel();
+        }
+        String why = image.onLinux()
+                .map(linux -> ", and for the others " + linux.missing())
+                .orElse(", and it runs behind no other");
+        throw new ManagerException(
+                Code.UNAVAILABLE,
+                "the code is untrusted, and the wall of " + image.reference()
+                        + ", wasm, shares the manager's process" + why
+                        + "; choose it yourself with `engine: wasm`, or use an image for `engine: gvisor`");
+    }
+
+    private Choice ownKernel() {
+        return first(OWN_KERNEL, "auto: the code is untrusted, and this wall has a kernel of its own");
+    }
+
+    private boolean anyOf(List<EngineKind> kinds) {
+        return kinds.stream()
+                .map(engines::get)
+                .anyMatch(e -> e != null && availability(e) instanceof Availability.Available);
     }
 
     /** @throws ManagerException {@code INVALID} when the image never runs behind that wall, {@code UNAVAILABLE} when this host lacks something for it */

@@ -80,9 +80,10 @@ public interface ImageCatalog {
      *
      * @param machineImage the file system below it
      * @param missing what this host lacks for that, and the remedy; empty: nothing
+     * @param preferred whether {@code auto} takes a wall of Linux where there is one, rather than the image's own
      * @param files put into each new machine before anything runs there; asked at every create
      */
-    record OnLinux(String machineImage, String missing, Supplier<List<SeedFile>> files) {}
+    record OnLinux(String machineImage, String missing, boolean preferred, Supplier<List<SeedFile>> files) {}
 
     /**
      * A file that is put into a machine, root's.

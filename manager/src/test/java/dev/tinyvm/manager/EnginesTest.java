@@ -63,6 +63,10 @@ class EnginesTest {
     }
 
     private static ImageInfo script(String missing) {
+        return script(missing, false);
+    }
+
+    private static ImageInfo script(String missing, boolean preferred) {
         return new ImageInfo(
                 "agent.js",
                 "agent.js",
@@ -71,7 +75,7 @@ class EnginesTest {
                 "",
                 List.of(),
                 Optional.of(EngineKind.WASM),
-                Optional.of(new ImageCatalog.OnLinux("host", missing, List::of)));
+                Optional.of(new ImageCatalog.OnLinux("host", missing, preferred, List::of)));
     }
 
     @Test
@@ -98,6 +102,42 @@ class EnginesTest {
                 .hasMessageContaining("engine: container");
         assertThat(both.choose(EngineChoice.CONTAINER, Trust.UNTRUSTED, LINUX).engine())
                 .isSameAs(container);
+    }
+
+    @Test
+    void anUntrustedScriptRunsOnLinuxBehindAKernelOfItsOwnOrNotAtAll() {
+        FakeEngine gvisor = new FakeEngine(new FakeHost(), EngineKind.GVISOR);
+        Engines all =
+                new Engines(Map.of(EngineKind.CONTAINER, container, EngineKind.GVISOR, gvisor, EngineKind.WASM, wasm));
+        assertThat(all.choose(EngineChoice.AUTO, Trust.UNTRUSTED, script("")).engine())
+                .isSameAs(gvisor);
+        gvisor.setAvailability(new Availability.Missing("runsc is not installed", "install it"));
+        all.forgetAvailability();
+        assertThatThrownBy(() -> all.choose(EngineChoice.AUTO, Trust.UNTRUSTED, script("")))
+                .hasMessageContaining("runsc is not installed");
+        assertThatThrownBy(() -> all.choose(EngineChoice.AUTO, Trust.UNTRUSTED, script("no node")))
+                .hasMessageContaining("no node")
+                .hasMessageContaining("engine: wasm");
+        assertThatThrownBy(() ->
+                        all.choose(EngineChoice.AUTO, Trust.UNTRUSTED, image("a.wasm", Optional.of(EngineKind.WASM))))
+                .hasMessageContaining("shares the manager's process");
+        assertThat(all.choose(EngineChoice.WASM, Trust.UNTRUSTED, script("")).engine())
+                .isSameAs(wasm);
+    }
+
+    @Test
+    void aProgramThatComputesBetterOnLinuxTakesItsOwnWallOnlyWithoutOne() {
+        assertThat(engines.choose(EngineChoice.AUTO, Trust.TRUSTED, script("", true))
+                        .engine())
+                .isSameAs(container);
+        assertThat(engines.choose(EngineChoice.AUTO, Trust.TRUSTED, script("no python3", true))
+                        .engine())
+                .isSameAs(wasm);
+        container.setAvailability(new Availability.Missing("no root", "be root"));
+        engines.forgetAvailability();
+        assertThat(engines.choose(EngineChoice.AUTO, Trust.TRUSTED, script("", true))
+                        .engine())
+                .isSameAs(wasm);
     }
 
     private static ImageInfo image(String name, Optional<EngineKind> engine) {

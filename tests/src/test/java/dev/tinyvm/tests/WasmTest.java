@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -33,6 +34,25 @@ class WasmTest {
     @Test
     void aDescriptorNamesItsScriptBesideItself() throws Exception {
         assertThat(run("", "examples/wasm/words.yaml").expectSuccess().output()).isEqualTo("there are no texts\n");
+    }
+
+    @Test
+    void aPythonScriptRuns() throws Exception {
+        assumePython();
+        Shell.Result result = run("", "examples/wasm/tally.yaml").expectSuccess();
+        assertThat(result.output()).isEqualTo("{\"total\": 14.7, \"dearest\": \"cake\"}\n");
+        assertThat(result.errors()).contains("info: kept 1470 cents");
+        assertThat(run("print(6 * 7)", "python-wasi", "--", "python", "-")
+                        .expectSuccess()
+                        .output())
+                .isEqualTo("42\n");
+    }
+
+    /** The build makes it from a package of npm. */
+    private static void assumePython() throws Exception {
+        Assumptions.assumeFalse(
+                Shell.run(Repository.ROOT, "./tinyvm", "doctor").output().contains("without the image python-wasi"),
+                "SKIPPED: the build could not fetch Python's module");
     }
 
     @Test

@@ -50,6 +50,10 @@ final class DescriptorTable implements AutoCloseable {
         if (node != null) {
             tree.close(node);
         }
+        HostFile served = descriptor.served();
+        if (served != null) {
+            served.close();
+        }
     }
 
     /** {@code to} becomes what {@code from} was; both must be open. */
@@ -84,6 +88,7 @@ final class DescriptorTable implements AutoCloseable {
     /** An open file, directory or stream (then without a node). */
     static final class Descriptor {
         private final @Nullable FileNode node;
+        private final @Nullable HostFile served;
         private final String preopenedAs;
         private final boolean readable;
         private final boolean writable;
@@ -91,7 +96,23 @@ final class DescriptorTable implements AutoCloseable {
         private long position;
 
         Descriptor(@Nullable FileNode node, String preopenedAs, boolean readable, boolean writable, boolean append) {
+            this(node, null, preopenedAs, readable, writable, append);
+        }
+
+        /** A file that the host serves. */
+        Descriptor(HostFile served) {
+            this(null, served, "", true, true, false);
+        }
+
+        private Descriptor(
+                @Nullable FileNode node,
+                @Nullable HostFile served,
+                String preopenedAs,
+                boolean readable,
+                boolean writable,
+                boolean append) {
             this.node = node;
+            this.served = served;
             this.preopenedAs = preopenedAs;
             this.readable = readable;
             this.writable = writable;
@@ -101,6 +122,11 @@ final class DescriptorTable implements AutoCloseable {
         @Nullable
         FileNode node() {
             return node;
+        }
+
+        @Nullable
+        HostFile served() {
+            return served;
         }
 
         /** Its path when it was open from the start, otherwise empty. */

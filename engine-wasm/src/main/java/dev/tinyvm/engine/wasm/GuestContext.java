@@ -16,6 +16,8 @@ final class GuestContext implements AutoCloseable {
     private final long startNanos = System.nanoTime();
     private @Nullable GuestWeb web;
     private byte @Nullable [] keptAnswer;
+    private byte @Nullable [] start;
+    private @Nullable SnapshotRequest snapshot;
 
     GuestContext(
             WasmProcess process,
@@ -68,6 +70,28 @@ final class GuestContext implements AutoCloseable {
             process.watch(known);
         }
         return known;
+    }
+
+    /** What a runtime of the engine's own is told when it goes on from a snapshot. */
+    void startWith(byte[] content) {
+        start = content;
+    }
+
+    byte @Nullable [] start() {
+        return start;
+    }
+
+    /** From now on it can ask for its snapshot. */
+    SnapshotRequest takeSnapshot() {
+        SnapshotRequest request = new SnapshotRequest();
+        snapshot = request;
+        return request;
+    }
+
+    /** Null in all but the engine's own set-ups. */
+    @Nullable
+    SnapshotRequest snapshot() {
+        return snapshot;
     }
 
     /** Keeps an answer for which the guest had no room, on its account. @return false without memory for it */

@@ -23,6 +23,15 @@ abstract sealed class GuestStop extends Error {
         }
     }
 
+    /** The engine's own: a runtime that has been set up stands where its snapshot is to be taken. */
+    static final class Snapshot extends GuestStop {
+        private static final long serialVersionUID = 1;
+
+        Snapshot() {
+            super("snapshot");
+        }
+    }
+
     /** A signal ends it. */
     static final class Killed extends GuestStop {
         private static final long serialVersionUID = 1;

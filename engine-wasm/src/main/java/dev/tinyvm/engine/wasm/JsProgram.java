@@ -1,6 +1,5 @@
 package dev.tinyvm.engine.wasm;
 
-import dev.tinyvm.engine.GuestFiles.Entry;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
@@ -43,19 +42,7 @@ final class JsProgram implements Program {
 
     @Override
     public void install(FileTree tree) {
-        files.forEach((name, content) -> {
-            for (int slash = name.indexOf('/'); slash > 0; slash = name.indexOf('/', slash + 1)) {
-                String directory = DIRECTORY + name.substring(0, slash);
-                if (tree.findOrNull(tree.root(), directory, Users.ROOT) == null) {
-                    tree.make(tree.root(), directory, Users.ROOT, Entry.Type.DIRECTORY, 0755, "");
-                }
-            }
-            FileNode node = tree.make(tree.root(), DIRECTORY + name, Users.ROOT, Entry.Type.FILE, 0644, "");
-            int done = 0;
-            while (done < content.length) {
-                done += tree.write(node, done, false, content, done, content.length - done);
-            }
-        });
+        ScriptFiles.install(tree, files);
     }
 
     @Override

@@ -1,7 +1,6 @@
 package dev.tinyvm.engine.wasm;
 
 import dev.tinyvm.engine.EngineException;
-import dev.tinyvm.engine.EngineException.Code;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -13,28 +12,20 @@ import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.function.Function;
 import java.util.zip.CRC32;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import run.endive.compiler.Cache;
-import run.endive.compiler.InterpreterFallback;
-import run.endive.compiler.MachineFactoryCompiler;
-import run.endive.runtime.Instance;
-import run.endive.runtime.Machine;
-import run.endive.wasm.Parser;
-import run.endive.wasm.WasmEngineException;
 import run.endive.wasm.WasmModule;
 import run.endive.wasm.types.UnknownCustomSection;
 
@@ -46,10 +37,11 @@ import run.endive.wasm.types.UnknownCustomSection;
 final class ModuleCache {
     static final int MAX_MODULE_BYTES = 64 << 20;
     private static final Logger LOG = LoggerFactory.getLogger(ModuleCache.class);
-    private static final String ENDIVE = "endive-1.0.0";
     static final String PROGRAMS_SECTION = "tinyvm.programs";
     private static final int CHECKSUM_BYTES = 8;
     private static final int MAX_LOADED = 32;
+    /** For one module; 2 MB of code take about ten seconds on a slow machine. */
+    private static final Duration COMPILE_PATIENCE = Duration.ofSeconds(150);
 
     /** What is kept on disk; the files that were not used for the longest time go first. */
     static final long MAX_CACHE_BYTES = 512L << 20;
@@ -82,6 +74,25 @@ final class ModuleCache {
         write(name, content);
     }
 
+    boolean has(String name) {
+        return prepared.map(p -> Files.isRegularFile(p.resolve(name))).orElse(false)
+                || Files.isRegularFile(directory.resolve(name));
+    }
+
+    /** A module of the engine's own that was kept without its data; null when it is not there. It can only be started from a snapshot. */
+    @Nullable
+    CompiledModule loadKept(String name, String digest) {
+        byte[] kept = readData(name);
+        return kept == null ? null : CompiledCode.read(kept).load(digest, true);
+    }
+
+    /** Compiles such a module and keeps it. @return the module with its data, for the making of the snapshot */
+    CompiledModule keepWithoutData(String name, byte[] wasm, String digest) throws IOException {
+        CompiledCode code = CompiledCode.compile(wasm, name, false);
+        write(name, code.withoutData().bytes());
+        return code.load(digest, false);
+    }
+
     /** @throws EngineException {@code IMAGE} when it is no module that can run here */
     CompiledModule load(byte[] wasm, String name) {
         return load(wasm, name, false);
@@ -96,7 +107,7 @@ final class ModuleCache {
             try {
                 return there.join();
             } catch (CompletionException e) {
-                throw e.getCause() instanceof EngineException known ? known : broken(name, e);
+                throw e.getCause() instanceof EngineException known ? known : CompiledCode.broken(name, e);
             }
         }
         try {
@@ -108,60 +119,36 @@ final class ModuleCache {
             loaded.remove(digest, mine);
             mine.completeExceptionally(e);
             throw e;
-        } catch (RuntimeException | IOException | Error e) {
-            // Error too: a hostile module makes the parser and the compiler fail in each of these ways.
+        } catch (RuntimeException | IOException | InterruptedException | Error e) {
             loaded.remove(digest, mine);
-            EngineException known = broken(name, e);
+            if (e instanceof InterruptedException) {
+                Thread.currentThread().interrupt();
+            }
+            EngineException known = CompiledCode.broken(name, e);
             mine.completeExceptionally(known);
             throw known;
         }
     }
 
-    private CompiledModule compile(byte[] wasm, String digest, String name, boolean ownImports) throws IOException {
-        String file =
-                digest + "-" + ENDIVE + "-" + CheckpointRewriter.VERSION + (ownImports ? "-own" : "") + ".module.sum";
+    private CompiledModule compile(byte[] wasm, String digest, String name, boolean ownImports)
+            throws IOException, InterruptedException {
+        String file = digest + "-" + CompiledCode.FORMAT + (ownImports ? "-own" : "") + ".module.sum";
         byte[] known = read(file);
         if (known != null) {
             try {
                 // Its digest says that it was validated and checked when it was compiled.
-                return compiled(digest, Stored.read(known, wasm), true);
+                return CompiledCode.read(known).load(digest, true);
             } catch (RuntimeException | LinkageError e) {
                 LOG.warn("the compiled module {} cannot be loaded and is compiled anew: {}", file, e.toString());
             }
         }
-        WasmModule module = parse(wasm, true);
-        ModuleRules.check(module, name);
-        if (!ownImports) {
-            ModuleRules.checkImports(module, name);
-        }
         long start = System.nanoTime();
-        Stored stored = stored(wasm, module);
-        write(file, stored.bytes());
+        CompiledCode code = wasm.length <= CompileProcess.IN_PLACE_BYTES
+                ? CompiledCode.compile(wasm, name, ownImports)
+                : CompileProcess.compile(wasm, name, made(directory), COMPILE_PATIENCE);
+        write(file, code.bytes());
         LOG.info("compiled {} ({} bytes) in {} ms", name, wasm.length, (System.nanoTime() - start) / 1_000_000);
-        return compiled(digest, stored, false);
-    }
-
-    /** With the bodies of all functions when the JVM has no room for one of them as a method, so that it must be interpreted. */
-    private static Stored stored(byte[] wasm, WasmModule module) throws IOException {
-        try {
-            return new Stored(ModuleSkeleton.of(wasm), classes(module, InterpreterFallback.FAIL), false);
-        } catch (WasmEngineException e) {
-            return new Stored(wasm, classes(module, InterpreterFallback.SILENT), true);
-        }
-    }
-
-    private static byte[] classes(WasmModule module, InterpreterFallback fallback) throws IOException {
-        Memo memo = new Memo(null);
-        code(module, memo, fallback);
-        byte[] jar = memo.content;
-        if (jar == null) {
-            throw new IllegalStateException("Endive compiled the module, but gave no classes");
-        }
-        return CheckpointRewriter.rewrite(jar);
-    }
-
-    private static WasmModule parse(byte[] wasm, boolean validate) {
-        return Parser.builder().withValidation(validate).build().parse(() -> new java.io.ByteArrayInputStream(wasm));
+        return code.load(digest, false);
     }
 
     /** Machines keep what they use; here no more than a bound is kept. */
@@ -172,24 +159,8 @@ final class ModuleCache {
                         && e.getValue().isDone());
     }
 
-    private static CompiledModule compiled(String digest, Stored stored, boolean fromCache) {
-        WasmModule module = parse(stored.wasm(), false);
-        return new CompiledModule(
-                digest,
-                module,
-                code(module, new Memo(stored.jar()), InterpreterFallback.SILENT),
-                programs(module),
-                fromCache);
-    }
-
-    private static Function<Instance, Machine> code(WasmModule module, Memo memo, InterpreterFallback fallback) {
-        return MachineFactoryCompiler.builder(module)
-                .withInterpreterFallback(fallback)
-                .withCache(memo)
-                .compile();
-    }
-
-    private static Set<String> programs(WasmModule module) {
+    /** Names of commands in the module's own section. */
+    static Set<String> programs(WasmModule module) {
         if (module.customSection(PROGRAMS_SECTION) instanceof UnknownCustomSection section) {
             return Set.of(Arrays.stream(new String(section.bytes(), StandardCharsets.UTF_8).split("\\s+"))
                     .filter(n -> !n.isEmpty())
@@ -227,11 +198,16 @@ final class ModuleCache {
         return null;
     }
 
-    private void write(String name, byte[] content) throws IOException {
+    private static Path made(Path directory) throws IOException {
         Files.createDirectories(directory);
         if (directory.getFileSystem().supportedFileAttributeViews().contains("posix")) {
             Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwx------"));
         }
+        return directory;
+    }
+
+    private void write(String name, byte[] content) throws IOException {
+        made(directory);
         Path temporary = Files.createTempFile(directory, "new-", ".tmp");
         try {
             byte[] all = new byte[CHECKSUM_BYTES + content.length];
@@ -255,67 +231,11 @@ final class ModuleCache {
         return (long) length << 32 ^ sum.getValue();
     }
 
-    private static EngineException broken(String name, Throwable cause) {
-        return new EngineException(
-                Code.IMAGE,
-                "could not prepare " + name + ": it is no WebAssembly module that can run here (" + cause.getMessage()
-                        + "); build it for wasm32-wasi (preview 1)",
-                cause);
-    }
-
     static byte[] sha256(byte[] bytes) {
         try {
             return MessageDigest.getInstance("SHA-256").digest(bytes);
         } catch (NoSuchAlgorithmException e) {
             throw new AssertionError("each JDK has SHA-256", e);
-        }
-    }
-
-    /**
-     * A module as it is kept.
-     *
-     * @param wasm to be parsed; without the functions' bodies unless some are interpreted
-     * @param jar the compiled functions
-     * @param whole whether {@code wasm} is the original, which is not stored a second time
-     */
-    @SuppressWarnings("ArrayRecordComponent")
-    private record Stored(byte[] wasm, byte[] jar, boolean whole) {
-        byte[] bytes() {
-            byte[] own = whole ? new byte[0] : wasm;
-            return ByteBuffer.allocate(4 + own.length + jar.length)
-                    .putInt(own.length)
-                    .put(own)
-                    .put(jar)
-                    .array();
-        }
-
-        static Stored read(byte[] bytes, byte[] original) {
-            ByteBuffer in = ByteBuffer.wrap(bytes);
-            byte[] own = new byte[Objects.checkIndex(in.getInt(), bytes.length)];
-            in.get(own);
-            byte[] jar = new byte[in.remaining()];
-            in.get(jar);
-            return own.length == 0 ? new Stored(original, jar, true) : new Stored(own, jar, false);
-        }
-    }
-
-    /** What Endive reads compiled classes from and writes them to. */
-    private static final class Memo implements Cache {
-        private byte @Nullable [] content;
-
-        private Memo(byte @Nullable [] content) {
-            this.content = content;
-        }
-
-        @Override
-        @SuppressWarnings("NullAway") // Endive's contract is null for "not there"; its interface carries no annotation.
-        public byte[] get(String key) {
-            return content;
-        }
-
-        @Override
-        public void putIfAbsent(String key, byte[] data) {
-            content = data;
         }
     }
 }

@@ -11,6 +11,8 @@ final class ModuleSkeleton {
     private static final int HEADER_BYTES = 8;
     private static final int CUSTOM = 0;
     private static final int CODE = 10;
+    private static final int DATA = 11;
+    private static final int DATA_COUNT = 12;
     /** No locals, {@code unreachable}, {@code end}: whoever called it by mistake would trap. */
     private static final byte[] BODY = {3, 0, 0x00, 0x0b};
 
@@ -23,6 +25,23 @@ final class ModuleSkeleton {
 
     static byte[] of(byte[] wasm) {
         return new ModuleSkeleton(wasm).write();
+    }
+
+    /** The same without its data, for a memory that comes from a snapshot. */
+    static byte[] withoutData(byte[] skeleton) {
+        ModuleSkeleton from = new ModuleSkeleton(skeleton);
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        out.write(skeleton, 0, HEADER_BYTES);
+        while (from.at < skeleton.length) {
+            int start = from.at;
+            int id = skeleton[from.at++];
+            int size = from.number();
+            from.at += size;
+            if (id != DATA && id != DATA_COUNT) {
+                out.write(skeleton, start, from.at - start);
+            }
+        }
+        return out.toByteArray();
     }
 
     private byte[] write() {

@@ -8,19 +8,25 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 
-/** From an image's name to what runs: a {@code .wasm} file, a {@code .js} or {@code .mjs} file, or {@code js}. Thread safe. */
+/** From an image's name to what runs: a {@code .wasm} file, a {@code .js} or {@code .mjs} file, {@code js} or {@code python-wasi}. Thread safe. */
 final class Programs {
     private final ModuleCache cache;
     private final QuickJs quickJs;
+    private final Python python;
 
     Programs(ModuleCache cache) {
         this.cache = cache;
         this.quickJs = new QuickJs(cache);
+        this.python = new Python(cache);
     }
 
     /** Whether the name is of a kind that runs here; the file may still be missing. */
     static boolean takes(String image) {
-        return image.equals(JsProgram.NAME) || image.endsWith(".wasm") || isScript(image);
+        return image.equals(JsProgram.NAME)
+                || image.equals(PythonProgram.NAME)
+                || image.endsWith(".wasm")
+                || ScriptFiles.isPython(image)
+                || isScript(image);
     }
 
     /** @throws EngineException {@code IMAGE} when it is missing or broken */
@@ -28,18 +34,30 @@ final class Programs {
         if (image.equals(JsProgram.NAME)) {
             return new JsProgram(quickJs, "", java.util.Map.of());
         }
+        if (image.equals(PythonProgram.NAME)) {
+            return new PythonProgram(python.snapshot(), "", java.util.Map.of());
+        }
         Path file = Path.of(image);
         String name = String.valueOf(file.getFileName());
         if (name.endsWith(".wasm")) {
             return new WasmProgram(cache.load(read(file, ModuleCache.MAX_MODULE_BYTES), name), name);
+        }
+        if (ScriptFiles.isPython(name)) {
+            return new PythonProgram(
+                    python.snapshot(), name, ScriptFiles.of(file).files());
         }
         if (isScript(name)) {
             return new JsProgram(quickJs, name, ScriptFiles.of(file).files());
         }
         throw new EngineException(
                 Code.IMAGE,
-                "could not use the image " + image + " under the engine wasm: it takes a .wasm or .js file, or `js`;"
+                "could not use the image " + image
+                        + " under the engine wasm: it takes a .wasm, .js or .py file, `js` or `python-wasi`;"
                         + " use `engine: container` for other images");
+    }
+
+    Python python() {
+        return python;
     }
 
     private static boolean isScript(String name) {

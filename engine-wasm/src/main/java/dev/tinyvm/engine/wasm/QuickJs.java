@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -57,18 +56,18 @@ final class QuickJs {
         byte[] known = cache.readData(name);
         if (known != null) {
             try {
-                return new Snapshot(module, SnapshotFile.read(known));
+                return Snapshot.of(module, SnapshotFile.read(known));
             } catch (IOException e) {
                 LOG.warn("the snapshot {} is of no use and is made anew: {}", name, e.getMessage());
             }
         }
-        State state = setUp(module, scripts);
+        SnapshotFile.Content state = setUp(module, scripts);
         try {
             cache.writeData(name, SnapshotFile.write(state));
         } catch (IOException e) {
             throw new EngineException(Code.UNAVAILABLE, "could not keep the snapshot of QuickJS: " + e.getMessage(), e);
         }
-        return new Snapshot(module, state);
+        return Snapshot.of(module, state);
     }
 
     /** Of all that the snapshot depends on. */
@@ -80,7 +79,7 @@ final class QuickJs {
         return HexFormat.of().formatHex(ModuleCache.sha256(all.toByteArray()));
     }
 
-    private static State setUp(CompiledModule module, List<byte[]> scripts) {
+    private static SnapshotFile.Content setUp(CompiledModule module, List<byte[]> scripts) {
         Instance instance = Instance.builder(module.module())
                 .withImportValues(stubs(module))
                 .withMemoryFactory(QuickJs::plainMemory)
@@ -119,7 +118,7 @@ final class QuickJs {
             vm.free(factory);
         }
         vm.call("qjs_run_gc");
-        return State.of(
+        return SnapshotFile.Content.of(
                 instance.memory(),
                 (int) instance.exports().global("__stack_pointer").getValue(),
                 (int) vm.call("qjs_get_runtime_ptr"),
@@ -169,48 +168,33 @@ final class QuickJs {
     }
 
     /**
-     * A runtime that has been set up.
+     * QuickJS, and what each agent starts as.
      *
-     * @param pages its memory; empty for a page of zeros
+     * @param blocks memory that all share
      * @param stackPointer of C's stack in linear memory
      * @param runtime address of the JSRuntime
      * @param context address of the JSContext
      * @param api the value that {@code bootstrap.js} returned
      */
-    record State(List<byte[]> pages, int stackPointer, int runtime, int context, int api) {
-        /** The same with other pages. */
-        State(List<byte[]> pages, State state) {
-            this(pages, state.stackPointer, state.runtime, state.context, state.api);
-        }
-
-        static State of(Memory memory, int stackPointer, int runtime, int context, int api) {
-            List<byte[]> pages = new ArrayList<>();
-            byte[] zeros = new byte[Memory.PAGE_SIZE];
-            for (int i = 0; i < memory.pages(); i++) {
-                byte[] page = memory.readBytes(i * Memory.PAGE_SIZE, Memory.PAGE_SIZE);
-                pages.add(Arrays.equals(page, zeros) ? new byte[0] : page);
-            }
-            return new State(pages, stackPointer, runtime, context, api);
-        }
-    }
-
-    /** QuickJS, and what each agent starts as: the numbers, and memory in blocks that all share. */
     @SuppressWarnings("ArrayRecordComponent")
-    record Snapshot(CompiledModule module, State state, byte[][] blocks) {
-        Snapshot(CompiledModule module, State state) {
-            this(module, new State(List.of(), state), GuestMemory.blocks(state.pages()));
-        }
-
-        int api() {
-            return state.api();
+    record Snapshot(CompiledModule module, byte[][] blocks, int stackPointer, int runtime, int context, int api) {
+        static Snapshot of(CompiledModule module, SnapshotFile.Content content) {
+            List<Integer> numbers = content.numbers();
+            return new Snapshot(
+                    module,
+                    GuestMemory.blocks(content.pages()),
+                    numbers.get(0),
+                    numbers.get(1),
+                    numbers.get(2),
+                    numbers.get(3));
         }
 
         /** A new runtime with this state. @throws GuestStop.Trap when the guest's memory limit is too small for it */
         JsVm restore(GuestContext guest, List<HostFunction> functions) {
             Instance instance = WasmProgram.instantiate(module, guest, functions, blocks);
-            instance.exports().global("__stack_pointer").setValue(state.stackPointer());
+            instance.exports().global("__stack_pointer").setValue(stackPointer);
             JsVm vm = new JsVm(instance);
-            vm.call("qjs_set_runtime_and_context", state.runtime(), state.context());
+            vm.call("qjs_set_runtime_and_context", runtime, context);
             return vm;
         }
     }

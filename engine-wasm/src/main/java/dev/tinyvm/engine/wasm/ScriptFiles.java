@@ -2,6 +2,7 @@ package dev.tinyvm.engine.wasm;
 
 import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.EngineException.Code;
+import dev.tinyvm.engine.GuestFiles.Entry;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -20,7 +21,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The files of a JavaScript program: the script and what it imports by relative paths, directly or not, from its own directory and below. They are
+ * The files of a program in JavaScript or Python: the script and what it imports, directly or not, from its own directory and below. They are
  * found by looking for import statements, so that a path which is put together at run time must be copied in otherwise. No link is followed.
  */
 public final class ScriptFiles {
@@ -40,6 +41,23 @@ public final class ScriptFiles {
         this.root = root;
         this.entry = entry;
         this.files = files;
+    }
+
+    /** Puts a program's files into a new machine. @param files by their names below {@value #DIRECTORY} */
+    static void install(FileTree tree, Map<String, byte[]> files) {
+        files.forEach((name, content) -> {
+            for (int slash = name.indexOf('/'); slash > 0; slash = name.indexOf('/', slash + 1)) {
+                String directory = DIRECTORY + name.substring(0, slash);
+                if (tree.findOrNull(tree.root(), directory, Users.ROOT) == null) {
+                    tree.make(tree.root(), directory, Users.ROOT, Entry.Type.DIRECTORY, 0755, "");
+                }
+            }
+            FileNode node = tree.make(tree.root(), DIRECTORY + name, Users.ROOT, Entry.Type.FILE, 0644, "");
+            int done = 0;
+            while (done < content.length) {
+                done += tree.write(node, done, false, content, done, content.length - done);
+            }
+        });
     }
 
     /** @throws EngineException {@code IMAGE} when the script is missing, no regular file, or too large with what it imports */
@@ -75,7 +93,8 @@ public final class ScriptFiles {
                         "with what it imports it has more than " + MAX_FILES + " files or " + MAX_BYTES + " bytes");
             }
             files.put(name, content);
-            wanted.addAll(imports(name, new String(content, StandardCharsets.UTF_8)));
+            String source = new String(content, StandardCharsets.UTF_8);
+            wanted.addAll(isPython(name) ? PythonImports.of(name, source) : imports(name, source));
         }
         return new ScriptFiles(root, entry, files);
     }
@@ -91,12 +110,25 @@ public final class ScriptFiles {
     }
 
     /**
-     * What makes the same program run behind a wall of Linux that has Node: the files in the same places, a command of the script's name, and the module
-     * {@code tinyvm}. Node 18 or newer.
+     * What makes the same program run behind a wall of Linux: the files in the same places, a command of the script's name, and the module {@code tinyvm}. It
+     * needs Node 18, or Python 3.8, or newer.
      */
-    public List<Placed> forNode() {
+    public List<Placed> forLinux() {
         List<Placed> all = new ArrayList<>();
         files.forEach((name, content) -> all.add(new Placed(DIRECTORY + name, content, 0644)));
+        boolean python = isPython(entry);
+        all.addAll(
+                python ? List.of(Placed.text(DIRECTORY + "tinyvm.py", resource("python/tinyvm.py"), 0644)) : forNode());
+        String quoted = "'" + (DIRECTORY + entry).replace("'", "'\\''") + "'";
+        all.add(Placed.text(
+                "/usr/local/bin/" + entry,
+                "#!/bin/sh\nexec " + (python ? "python3 " : "node ") + quoted + " \"$@\"\n",
+                0755));
+        return all;
+    }
+
+    private List<Placed> forNode() {
+        List<Placed> all = new ArrayList<>();
         // Here each script is a module, whatever it is called.
         if (!files.containsKey("package.json")) {
             all.add(Placed.text(DIRECTORY + "package.json", "{\"type\": \"module\"}\n", 0644));
@@ -111,9 +143,11 @@ public final class ScriptFiles {
                 resource("node.js")
                         .replace("/* llm.js */", resource("llm.js").strip().replaceAll(";$", "")),
                 0644));
-        String quoted = "'" + (DIRECTORY + entry).replace("'", "'\\''") + "'";
-        all.add(Placed.text("/usr/local/bin/" + entry, "#!/bin/sh\nexec node " + quoted + " \"$@\"\n", 0755));
         return all;
+    }
+
+    static boolean isPython(String name) {
+        return name.endsWith(".py");
     }
 
     /** A file to be put into a Tiny VM. @param mode permission bits */

@@ -27,7 +27,7 @@ final class TinyvmWeb {
     static final int MAX_REQUEST_BYTES = 4 << 20;
     static final int MAX_ANSWER_BYTES = 4 << 20;
     /** How often a request's or an answer's bytes exist at once while they are taken apart. */
-    private static final int COPIES = 3;
+    static final int COPIES = 3;
 
     private static final int MAX_PART_BYTES = 64 << 10;
     private static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
@@ -49,13 +49,12 @@ final class TinyvmWeb {
         if (request == null) {
             return WasiErrno.INVAL;
         }
-        return give(guest, a, within(guest, request, () -> whole(guest, request(request))));
+        return give(guest, a, within(guest, request, () -> whole(guest, request(guest, request))));
     }
 
     /** {@code llm_call(request, request_length, answer, answer_room, answer_length)} */
     static int llmCall(GuestContext guest, long[] a) {
-        String base = guest.environment().getOrDefault("OPENAI_BASE_URL", "");
-        if (base.isEmpty()) {
+        if (!hasLlm(guest)) {
             return WasiErrno.NOSYS;
         }
         if (a[1] == 0) {
@@ -65,17 +64,30 @@ final class TinyvmWeb {
         if (body == null) {
             return WasiErrno.INVAL;
         }
+        return give(
+                guest,
+                a,
+                within(guest, body, () -> exchange(guest, llmRequest(guest, body), exchange -> rest(guest, exchange))));
+    }
+
+    static boolean hasLlm(GuestContext guest) {
+        return !guest.environment().getOrDefault("OPENAI_BASE_URL", "").isEmpty();
+    }
+
+    /** A chat completion at the Tiny VM's LLM gateway. @throws WebException {@code ENOSYS} when it has none */
+    static WebRequest llmRequest(GuestContext guest, byte[] body) throws WebException {
+        if (!hasLlm(guest)) {
+            throw new WebException(
+                    "ENOSYS",
+                    "this Tiny VM has no LLM: the descriptor's `llm` and a provider of the manager give it one");
+        }
+        String base = guest.environment().getOrDefault("OPENAI_BASE_URL", "");
         String key = guest.environment().getOrDefault("OPENAI_API_KEY", "none");
-        return give(guest, a, within(guest, body, () -> {
-            WebRequest request = WebRequest.of(
-                    "POST",
-                    base.replaceAll("/+$", "") + "/chat/completions",
-                    List.of(
-                            new Header("Content-Type", "application/json"),
-                            new Header("Authorization", "Bearer " + key)),
-                    body);
-            return exchange(guest, request, exchange -> rest(guest, exchange));
-        }));
+        return WebRequest.of(
+                "POST",
+                base.replaceAll("/+$", "") + "/chat/completions",
+                List.of(new Header("Content-Type", "application/json"), new Header("Authorization", "Bearer " + key)),
+                body);
     }
 
     /** {@code http_open(request, request_length, handle, answer, answer_room, answer_length)}: the answer's head, its body comes by {@code http_read} */
@@ -86,7 +98,7 @@ final class TinyvmWeb {
         }
         int[] handle = {0};
         byte[] head = within(guest, request, () -> {
-            WebRequest wanted = request(request);
+            WebRequest wanted = request(guest, request);
             handle[0] = guest.web().make();
             try {
                 return JSON.writeValueAsBytes(head(guest.web().open(handle[0], wanted)));
@@ -177,9 +189,7 @@ final class TinyvmWeb {
                 }
                 answer[0] = exchange.run();
             } catch (WebException e) {
-                ObjectNode error = JSON.createObjectNode();
-                error.putObject("error").put("code", e.code()).put("message", e.getMessage());
-                answer[0] = JSON.writeValueAsBytes(error);
+                answer[0] = JSON.writeValueAsBytes(error(e));
             } finally {
                 if (taken) {
                     guest.machine().memory().giveBack(held);
@@ -240,7 +250,14 @@ final class TinyvmWeb {
         }
     }
 
-    private static ObjectNode head(WebExchange exchange) {
+    /** What stands in an answer's place when the exchange failed. */
+    static ObjectNode error(WebException e) {
+        ObjectNode error = JSON.createObjectNode();
+        error.putObject("error").put("code", e.code()).put("message", e.getMessage());
+        return error;
+    }
+
+    static ObjectNode head(WebExchange exchange) {
         ObjectNode head = JSON.createObjectNode();
         head.put("status", exchange.status()).put("reason", exchange.reason());
         ArrayNode headers = head.putArray("headers");
@@ -248,7 +265,8 @@ final class TinyvmWeb {
         return head;
     }
 
-    private static WebRequest request(byte[] json) throws WebException {
+    /** A request in JSON. */
+    static WebRequest request(GuestContext guest, byte[] json) throws WebException {
         JsonNode root;
         try {
             root = JSON.readTree(json);

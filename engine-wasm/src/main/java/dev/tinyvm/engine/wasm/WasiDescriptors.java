@@ -158,8 +158,13 @@ final class WasiDescriptors {
         if (node == null && at >= 0) {
             return WasiErrno.SPIPE;
         }
+        HostFile served = descriptor.served();
         long[] position = {at >= 0 ? at : descriptor.position()};
         long done = GuestBytes.scatter(guest.memory(), a[1], a[2], (bytes, offset, length) -> {
+            if (served != null) {
+                // What has come is handed over at once: only the first buffer may wait.
+                return position[0]++ == 0 ? served.read(bytes, offset, length) : 0;
+            }
             if (node == null) {
                 boolean first = position[0] == 0;
                 position[0]++;
@@ -190,8 +195,12 @@ final class WasiDescriptors {
             return WasiErrno.SPIPE;
         }
         boolean toStderr = a[0] == 2;
+        HostFile served = descriptor.served();
         long[] position = {at >= 0 ? at : descriptor.position()};
         long done = GuestBytes.gather(guest.memory(), a[1], a[2], (bytes, offset, length) -> {
+            if (served != null) {
+                return served.write(bytes, offset, length);
+            }
             if (node == null) {
                 return guest.process().waiting(() -> guest.process().streams().write(toStderr, bytes, offset, length));
             }

@@ -92,6 +92,10 @@ final class WasiProcess {
         if (nanos < 0) {
             return WasiErrno.INVAL;
         }
+        SnapshotRequest snapshot = guest.snapshot();
+        if (snapshot != null && snapshot.armed()) {
+            throw new GuestStop.Snapshot();
+        }
         guest.memory().writeLong((int) a[2], nanos);
         return WasiErrno.SUCCESS;
     }

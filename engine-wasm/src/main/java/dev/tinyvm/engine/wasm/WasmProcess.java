@@ -226,6 +226,8 @@ final class WasmProcess {
             return new Ending(program.run(guest), 0, "");
         } catch (GuestStop.Exit e) {
             return new Ending(e.code(), 0, "");
+        } catch (GuestStop.Snapshot e) {
+            return new Ending(0, SIGABRT, "it asked for a snapshot that nobody takes");
         } catch (GuestStop.Killed e) {
             return new Ending(0, signal(), "");
         } catch (GuestStop.Trap e) {

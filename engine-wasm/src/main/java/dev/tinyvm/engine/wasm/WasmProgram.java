@@ -65,8 +65,6 @@ final class WasmProgram implements Program {
                 .withMemoryFactory(limits -> guest.addMemory(limits, blocks))
                 .withTableFactory(WasmProgram::table)
                 .withMachineFactory(module.code())
-                // Only functions that are too large for the JVM are interpreted, and only they have a listener.
-                .withUnsafeExecutionListener((instruction, stack) -> Checkpoint.poll())
                 .withStart(false)
                 .build();
     }

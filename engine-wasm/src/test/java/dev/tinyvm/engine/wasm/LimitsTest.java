@@ -27,9 +27,9 @@ class LimitsTest extends WasmFixture {
         assertThat(run(machine, "true").status()).isZero();
     }
 
-    /** Endive interprets what is too large for a method of the JVM, on another path that needs its own checkpoints. */
+    /** It is cut into several, each with its checkpoints. */
     @Test
-    void aRunawayLoopInAnInterpretedFunctionIsKilledAndFrozen() throws Exception {
+    void aRunawayLoopInAFunctionTooLargeForTheJvmIsKilledAndFrozen() throws Exception {
         java.nio.file.Path file = java.nio.file.Files.write(cache.resolve("huge.wasm"), hugeLoop());
         Machine machine = machine(file.toString(), RESOURCES);
         try (GuestProcess spin = start(machine, "huge")) {

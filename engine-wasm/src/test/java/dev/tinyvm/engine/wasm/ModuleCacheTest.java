@@ -6,9 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.EngineException.Code;
 import java.io.ByteArrayOutputStream;
+import java.lang.management.ClassLoadingMXBean;
+import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -148,6 +151,88 @@ class ModuleCacheTest {
                 assertThat(e.code()).isEqualTo(Code.IMAGE);
             }
         }
+    }
+
+    @Test
+    void aLargeModuleIsCompiledInAProcessOfItsOwn() throws Exception {
+        byte[] large = padded(multi(), CompileProcess.IN_PLACE_BYTES);
+        ModuleCache cache = new ModuleCache(directory);
+        assertThat(cache.load(large, "large.wasm").fromCache()).isFalse();
+        assertThat(new ModuleCache(directory).load(large, "large.wasm").fromCache())
+                .isTrue();
+        assertThat(directory).isDirectoryNotContaining("glob:**/new-*");
+        byte[] broken = padded(module(5, 2, 0, 1, 0, 1), CompileProcess.IN_PLACE_BYTES);
+        assertRefused(broken, "memories");
+    }
+
+    @Test
+    void whatTakesTooLongToCompileIsGivenUp() {
+        assertThatThrownBy(() -> CompileProcess.compile(multi(), "slow.wasm", directory, Duration.ofMillis(1)))
+                .isInstanceOf(EngineException.class)
+                .hasMessageContaining("slow.wasm")
+                .hasMessageContaining("took more than");
+        assertThat(directory).isDirectoryNotContaining("glob:**/new-*");
+    }
+
+    /** One expression of 180,000 bytes, as no compiler writes it: no statement ends before the last. */
+    @Test
+    void aFunctionThatIsTooLargeAndCannotBeCutIsRefusedRatherThanInterpreted() {
+        ByteArrayOutputStream body = new ByteArrayOutputStream();
+        body.writeBytes(new byte[] {0, 0x41, 1});
+        for (int i = 0; i < 60_000; i++) {
+            body.writeBytes(new byte[] {0x41, 1, 0x6a});
+        }
+        body.writeBytes(new byte[] {0x1a, 0x0b});
+        ByteArrayOutputStream code = new ByteArrayOutputStream();
+        code.write(1);
+        leb(code, body.size());
+        code.writeBytes(body.toByteArray());
+        ByteArrayOutputStream all = new ByteArrayOutputStream();
+        all.writeBytes(HEADER);
+        all.writeBytes(new byte[] {1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 10});
+        leb(all, code.size());
+        all.writeBytes(code.toByteArray());
+        assertRefused(all.toByteArray(), "too large for the JVM");
+    }
+
+    @Test
+    void classesOfModulesThatNobodyUsesAnyMoreAreUnloaded() throws Exception {
+        ModuleCache cache = new ModuleCache(directory);
+        ClassLoadingMXBean classes = ManagementFactory.getClassLoadingMXBean();
+        byte[] small = {0, 'a', 's', 'm', 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 10, 4, 1, 2, 0, 0x0b};
+        cache.load(small, "first.wasm");
+        long perModule = 0;
+        long start = classes.getLoadedClassCount();
+        for (int i = 0; i < 300; i++) {
+            cache.load(padded(small, 1 + i), "m" + i + ".wasm");
+            perModule = i == 9 ? (classes.getLoadedClassCount() - start) / 10 + 1 : perModule;
+        }
+        long bound = start + 60 * perModule;
+        for (int i = 0; i < 50 && classes.getLoadedClassCount() > bound; i++) {
+            System.gc();
+            Thread.sleep(50);
+        }
+        assertThat(perModule).isPositive();
+        assertThat(classes.getLoadedClassCount()).isLessThan((int) bound);
+    }
+
+    /** The same module with a custom section of so many bytes. */
+    private static byte[] padded(byte[] module, int bytes) {
+        ByteArrayOutputStream all = new ByteArrayOutputStream();
+        all.writeBytes(module);
+        all.write(0);
+        leb(all, bytes + 2);
+        all.writeBytes(new byte[] {1, 'p'});
+        all.writeBytes(new byte[bytes]);
+        return all.toByteArray();
+    }
+
+    private static void leb(ByteArrayOutputStream out, int value) {
+        int rest = value;
+        for (; rest > 0x7f; rest >>>= 7) {
+            out.write((rest & 0x7f) | 0x80);
+        }
+        out.write(rest);
     }
 
     private void assertRefused(byte[] module, String reason) {

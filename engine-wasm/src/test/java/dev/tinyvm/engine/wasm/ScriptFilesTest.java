@@ -71,7 +71,7 @@ class ScriptFilesTest extends WasmFixture {
     @Test
     void forNodeTheFilesAreInTheSamePlacesWithACommandOfTheScriptsName() throws Exception {
         put("it's.js", "console.log(1)");
-        var placed = ScriptFiles.of(host.resolve("it's.js")).forNode();
+        var placed = ScriptFiles.of(host.resolve("it's.js")).forLinux();
         assertThat(placed)
                 .extracting(ScriptFiles.Placed::path)
                 .containsExactly(
