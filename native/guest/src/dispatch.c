@@ -15,6 +15,7 @@
 #include "shutdown.h"
 #include "statistics.h"
 #include "stream.h"
+#include "suspend.h"
 #include "version.h"
 #include "watch.h"
 
@@ -45,6 +46,7 @@ static const struct {
     {LISTEN, forward_listen},
     {STATS, statistics_answer},
     {IDENTIFY, naming_identify},
+    {SUSPEND, suspend_request},
     {SHUTDOWN, shutdown_request},
 };
 

@@ -30,6 +30,8 @@ static struct source listener = SOURCE_CLOSED(listener_ready);
 static struct source port = SOURCE_CLOSED(port_ready);
 static const char *port_path;
 static struct timer reopen;
+static const char *listen_path;
+static char wake_path[sizeof((struct sockaddr_un *)0)->sun_path + sizeof "wake"];
 
 /* ---- sockets ---- */
 
@@ -52,6 +54,7 @@ int endpoint_listen_path(const char *path) {
     struct stat old;
     if (strlen(path) >= sizeof address.sun_path)
         return -ENAMETOOLONG;
+    listen_path = path;
     strcpy(address.sun_path, path);
     if (lstat(path, &old) == 0 && S_ISSOCK(old.st_mode) && unlink(path) != 0)
         return -errno;
@@ -66,6 +69,23 @@ int endpoint_listen_path(const char *path) {
     if (error != 0)
         (void)close(fd);
     return error;
+}
+
+const char *endpoint_path(void) {
+    return listen_path;
+}
+
+const char *endpoint_wake_path(void) {
+    const char *slash = strrchr(listen_path, '/');
+    size_t directory = slash == NULL ? 0 : (size_t)(slash - listen_path) + 1;
+    memcpy(wake_path, listen_path, directory);
+    strcpy(wake_path + directory, "wake");
+    return wake_path;
+}
+
+void endpoint_leave(void) {
+    source_close(&listener);
+    (void)unlink(listen_path); /* a name that stays is replaced by the next bind */
 }
 
 /* ---- serial port ---- */

@@ -35,6 +35,8 @@ enum {
     TRIM_DELAY_MICROS = 1000000,           /* after activity, before unused memory is given back */
     EXIT_FLUSH_MICROS = 1000000,           /* for the last frames of a shutdown to leave */
     SIGNALLED_GRACE_MILLIS = 10000,        /* of a shutdown asked for by SIGTERM to PID 1 */
+    SUSPEND_MAX_MILLIS = 600000,
+    WAKE_POLL_MICROS = 5000,               /* while suspended: nothing inside sees when the host makes the file */
     REOPEN_MICROS = 1000000,               /* before a port that cannot be opened is tried again */
 };
 

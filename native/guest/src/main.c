@@ -33,6 +33,7 @@
 #include "shutdown.h"
 #include "spawn.h"
 #include "statistics.h"
+#include "suspend.h"
 #include "text.h"
 #include "users.h"
 #include "version.h"
@@ -64,7 +65,7 @@ static int fail(const char *what, int error) {
 static int usage(void) {
     struct text text;
     text_start(&text, "usage: tinyvm-guest (--listen-fd N | --listen-path PATH | --port PATH) [--user NAME]\n"
-                      "                    [--admin until-named]\n"
+                      "                    [--admin for-naming]\n"
                       "       tinyvm-guest --version\n");
     say(&text);
     return EXIT_USAGE;
@@ -124,6 +125,7 @@ static void give_back(struct timer *timer) {
 static bool serve(bool woken) {
     bool busy = connection_service();
     busy = shutdown_check() || busy;
+    busy = suspend_check() || busy;
     if (woken && !trim.armed)
         timer_arm(&trim, TRIM_DELAY_MICROS, give_back);
     return busy;
@@ -215,8 +217,8 @@ static bool read_options(int argc, char **argv, struct options *options) {
             options->port = value;
         else if (strcmp(argv[i], "--user") == 0)
             options->user = value;
-        else if (strcmp(argv[i], "--admin") == 0 && strcmp(value, "until-named") == 0)
-            naming_drops_admin();
+        else if (strcmp(argv[i], "--admin") == 0 && strcmp(value, "for-naming") == 0)
+            naming_holds_admin();
         else
             return false;
     }

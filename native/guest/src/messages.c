@@ -57,6 +57,7 @@ static const struct message messages[] = {
     {"STATS", "", STATS, FROM_HOST, OPENS},
     {"STATISTICS", "84888", STATISTICS, FROM_GUEST, ON_STREAM},
     {"IDENTIFY", "ss", IDENTIFY, FROM_HOST, OPENS},
+    {"SUSPEND", "4", SUSPEND, FROM_HOST, OPENS},
     {"SHUTDOWN", "4", SHUTDOWN, FROM_HOST, OPENS},
 };
 

@@ -14,28 +14,44 @@
 #include "text.h"
 #include "users.h"
 
-static bool holds_admin;
+static bool holds_admin; /* CAP_SYS_ADMIN is permitted to this process */
+static bool settled;     /* and to no other, and not in effect */
 static char default_user[DEFAULT_USER_MAX_BYTES + 1];
 
-void naming_drops_admin(void) {
+void naming_holds_admin(void) {
     holds_admin = true;
 }
 
-int naming_settle(void) {
-    if (!holds_admin)
-        return 0;
+static int put_admin_in_effect(bool on) {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2];
-    uint32_t others = ~(1U << CAP_SYS_ADMIN);
-    if (prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) != 0 || syscall(SYS_capget, &header, data) != 0)
+    uint32_t admin = 1U << CAP_SYS_ADMIN;
+    if (syscall(SYS_capget, &header, data) != 0)
         return -errno;
-    data[0].effective &= others;
-    data[0].permitted &= others;
-    data[0].inheritable &= others;
-    if (syscall(SYS_capset, &header, data) != 0)
+    data[0].effective = on ? data[0].effective | admin : data[0].effective & ~admin;
+    data[0].inheritable &= ~admin;
+    return syscall(SYS_capset, &header, data) != 0 ? -errno : 0;
+}
+
+int naming_settle(void) {
+    if (!holds_admin || settled)
+        return 0;
+    if (prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) != 0)
         return -errno;
-    holds_admin = false;
-    return 0;
+    int error = put_admin_in_effect(false);
+    settled = error == 0;
+    return error;
+}
+
+static int name_host(const char *name) {
+    char have[HOSTNAME_MAX_BYTES + 2] = "";
+    if (gethostname(have, sizeof have - 1) == 0 && strcmp(have, name) == 0)
+        return 0;
+    int error = holds_admin ? put_admin_in_effect(true) : 0;
+    if (error == 0 && sethostname(name, strlen(name)) != 0)
+        error = -errno;
+    int lowered = holds_admin ? put_admin_in_effect(false) : 0;
+    return error != 0 ? error : lowered;
 }
 
 static bool is_hostname(struct wire_str name) {
@@ -64,13 +80,13 @@ static int fill(const char *path, const struct text *text) {
 }
 
 static int set_name(const char *name) {
-    char have[HOSTNAME_MAX_BYTES + 2] = "";
     struct text text;
-    if ((gethostname(have, sizeof have - 1) != 0 || strcmp(have, name) != 0) && sethostname(name, strlen(name)) != 0)
-        return -errno;
+    int result = name_host(name);
+    if (result != 0)
+        return result;
     text_start(&text, name);
     text_add(&text, "\n");
-    int result = fill("/etc/hostname", &text);
+    result = fill("/etc/hostname", &text);
     text_start(&text, "127.0.0.1\tlocalhost\n127.0.1.1\t");
     text_add(&text, name);
     text_add(&text, "\n::1\tlocalhost ip6-localhost ip6-loopback\n");

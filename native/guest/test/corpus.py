@@ -67,6 +67,7 @@ FRAMES = {
     "STATS": (35, b""),
     "STATISTICS": (35, u64(3600000000) + u32(3) + u64(98304) + u64(268435456) + u64(1048576)),
     "IDENTIFY": (39, text("tiny") + text("user")),
+    "SUSPEND": (41, u32(60000)),
     "SHUTDOWN": (37, u32(5000)),
 }
 

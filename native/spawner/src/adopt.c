@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "checkpoint.h"
 #include "layer.h"
 #include "wall.h"
 
@@ -85,5 +86,6 @@ int walls_adopt(struct fault *fault) {
         return fault_set(fault, -result, "adopt", "cannot read the run directory");
     cgroups_each_slot(clean_unnamed, NULL);
     layers_each_slot(clean_unnamed, NULL);
+    checkpoints_sweep();
     return 0;
 }

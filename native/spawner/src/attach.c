@@ -80,22 +80,52 @@ static int detach_inside(const char *target, bool force) {
 }
 
 /* In a process of its own, which ends with the errno. */
-static _Noreturn void run_inside(const struct wall *wall, int mount_fd, const struct request *request, uid_t base) {
+static _Noreturn void run_inside(int process, int mount_fd, const struct request *request, uid_t base) {
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    int result = setns(wall->pidfd, CLONE_NEWNS) < 0 ? -errno : 0;
+    int result = setns(process, CLONE_NEWNS) < 0 ? -errno : 0;
     if (result == 0)
         result = mount_fd >= 0 ? attach_inside(mount_fd, request->mounts[0].target, base)
                                : detach_inside(request->mounts[0].target, request->force);
     _exit(-result & 0xff);
 }
 
+/*
+ * A descriptor of a process in whose mount namespace the Tiny VM lives. Under crun and runc that is not the wall's first
+ * process, the keeper, which stays in the stage, but its one child, the guest: what the guest's own children leave behind is
+ * the guest's, in a PID namespace below. So the kernel's word on whose child it is cannot be forged from inside.
+ */
+static int open_inhabitant(const struct wall *wall) {
+    char path[64], list[64];
+    if (wall->runtime == RUNTIME_NONE)
+        return fcntl(wall->pidfd, F_DUPFD_CLOEXEC, 3);
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", wall->pid, wall->pid);
+    ssize_t n = read_file_at(AT_FDCWD, path, list, sizeof list);
+    unsigned pid = 0, more = 0;
+    if (n < 0)
+        return (int)n;
+    if (sscanf(list, "%u %u", &pid, &more) != 1 || pid < 2)
+        return -ESRCH;
+    int guest = sys_pidfd_open((pid_t)pid);
+    /* Read again: while it is the keeper's child the number has not been given to another process. */
+    char again[64];
+    n = guest < 0 ? guest : read_file_at(AT_FDCWD, path, again, sizeof again);
+    if (n >= 0 && strcmp(list, again) == 0)
+        return guest;
+    fd_close(&guest);
+    return n < 0 ? (int)n : -ESRCH;
+}
+
 static int inside(uint32_t slot, int mount_fd, const struct request *request) {
-    struct wall *wall = wall_at(slot);
+    int process = open_inhabitant(wall_at(slot));
+    if (process < 0)
+        return process;
     pid_t pid = fork();
-    if (pid < 0)
-        return -errno;
     if (pid == 0)
-        run_inside(wall, mount_fd, request, wall_base(slot));
+        run_inside(process, mount_fd, request, wall_base(slot));
+    int error = errno;
+    fd_close(&process);
+    if (pid < 0)
+        return -error;
     int pidfd = sys_pidfd_open(pid), status = 0;
     struct pollfd ended = {.fd = pidfd, .events = POLLIN};
     bool in_time = pidfd >= 0 && poll(&ended, 1, INSIDE_MILLIS) == 1;
@@ -109,10 +139,10 @@ static int inside(uint32_t slot, int mount_fd, const struct request *request) {
 }
 
 static int require_running(const struct wall *wall, struct fault *fault) {
-    if (wall->runtime != RUNTIME_NONE)
+    if (wall->runtime == RUNTIME_RUNSC)
         return fault_set(fault, EOPNOTSUPP, "enter-volume",
-                         "volumes of a Tiny VM behind %s cannot change while it runs: stop it, change its descriptor, start it",
-                         runtime_name(wall->runtime));
+                         "volumes of a Tiny VM behind gVisor cannot change while it runs, since its sentry takes no new mounts: "
+                         "stop it, change its descriptor, start it");
     return wall->state == WALL_RUNNING && wall->pidfd >= 0 ? 0 : fault_set(fault, ESRCH, "enter-volume", "%s has ended", wall->id);
 }
 

@@ -47,6 +47,8 @@ static int close_descriptors(struct child *child, struct fault *fault) {
     keep[count++] = child->plan->userns;
     keep[count++] = child->plan->control;
     keep[count++] = child->plan->guest;
+    if (child->plan->layer_userns >= 0)
+        keep[count++] = child->plan->layer_userns;
     int result = close_all_but(keep, count);
     return result == 0 ? 0 : fault_set(fault, -result, "close-descriptors", "cannot close inherited descriptors");
 }

@@ -17,6 +17,8 @@ struct child_plan {
     enum runtime runtime; /* RUNTIME_NONE: the spawner makes the wall itself */
     bool pooled;          /* the runtime starts before the request is known */
     bool host_image;
+    const char *checkpoint; /* what it is made from; empty: nothing */
+    int layer_userns;       /* maps the owners in the layer of a checkpoint; -1: they are this slot's */
     const struct lowers *lowers; /* of an image other than host */
     bool btrfs;
     bool join_cgroup; /* v1: not born in it */
@@ -58,6 +60,8 @@ _Noreturn void child_run(const struct child_plan *plan);
 /* In child_mounts.c: the steps that build the tree, in the child's own mount namespace, as the host's root. */
 int child_mount_root(const struct child_plan *plan, int *layer_mount, struct fault *fault);
 int child_mount_all(const struct child_plan *plan, int *layer_mount, struct fault *fault);
+/* A read-only view of a directory in which uid 0 on disk is the wall's uid 0. resolve: as for openat2(2). */
+int child_bind_mapped(const char *path, uint64_t resolve, int userns, const char *target);
 /* In attach.c. Makes the mount point component by component below the root, never through a link, and attaches the mount. */
 int child_mount_volume(int mount_fd, const char *target, uid_t base);
 int child_make_read_only(const struct child_plan *plan);

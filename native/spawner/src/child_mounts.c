@@ -23,8 +23,7 @@ int umount2(const char *target, int flags);
 
 #define OVERLAY_OPTIONS "volatile,redirect_dir=on,index=off,metacopy=off,xino=off,nfs_export=off"
 
-/* Attaches a read-only view of the directory `fd` at `target` in which uid 0 on disk is the wall's uid 0. */
-static int bind_mapped(const char *path, uint64_t resolve, int userns, const char *target) {
+int child_bind_mapped(const char *path, uint64_t resolve, int userns, const char *target) {
     int dir = sys_openat2(AT_FDCWD, path, O_PATH | O_DIRECTORY, resolve);
     if (dir < 0)
         return dir;
@@ -48,9 +47,9 @@ static int set_read_only(const char *path, uint64_t more) {
 
 static int mount_lower(const struct child_plan *plan, struct fault *fault) {
     if (plan->host_image) {
-        int result = bind_mapped(TREE_SKELETON, 0, plan->userns, TREE_LOWER);
+        int result = child_bind_mapped(TREE_SKELETON, 0, plan->userns, TREE_LOWER);
         if (result == 0)
-            result = bind_mapped(TREE_USR, 0, plan->userns, TREE_LOWER_USR);
+            result = child_bind_mapped(TREE_USR, 0, plan->userns, TREE_LOWER_USR);
         return result == 0 ? 0 : fault_set(fault, -result, "map-image",
                                            "cannot bind image host with mapped ids (the file system of /usr or of the run "
                                            "directory may lack idmapped mounts)");
@@ -58,7 +57,7 @@ static int mount_lower(const struct child_plan *plan, struct fault *fault) {
     for (uint32_t i = 0; i < plan->lowers->count; i++) {
         char point[64];
         snprintf(point, sizeof point, TREE_STACK "/%u", i);
-        int result = bind_mapped(plan->lowers->paths[i], RESOLVE_NO_SYMLINKS, plan->userns, point);
+        int result = child_bind_mapped(plan->lowers->paths[i], RESOLVE_NO_SYMLINKS, plan->userns, point);
         if (result < 0)
             return fault_set(fault, -result, "map-image", "cannot bind %.100s with mapped ids", plan->lowers->paths[i]);
     }
@@ -114,6 +113,22 @@ static int make_etc(const struct child_plan *plan, const char *layer) {
     return result;
 }
 
+/* A layer that comes from a checkpoint is whole; only its owners are those of the wall that it was written from. */
+static int take_layer(const struct child_plan *plan, char *layer, struct fault *fault) {
+    snprintf(layer, 32, TREE_POOL "/l%u", plan->slot);
+    if (plan->layer_userns < 0)
+        return 0;
+    int tree = (int)syscall(SYS_open_tree, AT_FDCWD, layer, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP | MOUNT_ATTR_NODEV, .userns_fd = (unsigned long long)plan->layer_userns};
+    int result = tree < 0 ? -errno : 0;
+    if (result == 0 && (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0 ||
+                        syscall(SYS_move_mount, tree, "", AT_FDCWD, TREE_LAYER, MOVE_MOUNT_F_EMPTY_PATH) < 0))
+        result = -errno;
+    fd_close(&tree);
+    snprintf(layer, 32, TREE_LAYER);
+    return result == 0 ? 0 : fault_set(fault, -result, "map-layer", "cannot mount the checkpoint's layer with mapped owners");
+}
+
 static int make_layer(const struct child_plan *plan, char *layer, int *layer_mount, struct fault *fault) {
     static const char *const names[] = {"u", "w", "uu", "uw"};
     char path[64];
@@ -155,7 +170,7 @@ static int mount_overlays(const struct child_plan *plan, const char *layer, stru
         char from[64], to[64];
         snprintf(from, sizeof from, TREE_HOST_DIRS "/%s", plan->host_dirs->names[i]);
         snprintf(to, sizeof to, TREE_ROOT "/%s", plan->host_dirs->names[i]);
-        int result = bind_mapped(from, 0, plan->userns, to);
+        int result = child_bind_mapped(from, 0, plan->userns, to);
         if (result < 0)
             return fault_set(fault, -result, "mount-host-directory", "cannot bind /%s", plan->host_dirs->names[i]);
     }
@@ -246,7 +261,7 @@ int child_mount_root(const struct child_plan *plan, int *layer_mount, struct fau
     char layer[32];
     int result = mount_lower(plan, fault);
     if (result == 0)
-        result = make_layer(plan, layer, layer_mount, fault);
+        result = plan->checkpoint[0] != 0 ? take_layer(plan, layer, fault) : make_layer(plan, layer, layer_mount, fault);
     return result == 0 ? mount_overlays(plan, layer, fault) : result;
 }
 

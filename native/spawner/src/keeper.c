@@ -35,8 +35,15 @@ static char *const runsc_arguments[] = {"runsc", "--root", STAGE_STATE, "--netwo
                                         "--overlay2=none", "--host-uds=all", "--oci-seccomp", "--log", STAGE_LOG, "run", "--detach",
                                         "--pid-file", STAGE_PID_FILE, "--bundle", STAGE_BUNDLE, "vm", NULL};
 
-static char *const *arguments_of(enum runtime runtime) {
-    return runtime == RUNTIME_CRUN ? crun_arguments : runtime == RUNTIME_RUNC ? runc_arguments : runsc_arguments;
+static char *const restore_arguments[] = {"runsc", "--root", STAGE_STATE, "--network=none", "--ignore-cgroups", "--platform=systrap",
+                                          "--overlay2=none", "--host-uds=all", "--oci-seccomp", "--log", STAGE_LOG, "restore", "--detach",
+                                          "--pid-file", STAGE_PID_FILE, "--bundle", STAGE_BUNDLE, "--image-path", STAGE_CHECKPOINT,
+                                          "vm", NULL};
+
+static char *const *arguments_of(const struct child_plan *plan) {
+    enum runtime runtime = plan->runtime;
+    return plan->checkpoint[0] != 0 ? restore_arguments
+           : runtime == RUNTIME_CRUN ? crun_arguments : runtime == RUNTIME_RUNC ? runc_arguments : runsc_arguments;
 }
 
 static _Noreturn void execute(const struct child_plan *plan, int listener) {
@@ -50,7 +57,7 @@ static _Noreturn void execute(const struct child_plan *plan, int listener) {
     }
     if (sys_close_range(first, ~0U) < 0)
         _exit(EXIT_CANNOT_EXECUTE);
-    execve(STAGE_RUNTIME, arguments_of(plan->runtime), environment);
+    execve(STAGE_RUNTIME, arguments_of(plan), environment);
     _exit(EXIT_CANNOT_EXECUTE);
 }
 

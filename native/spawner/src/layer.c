@@ -69,7 +69,11 @@ void layers_close(void) {
 
 /* ---- one layer ---- */
 
-static const char *layer_name(uint32_t slot) {
+int layers_pool(void) {
+    return state.pool;
+}
+
+const char *layer_name(uint32_t slot) {
     static char name[16];
     snprintf(name, sizeof name, "l%u", slot);
     return name;

@@ -14,6 +14,9 @@ bool layers_are_btrfs(void);
 const char *layers_name(void);
 /* Descriptors to keep, for close_all_but. */
 size_t layers_fds(int *out, size_t room);
+/* The pool's root, -1 where layers are tmpfs; and the name of a slot's layer in it. */
+int layers_pool(void);
+const char *layer_name(uint32_t slot);
 /* After the private mount tree was entered: opens the pool there. */
 int layers_enter(struct fault *fault);
 /* Unmounts the pool. */

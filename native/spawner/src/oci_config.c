@@ -92,7 +92,7 @@ static void add_capabilities(struct out *out, const struct oci_config *config) {
 }
 
 static void add_process(struct out *out, const struct oci_config *config) {
-    const char *arguments[] = {INSIDE_GUEST, "--listen-fd", "3", "--user", config->user, "--admin", "until-named"};
+    const char *arguments[] = {INSIDE_GUEST, "--listen-fd", "3", "--user", config->user, "--admin", "for-naming"};
     size_t count = 5;
     if (config->runtime == RUNTIME_RUNSC) {
         arguments[1] = "--listen-path";

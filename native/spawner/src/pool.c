@@ -183,8 +183,14 @@ int pool_mount(const char *path, uint64_t bytes, bool precious, const char *moun
         fault_set(fault, -result, "mount-pool", "cannot mount the btrfs in %s", path);
         if (!formatted || precious)
             break;
-        formatted = false; /* an old file that cannot be mounted: start afresh */
+        /* An old file that cannot be mounted: start afresh. It is kept beside, since it may hold checkpoints. */
+        formatted = false;
         fd_close(&loop);
+        fd_close(&file);
+        char aside[PATH_BYTES];
+        if (format_path(aside, sizeof aside, "%s.damaged", path) < 0 || rename(path, aside) < 0 ||
+            (file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0)
+            break;
     }
     fd_close(&loop);
     fd_close(&file);
@@ -211,6 +217,12 @@ int subvolume_make(int pool, const char *name) {
     struct btrfs_ioctl_vol_args_v2 volume = {0};
     snprintf(volume.name, sizeof volume.name, "%s", name);
     return ioctl(pool, BTRFS_IOC_SUBVOL_CREATE_V2, &volume) < 0 ? -errno : 0;
+}
+
+int subvolume_snapshot(int source, int target, const char *name) {
+    struct btrfs_ioctl_vol_args_v2 volume = {.fd = source};
+    snprintf(volume.name, sizeof volume.name, "%s", name);
+    return ioctl(target, BTRFS_IOC_SNAP_CREATE_V2, &volume) < 0 ? -errno : 0;
 }
 
 int subvolume_open(int pool, const char *name) {

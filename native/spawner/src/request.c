@@ -247,6 +247,42 @@ static int parse_create_under(struct wire_reader *reader, struct request *reques
                : result;
 }
 
+static int take_checkpoint(struct request *request, struct wire_str name, struct fault *fault) {
+    if (copy_str(request->checkpoint, sizeof request->checkpoint, name) && is_name(request->checkpoint, "-"))
+        return 0;
+    return fault_set(fault, EINVAL, "validate-checkpoint", "a checkpoint's name must match [a-z0-9][a-z0-9-]{0,62}");
+}
+
+/* CHECKPOINT id name image maxBytes */
+static int parse_checkpoint(struct wire_reader *reader, struct request *request, struct fault *fault) {
+    int id = parse_id(reader, request, fault);
+    struct wire_str name = wire_read_str(reader), image = wire_read_str(reader);
+    request->disk_bytes = wire_read_u64(reader);
+    if (wire_reader_finish(reader) != 0)
+        return -EBADMSG;
+    int result = id != 0 ? id : take_checkpoint(request, name, fault);
+    if (result == 0 && (!copy_str(request->image, sizeof request->image, image) || !is_name(request->image, "-._")))
+        return fault_set(fault, EINVAL, "validate-image", "the image must match [a-z0-9][a-z0-9._-]{0,127}");
+    return result != 0 ? result : check_bytes(request->disk_bytes, "maxBytes", fault);
+}
+
+/* RESTORE_UNDER checkpoint, then as CREATE_UNDER */
+static int parse_restore_under(struct wire_reader *reader, struct request *request, struct fault *fault) {
+    struct wire_str name = wire_read_str(reader);
+    int result = parse_create_under(reader, request, fault);
+    if (result == -EBADMSG)
+        return result;
+    int taken = take_checkpoint(request, name, fault);
+    if (result == 0 && taken == 0 && request->runtime != RUNTIME_RUNSC)
+        return fault_set(fault, EOPNOTSUPP, "validate-runtime", "a checkpoint is restored by runsc only");
+    return result != 0 ? result : taken;
+}
+
+static int parse_checkpoint_name(struct wire_reader *reader, struct request *request, struct fault *fault) {
+    struct wire_str name = wire_read_str(reader);
+    return wire_reader_finish(reader) != 0 ? -EBADMSG : take_checkpoint(request, name, fault);
+}
+
 static int parse_resize(struct wire_reader *reader, struct request *request, struct fault *fault) {
     int id = parse_id(reader, request, fault);
     request->limits.cpu_millis = wire_read_u32(reader);
@@ -272,6 +308,7 @@ int request_parse(const struct wire_frame *frame, struct request *request, struc
     wire_reader_init(&reader, frame->payload, frame->length);
     request->type = frame->type;
     request->id[0] = 0;
+    request->checkpoint[0] = 0;
     request->mount_count = 0;
     request->runtime = RUNTIME_NONE;
     if (frame->flags != 0)
@@ -281,11 +318,18 @@ int request_parse(const struct wire_frame *frame, struct request *request, struc
     case REQUEST_LIST:
     case REQUEST_SUBSCRIBE:
     case REQUEST_QUIT:
+    case REQUEST_CHECKPOINT_LIST:
         return wire_reader_finish(&reader);
     case REQUEST_CREATE:
         return parse_create(&reader, request, fault);
     case REQUEST_CREATE_UNDER:
         return parse_create_under(&reader, request, fault);
+    case REQUEST_CHECKPOINT:
+        return parse_checkpoint(&reader, request, fault);
+    case REQUEST_RESTORE_UNDER:
+        return parse_restore_under(&reader, request, fault);
+    case REQUEST_CHECKPOINT_REMOVE:
+        return parse_checkpoint_name(&reader, request, fault);
     case REQUEST_VOLUME_MAKE:
     case REQUEST_VOLUME_REMOVE:
     case REQUEST_VOLUME_USED:

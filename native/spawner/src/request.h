@@ -36,6 +36,10 @@ enum request_type {
     REQUEST_NETWORK_RULES = 0x17,
     REQUEST_NETWORK_STATS = 0x18,
     REQUEST_CREATE_UNDER = 0x20, /* CREATE by an OCI runtime */
+    REQUEST_CHECKPOINT = 0x21,
+    REQUEST_RESTORE_UNDER = 0x22, /* CREATE_UNDER from a checkpoint */
+    REQUEST_CHECKPOINT_REMOVE = 0x23,
+    REQUEST_CHECKPOINT_LIST = 0x24,
 };
 
 enum answer_type { ANSWER_OK = 0x40, ANSWER_ERROR = 0x41, ANSWER_EVENT = 0x42 };
@@ -78,12 +82,13 @@ struct request {
     /* CREATE and CREATE_UNDER only */
     enum runtime runtime;
     char image[IMAGE_BYTES];
-    uint64_t disk_bytes; /* CREATE, VOLUME_MAKE */
+    uint64_t disk_bytes; /* CREATE, VOLUME_MAKE; CHECKPOINT: the most its image may take */
     bool force;          /* DETACH */
     char hostname[HOSTNAME_BYTES];
     char user[USER_BYTES];
     bool read_only_root;
     bool merge_memory; /* PR_SET_MEMORY_MERGE for all inside */
+    char checkpoint[ID_BYTES]; /* CHECKPOINT…, RESTORE_UNDER; else empty */
     uint32_t mount_count; /* 1 for ATTACH and DETACH, which has no source */
     struct mount_request mounts[MAX_MOUNTS];
     struct rules rules; /* NETWORK_ATTACH, NETWORK_RULES */

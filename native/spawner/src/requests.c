@@ -9,6 +9,7 @@
 
 #include "attach.h"
 #include "cgroup.h"
+#include "checkpoint.h"
 #include "client.h"
 #include "layer.h"
 #include "lower.h"
@@ -20,39 +21,46 @@ enum { FREEZE_MILLIS = 2000, LIST_ITEM_BYTES = 512 };
 
 static uint8_t buffer[WIRE_MAX_FRAME_BYTES];
 
-static void begin(struct wire_writer *writer, uint8_t type, uint32_t stream) {
+void answer_begin(struct wire_writer *writer, uint8_t type, uint32_t stream) {
     wire_writer_init(writer, buffer, sizeof buffer);
     wire_frame_begin(writer, type, stream);
 }
 
-static void finish(struct wire_writer *writer, uint32_t client) {
+void answer_finish(struct wire_writer *writer, uint32_t client) {
     if (wire_frame_end(writer) == 0)
         client_send(client, buffer, (size_t)(writer->at - writer->start));
 }
 
 void answer_ok(uint32_t client, uint32_t stream) {
     struct wire_writer writer;
-    begin(&writer, ANSWER_OK, stream);
-    finish(&writer, client);
+    answer_begin(&writer, ANSWER_OK, stream);
+    answer_finish(&writer, client);
+}
+
+void answer_bytes(uint32_t client, uint32_t stream, uint64_t bytes) {
+    struct wire_writer writer;
+    answer_begin(&writer, ANSWER_OK, stream);
+    wire_write_u64(&writer, bytes);
+    answer_finish(&writer, client);
 }
 
 void answer_error(uint32_t client, uint32_t stream, const struct fault *fault) {
     struct wire_writer writer;
-    begin(&writer, ANSWER_ERROR, stream);
+    answer_begin(&writer, ANSWER_ERROR, stream);
     wire_write_i32(&writer, fault->error);
     wire_write_cstr(&writer, fault->step);
     wire_write_cstr(&writer, fault->text);
-    finish(&writer, client);
+    answer_finish(&writer, client);
 }
 
 void answer_created(uint32_t client, uint32_t stream, const struct host *host, const struct wall *wall) {
     struct wire_writer writer;
     char path[PATH_BYTES];
     wall_socket_path(host, wall->id, path, sizeof path);
-    begin(&writer, ANSWER_OK, stream);
+    answer_begin(&writer, ANSWER_OK, stream);
     wire_write_u32(&writer, (uint32_t)wall->pid);
     wire_write_cstr(&writer, path);
-    finish(&writer, client);
+    answer_finish(&writer, client);
 }
 
 void send_event(uint8_t kind, const char *id, int wait_status, uint64_t oom_kills) {
@@ -60,12 +68,12 @@ void send_event(uint8_t kind, const char *id, int wait_status, uint64_t oom_kill
         struct wire_writer writer;
         if (client_at(i)->fd < 0 || !client_at(i)->subscribed)
             continue;
-        begin(&writer, ANSWER_EVENT, client_at(i)->subscription);
+        answer_begin(&writer, ANSWER_EVENT, client_at(i)->subscription);
         wire_write_u8(&writer, kind);
         wire_write_cstr(&writer, id);
         wire_write_i32(&writer, wait_status);
         wire_write_u64(&writer, oom_kills);
-        finish(&writer, i);
+        answer_finish(&writer, i);
     }
 }
 
@@ -76,7 +84,7 @@ static void answer_ping(const struct server_setup *setup, uint32_t client, uint3
         runtimes += setup->host->config->runtimes[i] != NULL;
     struct wire_writer writer;
     bool io = cgroups_count_io();
-    begin(&writer, ANSWER_OK, stream);
+    answer_begin(&writer, ANSWER_OK, stream);
     wire_write_u16(&writer, PROTOCOL_VERSION);
     wire_write_u8(&writer, (uint8_t)cgroups_mode());
     wire_write_cstr(&writer, layers_name());
@@ -94,7 +102,7 @@ static void answer_ping(const struct server_setup *setup, uint32_t client, uint3
             snprintf(name, sizeof name, "runtime-%s", runtime_name((enum runtime)i));
             wire_write_cstr(&writer, name);
         }
-    finish(&writer, client);
+    answer_finish(&writer, client);
 }
 
 /* ---- walls ---- */
@@ -216,6 +224,11 @@ static uint64_t merged_bytes(uint32_t slot) {
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* Without what a sandbox that was kept ready had used before it was taken. */
+static uint64_t own_cpu_micros(const struct wall *wall, const struct cgroup_stats *stats) {
+    return stats->cpu_micros > wall->cpu_before_micros ? stats->cpu_micros - wall->cpu_before_micros : 0;
+}
+
 static void answer_stats(uint32_t client, uint32_t stream, uint32_t slot, struct fault *fault) {
     struct wall *wall = wall_at(slot);
     struct cgroup_stats stats;
@@ -228,8 +241,8 @@ static void answer_stats(uint32_t client, uint32_t stream, uint32_t slot, struct
         return;
     }
     layer_used(slot, wall->pid, wall->runtime != RUNTIME_NONE, &disk); /* an ended wall on tmpfs has no disk any more: 0 */
-    begin(&writer, ANSWER_OK, stream);
-    wire_write_u64(&writer, stats.cpu_micros);
+    answer_begin(&writer, ANSWER_OK, stream);
+    wire_write_u64(&writer, own_cpu_micros(wall, &stats));
     wire_write_u64(&writer, stats.throttled_micros);
     wire_write_u64(&writer, stats.memory_bytes);
     wire_write_u64(&writer, stats.memory_peak_bytes);
@@ -242,7 +255,7 @@ static void answer_stats(uint32_t client, uint32_t stream, uint32_t slot, struct
     wire_write_u64(&writer, wall->disk_bytes);
     wire_write_u8(&writer, stats.frozen);
     wire_write_u64(&writer, merged_bytes(slot));
-    finish(&writer, client);
+    answer_finish(&writer, client);
 }
 
 static void answer_usage(uint32_t client, uint32_t stream, uint32_t slot, struct fault *fault) {
@@ -254,17 +267,17 @@ static void answer_usage(uint32_t client, uint32_t stream, uint32_t slot, struct
         answer_error(client, stream, fault);
         return;
     }
-    begin(&writer, ANSWER_OK, stream);
-    wire_write_u64(&writer, stats.cpu_micros);
+    answer_begin(&writer, ANSWER_OK, stream);
+    wire_write_u64(&writer, own_cpu_micros(wall_at(slot), &stats));
     wire_write_u64(&writer, stats.memory_bytes);
-    finish(&writer, client);
+    answer_finish(&writer, client);
 }
 
 /* One frame's worth of walls from `slot` on; returns where to go on, 0 at the end. */
 static uint32_t answer_list_part(const struct server_setup *setup, uint32_t client, uint32_t stream, uint32_t slot) {
     struct wire_writer writer;
     uint32_t count = 0, next = 0;
-    begin(&writer, ANSWER_OK, stream);
+    answer_begin(&writer, ANSWER_OK, stream);
     uint8_t *more_at = writer.at;
     wire_write_u8(&writer, 0);
     uint8_t *count_at = writer.at;
@@ -289,7 +302,7 @@ static uint32_t answer_list_part(const struct server_setup *setup, uint32_t clie
     *more_at = next != 0;
     for (int i = 0; i < 4; i++)
         count_at[i] = (uint8_t)(count >> (24 - 8 * i));
-    finish(&writer, client);
+    answer_finish(&writer, client);
     return next;
 }
 
@@ -312,26 +325,26 @@ static void attach_network(uint32_t client, uint32_t stream, uint32_t slot, cons
         answer_error(client, stream, fault);
         return;
     }
-    begin(&writer, ANSWER_OK, stream);
+    answer_begin(&writer, ANSWER_OK, stream);
     wire_write_cstr(&writer, INSIDE_NAME);
     wire_write_cstr(&writer, answer.address);
     wire_write_cstr(&writer, answer.gateway);
     wire_write_u8(&writer, answer.filter);
-    finish(&writer, client);
+    answer_finish(&writer, client);
 }
 
 static void answer_network_stats(uint32_t client, uint32_t stream, uint32_t slot) {
     struct wire_writer writer;
     struct network_stats stats;
     network_read(slot, &stats);
-    begin(&writer, ANSWER_OK, stream);
+    answer_begin(&writer, ANSWER_OK, stream);
     wire_write_u8(&writer, stats.attached);
     wire_write_u64(&writer, stats.bytes_out);
     wire_write_u64(&writer, stats.bytes_in);
     wire_write_u64(&writer, stats.connects_allowed);
     wire_write_u64(&writer, stats.connects_refused);
     wire_write_u64(&writer, stats.packets_dropped);
-    finish(&writer, client);
+    answer_finish(&writer, client);
 }
 
 static void detach_network(uint32_t client, uint32_t stream, const char *id, struct fault *fault) {
@@ -354,6 +367,7 @@ static void handle_wall_request(uint32_t client, uint32_t stream, const struct r
         answer_ok(client, stream);
         break;
     case REQUEST_THAW: thaw(client, stream, slot, fault); break;
+    case REQUEST_CHECKPOINT: request_checkpoint(client, stream, slot, request, fault); break;
     case REQUEST_ATTACH: answer_result(client, stream, volume_attach(slot, request, fault), fault); break;
     case REQUEST_DETACH: answer_result(client, stream, volume_detach(slot, request, fault), fault); break;
     case REQUEST_NETWORK_ATTACH: attach_network(client, stream, slot, request, fault); break;
@@ -361,7 +375,12 @@ static void handle_wall_request(uint32_t client, uint32_t stream, const struct r
     case REQUEST_NETWORK_STATS: answer_network_stats(client, stream, slot); break;
     case REQUEST_RESIZE: {
         struct limits limits = wall_limits(wall_at(slot), &request->limits);
-        answer_result(client, stream, cgroup_resize(slot, &limits, fault), fault);
+        int result = cgroup_resize(slot, &limits, fault);
+        if (result == 0)
+            wall_at(slot)->limits = limits;
+        if (result == 0 && wall_at(slot)->state == WALL_RUNNING && (result = wall_write_state(slot, wall_at(slot), true)) < 0)
+            fault_set(fault, -result, "write-state", "the limits are set, but cannot be written down");
+        answer_result(client, stream, result, fault);
         break;
     }
     case REQUEST_USAGE: answer_usage(client, stream, slot, fault); break;
@@ -370,15 +389,11 @@ static void handle_wall_request(uint32_t client, uint32_t stream, const struct r
 }
 
 static void answer_volume_used(uint32_t client, uint32_t stream, const struct request *request, struct fault *fault) {
-    struct wire_writer writer;
     uint64_t used = 0;
-    if (store_used(request->id, &used, fault) < 0) {
+    if (store_used(request->id, &used, fault) < 0)
         answer_error(client, stream, fault);
-        return;
-    }
-    begin(&writer, ANSWER_OK, stream);
-    wire_write_u64(&writer, used);
-    finish(&writer, client);
+    else
+        answer_bytes(client, stream, used);
 }
 
 int handle_request(const struct server_setup *setup, uint32_t client, const struct wire_frame *frame) {
@@ -387,7 +402,7 @@ int handle_request(const struct server_setup *setup, uint32_t client, const stru
     int result = request_parse(frame, &request, &fault);
     if (result == -EBADMSG)
         return result;
-    if (result == 0 && setup->shared->quitting != 0 && (request.type == REQUEST_CREATE || request.type == REQUEST_CREATE_UNDER))
+    if (result == 0 && setup->shared->quitting != 0 && (request.type == REQUEST_CREATE || request.type == REQUEST_CREATE_UNDER || request.type == REQUEST_RESTORE_UNDER))
         result = fault_set(&fault, ESHUTDOWN, "quit", "the spawner is being shut down");
     if (result < 0) {
         answer_error(client, frame->stream, &fault);
@@ -398,7 +413,8 @@ int handle_request(const struct server_setup *setup, uint32_t client, const stru
     switch (request.type) {
     case REQUEST_PING: answer_ping(setup, client, frame->stream); break;
     case REQUEST_CREATE:
-    case REQUEST_CREATE_UNDER: create(client, frame->stream, &request, &fault); break;
+    case REQUEST_CREATE_UNDER:
+    case REQUEST_RESTORE_UNDER: create(client, frame->stream, &request, &fault); break;
     case REQUEST_DESTROY: destroy(client, frame->stream, &request, &fault); break;
     case REQUEST_LIST:
         for (uint32_t slot = answer_list_part(setup, client, frame->stream, 1); slot != 0;)
@@ -415,6 +431,8 @@ int handle_request(const struct server_setup *setup, uint32_t client, const stru
     case REQUEST_VOLUME_REMOVE: answer_result(client, frame->stream, store_remove(request.id, &fault), &fault); break;
     case REQUEST_VOLUME_USED: answer_volume_used(client, frame->stream, &request, &fault); break;
     case REQUEST_NETWORK_DETACH: detach_network(client, frame->stream, request.id, &fault); break;
+    case REQUEST_CHECKPOINT_REMOVE: answer_result(client, frame->stream, checkpoint_remove(request.checkpoint, &fault), &fault); break;
+    case REQUEST_CHECKPOINT_LIST: request_checkpoints(client, frame->stream, &fault); break;
     case REQUEST_QUIT: quit(setup, client, frame->stream); break;
     default: handle_wall_request(client, frame->stream, &request, &fault); break;
     }

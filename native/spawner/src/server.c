@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "checkpoint.h"
 #include "client.h"
 #include "lower.h"
 #include "network.h"
@@ -20,7 +21,7 @@
 enum { EVENTS_PER_WAKE = 64, MAX_WAITING = 1024 };
 
 /* epoll keys: the kind in the high half, a slot or a client's index in the low one. */
-enum { KEY_WALL_PID, KEY_WALL_CONTROL, KEY_WALL_OOM, KEY_NETWORK, KEY_LISTENER, KEY_SIGNAL, KEY_SUPERVISOR, KEY_CLIENT };
+enum { KEY_WALL_PID, KEY_WALL_CONTROL, KEY_WALL_OOM, KEY_NETWORK, KEY_CHECKPOINT, KEY_LISTENER, KEY_SIGNAL, KEY_SUPERVISOR, KEY_CLIENT };
 
 static struct waiting {
     bool used;
@@ -100,6 +101,20 @@ void server_cleaned(uint32_t slot, const char *id, const struct fault *fault) {
             answer_ok(waitings[i].client, waitings[i].stream);
         else
             answer_error(waitings[i].client, waitings[i].stream, &gone);
+    }
+}
+
+void server_checkpointed(const char *id, uint64_t bytes, const struct fault *fault) {
+    for (size_t i = 0; i < MAX_WAITING; i++) {
+        if (!is_for(&waitings[i], WAIT_CHECKPOINT, id))
+            continue;
+        waitings[i].used = false;
+        if (!is_there(&waitings[i]))
+            continue;
+        if (fault->error == 0)
+            answer_bytes(waitings[i].client, waitings[i].stream, bytes);
+        else
+            answer_error(waitings[i].client, waitings[i].stream, fault);
     }
 }
 
@@ -200,6 +215,7 @@ static void dispatch(const struct epoll_event *event) {
     case KEY_WALL_CONTROL: wall_event(WATCH_CONTROL, index); break;
     case KEY_WALL_OOM: wall_event(WATCH_OOM, index); break;
     case KEY_NETWORK: network_changed(); break;
+    case KEY_CHECKPOINT: checkpoint_event(index); break;
     case KEY_LISTENER: accept_client(); break;
     case KEY_SIGNAL: read_signal(); break;
     case KEY_SUPERVISOR: supervisor_ended(); break;

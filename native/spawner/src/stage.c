@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "checkpoint.h"
 #include "config.h"
 #include "oci_config.h"
 
@@ -24,7 +25,7 @@ static int make_dirs_inside(const struct child_plan *plan) {
     static const struct { const char *name; bool owned; } dirs[] = {
         {"usr", false}, {"etc", false}, {"proc", false}, {"sys", false}, {"sys/fs", false}, {"sys/fs/cgroup", false},
         {"dev", false}, {"rootfs", false}, {"template-sys", false}, {"volumes", false},
-        {"tmp", true}, {"bundle", true}, {"state", true}, {"socket", true}};
+        {"checkpoint", false}, {"tmp", true}, {"bundle", true}, {"state", true}, {"socket", true}};
     char path[64];
     for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
         snprintf(path, sizeof path, TREE_STAGE "/%s", dirs[i].name);
@@ -73,6 +74,39 @@ static int add_host_dirs(const struct child_plan *plan) {
     return 0;
 }
 
+static bool same_content(int a, int b) {
+    static char left[65536], right[65536];
+    for (;;) {
+        ssize_t n = read(a, left, sizeof left), m = read(b, right, sizeof right);
+        if (n <= 0 || n != m || memcmp(left, right, (size_t)n) != 0)
+            return n == 0 && m == 0;
+    }
+}
+
+/* The guest that is mapped in a checkpoint's memory must be the one that it was: where it is not this spawner's, a copy. */
+static int add_guest(const struct child_plan *plan) {
+    char path[PATH_BYTES], bytes[65536];
+    if (plan->checkpoint[0] == 0)
+        return bind_read_only(TREE_GUEST, TREE_STAGE STAGE_GUEST, 0, MOUNT_ATTR_NODEV);
+    snprintf(path, sizeof path, TREE_POOL "/c-%s/" CHECKPOINT_GUEST, plan->checkpoint);
+    int saved = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), own = open(TREE_GUEST, O_RDONLY | O_CLOEXEC);
+    int result = saved < 0 || own < 0 ? -errno : 0;
+    bool same = result == 0 && same_content(saved, own);
+    fd_close(&own);
+    if (same)
+        result = bind_read_only(TREE_GUEST, TREE_STAGE STAGE_GUEST, 0, MOUNT_ATTR_NODEV);
+    else if (result == 0) {
+        int copy = open(TREE_STAGE STAGE_GUEST, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+        result = copy < 0 || lseek(saved, 0, SEEK_SET) < 0 ? -errno : 0;
+        for (ssize_t n; result == 0 && (n = read(saved, bytes, sizeof bytes)) != 0;)
+            if (n < 0 || write(copy, bytes, (size_t)n) != n)
+                result = n < 0 ? -errno : -ENOSPC;
+        fd_close(&copy);
+    }
+    fd_close(&saved);
+    return result;
+}
+
 static int add_programs(const struct child_plan *plan) {
     char runtime[64];
     snprintf(runtime, sizeof runtime, TREE_RUNTIMES "/%s", runtime_name(plan->runtime));
@@ -83,7 +117,7 @@ static int add_programs(const struct child_plan *plan) {
         result = bind_read_only(TREE_SKELETON "/etc", TREE_STAGE "/etc", 0, MOUNT_ATTR_NODEV);
     if (result == 0)
         result = bind_read_only(runtime, TREE_STAGE STAGE_RUNTIME, 0, MOUNT_ATTR_NODEV);
-    return result == 0 ? bind_read_only(TREE_GUEST, TREE_STAGE STAGE_GUEST, 0, MOUNT_ATTR_NODEV) : result;
+    return result == 0 ? add_guest(plan) : result;
 }
 
 /*
@@ -116,6 +150,16 @@ static int add_sockets(const struct child_plan *plan) {
     return mount("sockets", TREE_STAGE STAGE_SOCKETS, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0 ? -errno : 0;
 }
 
+/* What the runtime restores from; the guest in it is suspended, and finds that it may come back. */
+static int add_checkpoint(const struct child_plan *plan) {
+    char image[PATH_BYTES];
+    if (plan->checkpoint[0] == 0)
+        return 0;
+    snprintf(image, sizeof image, TREE_POOL "/c-%s/image", plan->checkpoint);
+    int result = child_bind_mapped(image, RESOLVE_NO_SYMLINKS, plan->userns, TREE_STAGE STAGE_CHECKPOINT);
+    return result == 0 ? create_file_at(AT_FDCWD, TREE_STAGE STAGE_SOCKETS_WAKE, 0444, "", 0) : result;
+}
+
 static int enter(void) {
     if (mount(TREE_ROOT, TREE_STAGE STAGE_ROOTFS, NULL, MS_BIND | MS_REC, NULL) < 0 || chdir(TREE_STAGE) < 0 ||
         syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
@@ -130,10 +174,10 @@ int stage_build(const struct child_plan *plan, int *layer_mount, struct fault *f
     if (mount("stage", TREE_STAGE, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=16m,nr_inodes=1024") < 0)
         return fault_set(fault, errno, "mount-stage", "cannot mount a tmpfs for the runtime");
     static const char *const steps[] = {"make its directories", "add the runtime's program", "add /proc, /sys and /dev",
-                                        "add the sockets' directory", "enter it"};
+                                        "add the sockets' directory", "add the checkpoint", "enter it"};
     size_t step = 0;
     if ((result = make_dirs_inside(plan)) == 0 && ++step && (result = add_programs(plan)) == 0 && ++step &&
-        (result = add_kernel_trees(plan)) == 0 && ++step && (result = add_sockets(plan)) == 0 && ++step)
+        (result = add_kernel_trees(plan)) == 0 && ++step && (result = add_sockets(plan)) == 0 && ++step && (result = add_checkpoint(plan)) == 0 && ++step)
         result = enter();
     return result == 0 ? 0 : fault_set(fault, -result, "build-stage", "cannot build the runtime's root directory: %s", steps[step]);
 }

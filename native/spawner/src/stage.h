@@ -14,7 +14,10 @@
 #define STAGE_STATE "/state"
 #define STAGE_LOG STAGE_BUNDLE "/log"
 #define STAGE_PID_FILE STAGE_BUNDLE "/pid"
-#define STAGE_SOCKET "/socket/guest.sock"
+#define STAGE_SOCKETS_DIR "/socket"
+#define STAGE_SOCKET STAGE_SOCKETS_DIR "/guest.sock"
+#define STAGE_SOCKETS_WAKE STAGE_SOCKETS_DIR "/wake" /* tells a suspended guest to come back */
+#define STAGE_CHECKPOINT "/checkpoint"                /* the image from which it is made, until it has started */
 
 /* Builds it and makes it the root. */
 int stage_build(const struct child_plan *plan, int *layer_mount, struct fault *fault);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "checkpoint.h"
 #include "child.h"
 #include "layer.h"
 #include "network.h"
@@ -119,6 +120,10 @@ static void control_closed(uint32_t slot) {
     if (wall->runtime != RUNTIME_NONE && !wall->pooled && cgroup_limit(slot, &wall->limits, &wall->fault) < 0) {
         wall_clean(slot);
         return;
+    }
+    if (wall->checkpoint[0] != 0) {
+        wall->checkpoint[0] = 0;
+        (void)stage_forget_image(slot); /* it would only be removed later: the space is in use as long as it is mounted */
     }
     int result = wall_write_state(slot, wall, true);
     if (result < 0) {
@@ -242,6 +247,7 @@ void wall_event(enum watch kind, uint32_t slot) {
     case WATCH_CONTROL: wall_read_reports(slot); break;
     case WATCH_OOM: oom_ready(slot); break;
     case WATCH_NETWORK: break; /* not a wall's */
+    case WATCH_CHECKPOINT: break; /* no wall: checkpoint_event */
     }
 }
 

@@ -30,8 +30,10 @@ struct wall {
     enum runtime runtime;
     struct limits limits; /* the cgroup's, under a runtime */
     bool pooled;          /* the sandbox was there before the request */
+    uint64_t cpu_before_micros; /* what it had used by then: nobody's */
     char image[IMAGE_BYTES]; /* of a pooled sandbox */
     uint64_t image_inode;
+    char checkpoint[ID_BYTES]; /* what it is made from, until it has started; else empty */
     uint64_t disk_bytes;
     uint64_t oom_reported;
     int64_t oom_deadline; /* milliseconds: until then the count may still follow the notice; 0 when none is awaited */
@@ -51,7 +53,8 @@ struct host {
     struct proc_masks masks;
 };
 
-enum watch { WATCH_PID, WATCH_CONTROL, WATCH_OOM, WATCH_NETWORK };
+/* WATCH_CHECKPOINT: its index is checkpoint_make.c's, not a slot. */
+enum watch { WATCH_PID, WATCH_CONTROL, WATCH_OOM, WATCH_NETWORK, WATCH_CHECKPOINT };
 
 /* Implemented by server.c. */
 void server_watch(enum watch kind, uint32_t slot, int fd, uint32_t events);

@@ -52,13 +52,14 @@ void wall_remove_files(const char *id) {
 }
 
 /* One line of fixed length, written by one pwrite: a spawner that is killed leaves the old or the new line. */
-enum { STATE_BYTES = 128 };
+enum { STATE_BYTES = 192 };
 
 int wall_write_state(uint32_t slot, const struct wall *wall, bool running) {
     char path[128], line[STATE_BYTES + 1];
     snprintf(path, sizeof path, TREE_STATE "/%s", wall->id);
-    int used = snprintf(line, sizeof line, "1 %u %d %" PRIu64 " %" PRIu64 " %d %d", slot, wall->pid, wall->start_time,
-                        wall->disk_bytes, running ? 1 : 0, (int)wall->runtime);
+    int used = snprintf(line, sizeof line, "1 %u %d %" PRIu64 " %" PRIu64 " %d %d %u %" PRIu64 " %u %" PRIu64, slot, wall->pid, wall->start_time,
+                        wall->disk_bytes, running ? 1 : 0, (int)wall->runtime, wall->limits.cpu_millis, wall->limits.memory_bytes,
+                        wall->limits.pids, wall->cpu_before_micros);
     memset(line + used, ' ', (size_t)(STATE_BYTES - used));
     line[STATE_BYTES - 1] = '\n';
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -80,8 +81,8 @@ int wall_read_state(const char *id, uint32_t *slot, struct wall *wall, bool *run
     ssize_t n = read_file_at(AT_FDCWD, path, line, sizeof line);
     if (n < 0)
         return (int)n;
-    if (sscanf(line, "1 %u %d %" SCNu64 " %" SCNu64 " %d %d", slot, &wall->pid, &wall->start_time, &wall->disk_bytes, &flag,
-               &runtime) < 5 ||
+    if (sscanf(line, "1 %u %d %" SCNu64 " %" SCNu64 " %d %d %u %" SCNu64 " %u %" SCNu64, slot, &wall->pid, &wall->start_time, &wall->disk_bytes, &flag,
+               &runtime, &wall->limits.cpu_millis, &wall->limits.memory_bytes, &wall->limits.pids, &wall->cpu_before_micros) < 5 ||
         *slot == 0 || *slot >= SLOTS || runtime < 0 || runtime >= RUNTIMES)
         return -EINVAL;
     wall->runtime = (enum runtime)runtime;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "checkpoint.h"
 #include "child.h"
 #include "layer.h"
 #include "lower.h"
@@ -32,7 +33,27 @@ static int step(const char *name, int result, struct fault *fault) {
     return result == 0 && test_fails(name) ? fault_set(fault, EIO, name, "made to fail by a test") : result;
 }
 
-static int make_parts(uint32_t slot, struct fault *fault) {
+/* From a checkpoint: its layer instead of an empty one, and the mapping of the owners in it. */
+static int make_layer(uint32_t slot, const char *image, int *layer_userns, struct fault *fault) {
+    const struct wall *wall = wall_at(slot);
+    struct checkpoint_meta meta;
+    char map[64];
+    if (wall->checkpoint[0] == 0)
+        return layer_make(slot, fault);
+    int result = checkpoint_read(wall->checkpoint, &meta, fault);
+    if (result == 0 && meta.underneath != checkpoint_underneath(image))
+        return fault_set(fault, ESTALE, "find-checkpoint", "the files of image %s have changed since %s was written", image, wall->checkpoint);
+    if (result == 0)
+        result = checkpoint_make_layer(wall->checkpoint, slot, meta.base, fault);
+    if (result < 0 || meta.base == wall_base(slot))
+        return result;
+    /* Root of the host is itself there, too: overlayfs makes its work directory as the one who mounts. */
+    snprintf(map, sizeof map, "0 0 1\n%u %u 65536\n", meta.base, wall_base(slot));
+    *layer_userns = userns_make(map, map);
+    return *layer_userns >= 0 ? 0 : fault_set(fault, -*layer_userns, "make-user-namespace", "cannot make a user namespace");
+}
+
+static int make_parts(uint32_t slot, const char *image, int *layer_userns, struct fault *fault) {
     struct wall *wall = wall_at(slot);
     if (wall->userns < 0)
         wall->userns = userns_for_slot(wall_base(slot));
@@ -44,10 +65,10 @@ static int make_parts(uint32_t slot, struct fault *fault) {
     int result = step("make-cgroup", cgroup_make(slot, fault), fault);
     if (result == 0)
         result = step("give-freezer", cgroup_give_freezer(slot, claim_uid(walls_host()->block, 0), fault), fault);
-    return result == 0 ? step("make-layer", layer_make(slot, fault), fault) : result;
+    return result == 0 ? step("make-layer", make_layer(slot, image, layer_userns, fault), fault) : result;
 }
 
-static int clone_child(uint32_t slot, const char *image, bool pooled, struct fault *fault) {
+static int clone_child(uint32_t slot, const char *image, bool pooled, int layer_userns, struct fault *fault) {
     static struct lowers lowers;
     struct wall *wall = wall_at(slot);
     int pair[2], pidfd = -1;
@@ -61,6 +82,8 @@ static int clone_child(uint32_t slot, const char *image, bool pooled, struct fau
                                .btrfs = layers_are_btrfs(), .runtime = wall->runtime, .pooled = pooled, .userns = wall->userns, .control = pair[1],
                                .guest = walls_host()->guest, .host_dirs = &walls_host()->host_dirs, .masks = &walls_host()->masks};
     plan.lowers = &lowers;
+    plan.checkpoint = wall->checkpoint;
+    plan.layer_userns = layer_userns;
     int cgroup = cgroup_clone_fd(slot);
     plan.join_cgroup = cgroup == -ENOTSUP;
     struct clone_args arguments = {.flags = CLONE_NEWPID | CLONE_PIDFD, .exit_signal = SIGCHLD,
@@ -90,7 +113,7 @@ static int clone_child(uint32_t slot, const char *image, bool pooled, struct fau
 }
 
 /* A wall in BUILDING for this image, or a negative errno; the slot is then being cleaned. */
-static int build(const char *image, const char *id, enum runtime runtime, uint32_t *out, struct fault *fault) {
+static int build(const char *image, const char *id, enum runtime runtime, const char *checkpoint, uint32_t *out, struct fault *fault) {
     test_read_failing_step();
     uint32_t slot = walls_free_slot();
     if (slot == 0)
@@ -101,9 +124,14 @@ static int build(const char *image, const char *id, enum runtime runtime, uint32
                           .runtime = runtime, .pooled = runtime != RUNTIME_NONE && id[0] == 0, .image_inode = pool_image_inode(image)};
     snprintf(wall->image, sizeof wall->image, "%s", image);
     snprintf(wall->id, sizeof wall->id, "%s", id);
+    snprintf(wall->checkpoint, sizeof wall->checkpoint, "%s", checkpoint);
     *out = slot;
-    int result = make_parts(slot, fault);
-    return result == 0 ? step("clone", clone_child(slot, image, wall->pooled, fault), fault) : result;
+    int layer_userns = -1;
+    int result = make_parts(slot, image, &layer_userns, fault);
+    if (result == 0)
+        result = step("clone", clone_child(slot, image, wall->pooled, layer_userns, fault), fault);
+    fd_close(&layer_userns);
+    return result;
 }
 
 static int send_request(uint32_t slot, const struct request *request, const int *fds, struct fault *fault) {
@@ -150,6 +178,13 @@ static int configure(uint32_t slot, const struct request *request, struct fault 
     int result = wall_write_state(slot, wall, false);
     if (result < 0)
         return fault_set(fault, -result, "write-state", "cannot write the wall's state file");
+    if (wall->pooled) {
+        struct cgroup_stats stats;
+        int counted = cgroup_read_stats(slot, &stats);
+        if (counted < 0)
+            return fault_set(fault, -counted, "read-statistics", "cannot read the statistics of a sandbox that was kept ready");
+        wall->cpu_before_micros = stats.cpu_micros;
+    }
     struct limits limits = wall_limits(wall, &request->limits);
     wall->limits = limits;
     /* A runtime may use a whole core until the guest has started: at a tenth it would take ten times as long. */
@@ -190,7 +225,9 @@ int wall_create(const struct request *request, struct fault *fault) {
     int result = 0;
     if (request->runtime != RUNTIME_NONE && walls_host()->config->runtimes[request->runtime] == NULL)
         return fault_set(fault, ENOSYS, "find-runtime", "the spawner was started without --runtime %s=PATH", runtime_name(request->runtime));
-    if (request->runtime != RUNTIME_NONE)
+    if (request->checkpoint[0] != 0)
+        slot = 0; /* nothing that is ready can be it */
+    else if (request->runtime != RUNTIME_NONE)
         slot = pool_take(request);
     else if (strcmp(request->image, "host") == 0) {
         slot = find_blank(WALL_BLANK);
@@ -199,7 +236,7 @@ int wall_create(const struct request *request, struct fault *fault) {
     if (slot != 0)
         snprintf(wall_at(slot)->id, sizeof wall_at(slot)->id, "%s", request->id);
     else
-        result = build(request->image, request->id, request->runtime, &slot, fault);
+        result = build(request->image, request->id, request->runtime, request->checkpoint, &slot, fault);
     if (slot == 0)
         return result;
     wall_at(slot)->state = WALL_STARTING;
@@ -228,7 +265,7 @@ bool walls_refill(void) {
         return false;
     struct fault fault = {0};
     uint32_t slot = 0;
-    if (build(image, "", runtime, &slot, &fault) == 0)
+    if (build(image, "", runtime, "", &slot, &fault) == 0)
         return true;
     blank_failures++;
     if (slot != 0)

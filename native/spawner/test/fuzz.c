@@ -55,7 +55,12 @@ static void check(const struct request *request) {
                 require(rule->ports[port].first >= 1 && rule->ports[port].first <= rule->ports[port].last, "ports in order");
         }
     }
-    if (request->type != REQUEST_CREATE && request->type != REQUEST_CREATE_UNDER)
+    require(strchr(request->checkpoint, '/') == NULL && request->checkpoint[0] != '.', "the checkpoint names no path");
+    require((request->checkpoint[0] != 0) == (request->type == REQUEST_CHECKPOINT || request->type == REQUEST_RESTORE_UNDER ||
+                                              request->type == REQUEST_CHECKPOINT_REMOVE), "a checkpoint is named where it has to be");
+    if (request->type == REQUEST_RESTORE_UNDER)
+        require(request->runtime == RUNTIME_RUNSC, "only gVisor restores");
+    if (request->type != REQUEST_CREATE && request->type != REQUEST_CREATE_UNDER && request->type != REQUEST_RESTORE_UNDER)
         return;
     require((request->type == REQUEST_CREATE) == (request->runtime == RUNTIME_NONE), "a runtime is named where it has to be");
     require(request->mount_count <= MAX_MOUNTS, "mounts are bounded");

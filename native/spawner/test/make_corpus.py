@@ -5,7 +5,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from spawner import CREATE, CREATE_UNDER, DESTROY, FREEZE, KILL, LIST, PING, QUIT, RESIZE, STATS, SUBSCRIBE, THAW, USAGE, VOLUME_MAKE, VOLUME_REMOVE, VOLUME_USED, ATTACH, DETACH, NETWORK_ATTACH, NETWORK_DETACH, NETWORK_RULES, NETWORK_STATS, TCP, UDP, create_payload, rule, rules_payload  # noqa: E402
+from spawner import CHECKPOINT, CHECKPOINT_LIST, CHECKPOINT_REMOVE, RESTORE_UNDER, CREATE, CREATE_UNDER, DESTROY, FREEZE, KILL, LIST, PING, QUIT, RESIZE, STATS, SUBSCRIBE, THAW, USAGE, VOLUME_MAKE, VOLUME_REMOVE, VOLUME_USED, ATTACH, DETACH, NETWORK_ATTACH, NETWORK_DETACH, NETWORK_RULES, NETWORK_STATS, TCP, UDP, create_payload, rule, rules_payload  # noqa: E402
 from wire import frame, string  # noqa: E402
 
 MOUNTS = [("/srv/data", "/data", 1), ("/srv/data/a", "/a/b", 0)]
@@ -19,6 +19,11 @@ FILES = {
         {"cpu": 1}, {"memory": 1}, {"disk": 1}, {"pids": 0}, {"image": "../x"}, {"user": "--x"}, {"hostname": ""})),
     "create-under": b"".join(frame(CREATE_UNDER, 11, string(name) + create_payload("vm-4", mounts=MOUNTS))
                              for name in ("crun", "runc", "runsc", "", "sh", "runscc")),
+    "checkpoint": frame(CHECKPOINT, 20, string("vm-1") + string("one") + string("host") + struct.pack(">Q", 1 << 30)) +
+                  frame(CHECKPOINT, 21, string("vm-1") + string("../x") + string("../y") + struct.pack(">Q", 1 << 30)) +
+                  frame(CHECKPOINT_REMOVE, 22, string("one")) + frame(CHECKPOINT_REMOVE, 23, string("a/b")) + frame(CHECKPOINT_LIST, 24),
+    "restore": b"".join(frame(RESTORE_UNDER, 25, string(name) + string(runtime) + create_payload("vm-5", mounts=MOUNTS))
+                        for name, runtime in (("one", "runsc"), ("one", "crun"), ("../x", "runsc"), ("", "runsc"))),
     "resize": frame(RESIZE, 7, string("vm-1") + struct.pack(">IQI", 500, 64 << 20, 32)),
     "bad-id": frame(DESTROY, 8, string("../x")),
     "volumes": frame(VOLUME_MAKE, 11, string("notes") + struct.pack(">Q", 1 << 30)) + frame(VOLUME_REMOVE, 12, string("notes")) +

@@ -20,7 +20,7 @@ MIB = 1 << 20
 
 PING, CREATE, DESTROY, KILL, FREEZE, THAW, RESIZE, STATS, LIST, SUBSCRIBE, QUIT = range(1, 12)
 USAGE = 0x0c
-CREATE_UNDER = 0x20
+CREATE_UNDER, CHECKPOINT, RESTORE_UNDER, CHECKPOINT_REMOVE, CHECKPOINT_LIST = range(0x20, 0x25)
 VOLUME_MAKE, VOLUME_REMOVE, VOLUME_USED, ATTACH, DETACH = range(0x10, 0x15)
 NETWORK_ATTACH, NETWORK_DETACH, NETWORK_RULES, NETWORK_STATS = range(0x15, 0x19)
 TCP, UDP, BOTH = 1, 2, 3
@@ -124,6 +124,22 @@ class Client(Connection):
         else:
             reader = self.call(CREATE_UNDER, string(runtime) + create_payload(id, **options))
         return reader.u32(), reader.str()
+
+    def checkpoint(self, id, name, most=1 << 30, image="host"):
+        """Bytes of the checkpoint."""
+        return self.call(CHECKPOINT, string(id) + string(name) + string(image) + struct.pack(">Q", most)).u64()
+
+    def restore(self, name, id, runtime="runsc", **options):
+        reader = self.call(RESTORE_UNDER, string(name) + string(runtime) + create_payload(id, **options))
+        return reader.u32(), reader.str()
+
+    def checkpoint_remove(self, name):
+        self.call(CHECKPOINT_REMOVE, string(name))
+
+    def checkpoints(self):
+        """{name: bytes}"""
+        reader = self.call(CHECKPOINT_LIST)
+        return {reader.str(): reader.u64() for _ in range(reader.u32())}
 
     def destroy(self, id):
         self.call(DESTROY, string(id))
@@ -242,6 +258,29 @@ class Guest(Connection):
                 return reader.i32(), reader.u8(), output.decode(errors="replace")
             elif kind == 0x03:
                 raise Ended(reader.i32(), reader.str())
+
+    def suspend(self, millis=60000):
+        """The guest lets go of the host, for a checkpoint."""
+        self.stream += 1
+        self.send(0x53, self.stream, struct.pack(">I", millis))
+        try:
+            while True:
+                kind, got, payload = self.receive()
+                if kind == 0x03 and got == self.stream:
+                    reader = Reader(payload)
+                    raise Ended(reader.i32(), reader.str())
+        except Closed:
+            pass
+
+    def identify(self, hostname, user="user"):
+        self.stream += 1
+        self.send(0x52, self.stream, string(hostname) + string(user))
+        while True:
+            kind, got, payload = self.receive()
+            if got == self.stream:
+                if kind != 0x08:
+                    raise Ended(payload)
+                return
 
     def run(self, argv, **options):
         return self.finish(self.start(argv, **options))

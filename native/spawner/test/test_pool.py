@@ -4,7 +4,7 @@ import time
 import unittest
 
 from spawner import Guest, Spawner, eventually
-from test_runtimes import comm, find, options, processes_of_block, uid
+from test_runtimes import comm, connect, find, options, processes_of_block, uid
 from wire import string
 
 
@@ -79,6 +79,26 @@ class Pool(unittest.TestCase):
                                  "second\nsecond\nuser\nCapBnd:\t00000000a00405fb")
             third = self.ready(spawner, {first, second})
             self.assertNotIn(second, third, "never used twice")
+
+    def test_what_it_used_before_it_was_taken_is_not_counted(self):
+        with self.start() as spawner:
+            with spawner.client() as client:
+                first, _ = client.create("first", runtime="runsc")
+                made_anew = client.stats("first")["cpu"]
+                waiting = self.ready(spawner, {first})
+                second, path = client.create("second", runtime="runsc")
+                self.assertEqual({second}, waiting)
+                taken = client.stats("second")["cpu"]
+                self.assertLess(taken, made_anew / 2, "the start of the sandbox is not in it")
+                with Guest(path) as guest:
+                    guest.shell("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done")
+                worked = client.stats("second")["cpu"]
+                self.assertGreater(worked, taken)
+            os.kill(spawner.pids()[0], 9)
+            with eventually(lambda: connect(spawner), "the next spawner") as client:
+                again = client.stats("second")["cpu"]
+                self.assertGreaterEqual(again, worked)
+                self.assertLess(again, worked + made_anew / 2, "the next spawner knows, too")
 
     def test_volumes_and_a_changed_image_are_made_anew(self):
         with self.start(more=("--allow-volume", "/usr/share")) as spawner, spawner.client() as client:

@@ -145,6 +145,23 @@ class Runc(Runtime, unittest.TestCase):
 class Runsc(Runtime, unittest.TestCase):
     name = "runsc"
 
+    def test_the_right_to_name_the_machine_is_the_guests_alone(self):
+        """CAP_SYS_ADMIN inside the sandbox: permitted to PID 1, in effect for nobody, out of reach for root's commands."""
+        def capabilities(text):
+            return {line.split(":")[0]: bool(int(line.split()[1], 16) >> 21 & 1) for line in text.splitlines()}
+        with Spawner(options(self.name)) as spawner, spawner.client() as client:
+            _, path = client.create("vm", runtime=self.name)
+            with Guest(path) as guest:
+                guest.identify("named")
+                self.assertEqual(guest.shell("hostname"), "named")
+                mine = capabilities(guest.shell("grep -E 'Cap(Inh|Prm|Eff|Bnd)' /proc/self/status", user="root"))
+                self.assertEqual(set(mine.values()), {False}, mine)
+                first = capabilities(guest.shell("grep -E 'Cap(Eff|Bnd)' /proc/1/status", user="root"))
+                self.assertEqual(set(first.values()), {False}, first)
+                self.assertNotEqual(guest.run(["/bin/hostname", "taken"], user="root")[0], 0)
+                guest.identify("again")
+                self.assertEqual(guest.shell("hostname"), "again")
+
 
 class Refusals(unittest.TestCase):
     def test_a_runtime_that_is_not_on_offer(self):

@@ -7,10 +7,13 @@ import tempfile
 import unittest
 
 from spawner import MIB, Guest, Refused, Spawner, eventually
+from test_runtimes import find, options
 
 
 @unittest.skipUnless(shutil.which("mkfs.btrfs"), "mkfs.btrfs is not installed (package btrfs-progs)")
 class Volumes(unittest.TestCase):
+    runtime = None  # the spawner's own wall
+
     @classmethod
     def setUpClass(cls):
         cls.top = tempfile.mkdtemp(prefix="tinyvm-volumes-", dir="/tmp")
@@ -23,7 +26,8 @@ class Volumes(unittest.TestCase):
 
     @classmethod
     def start(cls):
-        return Spawner(arguments=["--allow-volume", cls.host, "--volume-pool-file", cls.pool, "--volume-pool-bytes", str(1 << 30)])
+        more = [] if cls.runtime is None else options(cls.runtime)
+        return Spawner(arguments=[*more, "--allow-volume", cls.host, "--volume-pool-file", cls.pool, "--volume-pool-bytes", str(1 << 30)])
 
     @classmethod
     def tearDownClass(cls):
@@ -38,8 +42,8 @@ class Volumes(unittest.TestCase):
             self.client.destroy(id)
         self.client.close()
 
-    def wall(self, id, **options):
-        _, path = self.client.create(id, **options)
+    def wall(self, id, **more):
+        _, path = self.client.create(id, runtime=self.runtime, **more)
         return Guest(path)
 
     def refused(self, call, *arguments, **options):
@@ -169,6 +173,37 @@ class Volumes(unittest.TestCase):
             self.assertEqual(file.read(), b"do not lose this" * 1000)
         with Spawner(blanks=0) as spawner, spawner.client() as client:
             self.assertEqual(self.refused(client.volume_make, "x").step, "open-store")
+
+
+class UnderRuntime:
+    """The same behind an OCI runtime."""
+
+    @classmethod
+    def setUpClass(cls):
+        if find(cls.runtime) is None:
+            raise unittest.SkipTest("%s is not installed" % cls.runtime)
+        super().setUpClass()
+
+
+class CrunVolumes(UnderRuntime, Volumes):
+    runtime = "crun"
+
+
+class RuncVolumes(UnderRuntime, Volumes):
+    runtime = "runc"
+
+
+class RunscVolumes(unittest.TestCase):
+    def test_they_are_fixed_and_that_is_said(self):
+        if find("runsc") is None:
+            self.skipTest("runsc is not installed")
+        with Spawner(options("runsc") + ["--allow-volume", "/usr/share"]) as spawner, spawner.client() as client:
+            client.create("vm", runtime="runsc", mounts=[("/usr/share", "/data", 1)])
+            for call in (lambda: client.attach("vm", "/usr/share", "/x", 1), lambda: client.detach("vm", "/data")):
+                with self.assertRaises(Refused) as caught:
+                    call()
+                self.assertEqual(caught.exception.errno, errno.EOPNOTSUPP)
+                self.assertIn("gVisor", caught.exception.message)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ public final class ClientCommands implements CommandSource {
                 new Entry("attach", AGENTS, "Attach volumes or a network interface to a running Tiny VM"),
                 new Entry("detach", AGENTS, "Detach volumes or the network interface from a running Tiny VM"),
                 new Entry("volume", AGENTS, "Make, list, remove, export, import named volumes"),
+                new Entry("checkpoint", AGENTS, "Write a Tiny VM to disk; list, remove checkpoints"),
+                new Entry("restore", AGENTS, "Make Tiny VMs that go on from a checkpoint"),
                 new Entry("save", AGENTS, "Write down what runs now"),
                 new Entry("resurrect", AGENTS, "Bring back what was saved"),
                 new Entry("exec", INSIDE, "Run a command in a running Tiny VM"),
@@ -60,6 +62,8 @@ public final class ClientCommands implements CommandSource {
             case "attach" -> new AttachCommand(shell);
             case "detach" -> new DetachCommand(shell);
             case "volume" -> VolumeCommand.line(shell);
+            case "checkpoint" -> new CheckpointCommand(shell);
+            case "restore" -> new RestoreCommand(shell);
             case "save" -> new SaveCommand.Save(shell);
             case "resurrect" -> new SaveCommand.Resurrect(shell);
             case "exec" -> new ExecInVmCommand(shell);

@@ -41,6 +41,11 @@ public interface Engine extends AutoCloseable {
         return Optional.empty();
     }
 
+    /** Checkpoints of its machines; empty when this wall cannot write any. */
+    default Optional<CheckpointStore> checkpoints() {
+        return Optional.empty();
+    }
+
     @Override
     void close();
 

@@ -151,6 +151,18 @@ public final class GuestLink implements AutoCloseable {
         await(call.answer(), LinkLimits.ANSWER, call);
     }
 
+    /**
+     * The guest lets go of everything outside the machine, and this link ends. It comes back, at the same socket, when its wall tells it to, at the latest
+     * when the time is over.
+     *
+     * @throws EngineException {@code INVALID} when this guest cannot
+     */
+    public void suspend(Duration atMost) {
+        CallStream<Boolean> call = new CallStream<>(this, "suspend", GuestMessage.DONE, payload -> true);
+        open(call, () -> GuestMessage.SUSPEND.frame(0).u32(atMost.toMillis()));
+        await(call.answer(), LinkLimits.ANSWER, call);
+    }
+
     /** Whether the guest answers at all, in 10 s. */
     public void ping() {
         streams.ping();

@@ -1,6 +1,8 @@
 package dev.tinyvm.manager;
 
 import dev.tinyvm.manager.ImageCatalog.ImageInfo;
+import dev.tinyvm.engine.CheckpointStore;
+import dev.tinyvm.manager.Checkpoints.CheckpointInfo;
 import dev.tinyvm.manager.Manager.CreateRequest;
 import dev.tinyvm.manager.Manager.Deadline;
 import dev.tinyvm.manager.Manager.VmState;
@@ -109,6 +111,48 @@ final class Creation {
             throw e;
         }
         return vm;
+    }
+
+    /**
+     * One that goes on from a checkpoint; its descriptor and image are those of the checkpoint.
+     *
+     * @param name empty: made up
+     * @throws ManagerException {@code NO_CAPACITY} when it does not fit now: it is not queued
+     */
+    TinyVm restore(CheckpointInfo from, CheckpointStore store, Engines.Choice choice, String name, String owner) {
+        Agent stored = from.descriptor();
+        Agent own = new Agent(
+                new Metadata(name, stored.metadata().labels()), stored.spec().withReplicas(1));
+        if (!name.isEmpty()) {
+            VmChecks.name(name);
+        }
+        VmChecks.resources(own.spec().resources());
+        VmChecks.volumes(own.spec().volumes(), shared.settings().volumeHostPaths());
+        shared.admission().requireEverFits(own.spec().resources());
+        ImageInfo image = shared.images()
+                .find(from.image())
+                .orElseThrow(() -> new ManagerException(
+                        Code.IMAGE,
+                        "the image of the checkpoint " + from.name() + ", " + from.image()
+                                + ", has been removed; pull or import it again"));
+        String id = newId();
+        TinyVm vm = new TinyVm(
+                shared,
+                record(id, name(own.metadata(), id), "", -1, own, image, CreateRequest.of(own).ownedBy(owner)));
+        vm.log().isNew();
+        book.add(vm);
+        try {
+            if (!shared.admission().tryAdmit(id, own.spec().resources())) {
+                Admission.Wait wait = shared.admission().refusal(own.spec().resources());
+                throw new ManagerException(Code.NO_CAPACITY, wait.reason() + ": " + wait.message());
+            }
+            vm.beginFrom(choice, store, from.name());
+            return vm;
+        } catch (RuntimeException e) {
+            vm.remove("vm.create-failed", e.getMessage() == null ? e.toString() : e.getMessage());
+            book.remove(vm);
+            throw e;
+        }
     }
 
     private TinyVm make(CreateRequest request, ImageInfo image, String id, String key) {

@@ -164,6 +164,11 @@ final class Engines {
         throw new ManagerException(Code.UNAVAILABLE, "no engine runs on this host: " + String.join(" / ", missing));
     }
 
+    /** A wall that is known already, such as that of a checkpoint. @throws ManagerException {@code UNAVAILABLE} when this host lacks something for it */
+    Choice known(String word, String reason) {
+        return only(EngineKind.valueOf(word.toUpperCase(java.util.Locale.ROOT)), reason);
+    }
+
     /** Asked anew. */
     List<EngineStatus> status() {
         return engines.values().stream()

@@ -47,6 +47,7 @@ public final class HostManager implements Manager {
     private final Shared shared;
     private final VmBook book = new VmBook();
     private final Creation creation;
+    private final HostCheckpoints checkpoints;
     private final Agents agents;
     private final Keys keys;
     private final SavedList saved;
@@ -100,6 +101,7 @@ public final class HostManager implements Manager {
                 new VmListener());
         ledger.onExceeded(this::budgetExceeded);
         this.creation = new Creation(shared, book, new IdempotencyTable(store));
+        this.checkpoints = new HostCheckpoints(shared, book, creation);
         this.agents = new Agents(shared, book, creation);
         this.keys = new Keys(store, timing);
         this.saved = new SavedList(shared, book, agents, creation);
@@ -155,8 +157,10 @@ public final class HostManager implements Manager {
         agents.load(AgentTable.readAll(shared.store()));
         shared.volumes().load();
         shared.interfaces().load();
+        checkpoints.load();
         shared.store().start();
         new Recovery(shared, book).run(stored);
+        checkpoints.settle();
         shared.metering().start();
         book.all().stream()
                 .filter(vm -> !vm.record().agent().isEmpty()
@@ -323,6 +327,12 @@ public final class HostManager implements Manager {
     @Override
     public NamedVolumes volumes() {
         return shared.volumes();
+    }
+
+    @Override
+    public Checkpoints checkpoints() {
+        requireOpen();
+        return checkpoints;
     }
 
     @Override

@@ -44,6 +44,9 @@ public final class ImagesInUse {
             if (hasPins(statement)) {
                 pins(statement, users);
             }
+            if (hasCheckpoints(statement)) {
+                checkpoints(statement, users);
+            }
             descriptors(statement, "SELECT descriptor, name FROM vms", users);
             descriptors(statement, "SELECT descriptor, 'agent ' || name FROM agents", users);
             return users;
@@ -65,6 +68,21 @@ public final class ImagesInUse {
 
     private static void pins(Statement statement, Map<String, SortedSet<String>> into) throws SQLException {
         try (ResultSet rows = statement.executeQuery("SELECT image, name FROM vms WHERE image <> ''")) {
+            while (rows.next()) {
+                add(into, rows.getString(1), rows.getString(2));
+            }
+        }
+    }
+
+    private static boolean hasCheckpoints(Statement statement) throws SQLException {
+        try (ResultSet tables = statement.executeQuery("SELECT 1 FROM sqlite_master WHERE name = 'checkpoints'")) {
+            return tables.next();
+        }
+    }
+
+    /** Nothing goes on from one without the image that it was taken on. */
+    private static void checkpoints(Statement statement, Map<String, SortedSet<String>> into) throws SQLException {
+        try (ResultSet rows = statement.executeQuery("SELECT image, 'checkpoint ' || name FROM checkpoints")) {
             while (rows.next()) {
                 add(into, rows.getString(1), rows.getString(2));
             }

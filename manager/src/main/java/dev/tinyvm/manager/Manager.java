@@ -129,6 +129,9 @@ public interface Manager extends AutoCloseable {
     /** Named volumes. */
     NamedVolumes volumes();
 
+    /** Tiny VMs on disk. */
+    Checkpoints checkpoints();
+
     /**
      * Writes all that is in a named volume as a tar archive, with numeric owners, modes and links; nothing is written when this fails before it has begun.
      * A Tiny VM reads it meanwhile: 1 CPU and 64 MiB.

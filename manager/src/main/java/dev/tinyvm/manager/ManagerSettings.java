@@ -16,6 +16,7 @@ import java.util.OptionalLong;
  * @param volumeHostPaths absolute host directories under which descriptors may mount
  * @param logs how much of each Tiny VM's output is kept
  * @param ledger prices, and how long single lines of the record are kept
+ * @param checkpointBytes what all checkpoints together may take on disk
  * @param endedVmsKept ended Tiny VMs made by themselves that stay listed; older ones are forgotten with their logs
  * @param eventsKept events that stay readable
  */
@@ -28,6 +29,7 @@ public record ManagerSettings(
         List<String> volumeHostPaths,
         ManagerConfig.Logs logs,
         ManagerConfig.Ledger ledger,
+        long checkpointBytes,
         int endedVmsKept,
         int eventsKept) {
     public static final double DEFAULT_CPU_OVERCOMMIT = 16;
@@ -57,6 +59,7 @@ public record ManagerSettings(
                 config.volumeHostPaths(),
                 config.logs(),
                 config.ledger(),
+                config.checkpointBytes(),
                 DEFAULT_ENDED_VMS_KEPT,
                 DEFAULT_EVENTS_KEPT);
     }
@@ -72,6 +75,7 @@ public record ManagerSettings(
                 volumeHostPaths,
                 logs,
                 ledger,
+                checkpointBytes,
                 endedVmsKept,
                 eventsKept);
     }

@@ -69,6 +69,14 @@ final class Metering implements AutoCloseable {
         changed(vm);
     }
 
+    /** The same machine is reached through another object from now on. In its turn. */
+    void moved(String vm, Machine machine) {
+        Metered found = metered.get(vm);
+        if (found != null && !found.machine.equals(machine)) {
+            metered.put(vm, new Metered(machine, found.meter));
+        }
+    }
+
     /** It has the state of this record now. In its turn. */
     void changed(VmRecord vm) {
         Metered found = metered.get(vm.id());

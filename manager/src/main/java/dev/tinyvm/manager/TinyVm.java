@@ -1,5 +1,6 @@
 package dev.tinyvm.manager;
 
+import dev.tinyvm.engine.CheckpointStore;
 import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.ExecRequest;
 import dev.tinyvm.engine.GuestProcess;
@@ -195,6 +196,25 @@ final class TinyVm {
             }
             return true;
         });
+    }
+
+    /** The first turn of one that goes on from a checkpoint; its capacity was granted. */
+    void beginFrom(Engines.Choice choice, CheckpointStore store, String checkpoint) {
+        turns.call(() -> {
+            VmRecord next = run.placed(record, choice);
+            shared.store()
+                    .write(List.of(
+                            VmTable.put(next),
+                            shared.events().about(next, "vm.created", "", Map.of("checkpoint", checkpoint))));
+            publish(next);
+            run.restoreMachine(store, checkpoint);
+            return true;
+        });
+    }
+
+    /** Writes it to disk; it goes on. @return bytes */
+    long checkpoint(CheckpointStore store, String name, long mostBytes) {
+        return turns.call(() -> VmCheckpoint.write(this, run, store, name, mostBytes));
     }
 
     VmStatus stop(String reason) {

@@ -84,6 +84,11 @@ final class VmLog implements AutoCloseable {
     synchronized Position append(boolean stderr, long offset, byte[] bytes) throws IOException {
         ByteArrayOutputStream part = stderr ? stderrPart : stdoutPart;
         long known = (stderr ? stderrEnd : stdoutEnd) + part.size();
+        if (offset > known) {
+            // A copy that goes on from a checkpoint: what came before is in the log of the original.
+            skipTo(stderr, offset - part.size());
+            known = offset;
+        }
         int from = Math.clamp(known - offset, 0, bytes.length);
         char stream = stderr ? LogEntry.STDERR : LogEntry.STDOUT;
         long micros = Micros.of(timing.now());
@@ -123,6 +128,14 @@ final class VmLog implements AutoCloseable {
             throw e;
         }
         return new Position(stdoutEnd, stderrEnd);
+    }
+
+    private void skipTo(boolean stderr, long end) {
+        if (stderr) {
+            stderrEnd = end;
+        } else {
+            stdoutEnd = end;
+        }
     }
 
     /** The process ended: what was held without an end of line becomes a line. */

@@ -1,5 +1,6 @@
 package dev.tinyvm.manager;
 
+import dev.tinyvm.engine.CheckpointStore;
 import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.ExecRequest;
 import dev.tinyvm.engine.GuestFiles;
@@ -222,7 +223,7 @@ final class VmRun {
             }
             MainRun known = run(newest.get().processId());
             VmLog.Position from = log.resume(known);
-            GuestProcess process = in.attach(known.processId(), from.stdout(), from.stderr());
+            GuestProcess process = in.attach(known.processId(), orOldest(from.stdout()), orOldest(from.stderr()));
             main = new MainProcess(in, process, known, log, new MainListener());
             main.start();
             running(in);
@@ -236,6 +237,11 @@ final class VmRun {
             LOG.warn("could not read the log of {}: {}", vm.record().name(), e.getMessage());
             lost(in, "its log could not be read: " + e.getMessage());
         }
+    }
+
+    /** A log that has nothing yet, as of a copy that goes on from a checkpoint, begins with what is kept. */
+    private static long orOldest(long offset) {
+        return offset == 0 ? Machine.OLDEST_KEPT : offset;
     }
 
     /** Attaches at the next resume: a frozen machine does not answer. */
@@ -326,6 +332,46 @@ final class VmRun {
         }
     }
 
+    /** A machine that goes on from a checkpoint, and the main process in it. @throws ManagerException when there is no machine */
+    void restoreMachine(CheckpointStore store, String checkpoint) {
+        try {
+            VmRecord record = vm.record();
+            MachineSpec spec = machineSpec(record, pinned(record));
+            shared.volumes().use(vm, vm.spec().volumes());
+            take(record, store.restore(checkpoint, spec));
+        } catch (EngineException e) {
+            throw Engines.translate("could not restore " + vm.record().name() + " from the checkpoint " + checkpoint, e);
+        }
+        attachMain();
+    }
+
+    /** The link is about to be cut while the machine goes on: nothing that ends with it is the end of anything. */
+    void unlink() {
+        MainProcess last = main;
+        main = null;
+        stopHealth();
+        if (memoryAlarm != null) {
+            memoryAlarm.cancel();
+            memoryAlarm = null;
+        }
+        vm.letOpenProcessesGo();
+        if (last != null) {
+            last.close();
+        }
+    }
+
+    /** The machine has a new link, or the old one still. @param runs false: it is paused, the main process is attached to at the resume */
+    void relink(Machine in, boolean runs) {
+        machine = in;
+        shared.metering().moved(vm.id(), in);
+        watch(in);
+        if (runs) {
+            attachMain();
+        } else {
+            attachAfterResume();
+        }
+    }
+
     private void makeMachineRaw() {
         VmRecord record = vm.record();
         AgentSpec spec = vm.spec();
@@ -346,11 +392,15 @@ final class VmRun {
             made.destroy();
             throw e;
         }
+        take(record, made);
+        openOffers(made);
+    }
+
+    private void take(VmRecord record, Machine made) {
         machine = made;
         shared.metering().made(record, made);
         oomKillsBefore = 0;
         watch(made);
-        openOffers(made);
     }
 
     /** What a machine of that record is made from. @throws EngineException {@code IMAGE} when its image is gone */

@@ -33,6 +33,7 @@ class AdmissionTest {
                         List.of(),
                         settings.logs(),
                         settings.ledger(),
+                        0,
                         1,
                         1))
                 .hasMessageContaining("at least 1");

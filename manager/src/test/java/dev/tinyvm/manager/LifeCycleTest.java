@@ -398,6 +398,7 @@ class LifeCycleTest {
                         List.of(),
                         s.logs(),
                         s.ledger(),
+                        s.checkpointBytes(),
                         2,
                         100));
         for (int i = 0; i < 5; i++) {

@@ -283,6 +283,7 @@ class MeteringTest {
                 s.volumeHostPaths(),
                 s.logs(),
                 new ManagerConfig.Ledger(prices, s.ledger().linesKept()),
+                s.checkpointBytes(),
                 s.endedVmsKept(),
                 s.eventsKept());
     }

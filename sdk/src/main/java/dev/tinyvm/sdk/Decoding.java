@@ -78,6 +78,19 @@ final class Decoding {
                 texts(node, "usedBy"));
     }
 
+    static CheckpointInfo checkpoint(JsonNode node) {
+        return new CheckpointInfo(
+                text(node, "name"),
+                text(node, "vm"),
+                text(node, "vmName"),
+                text(node, "image"),
+                text(node, "pinnedImage"),
+                text(node, "engine"),
+                node.path("bytes").asLong(0),
+                instant(node, "createdAt"),
+                text(node, "owner"));
+    }
+
     static AgentInfo agent(JsonNode node) {
         return new AgentInfo(
                 text(node, "name"),

@@ -256,6 +256,11 @@ public final class TinyVmClient implements AutoCloseable {
         return new Volumes(transport);
     }
 
+    /** Tiny VMs on disk. */
+    public Checkpoints checkpoints() {
+        return new Checkpoints(transport);
+    }
+
     public VmStats stats(String vm) {
         return Decoding.stats(transport.get(path(vm) + "/stats"));
     }

@@ -18,6 +18,7 @@ import dev.tinyvm.ledger.BillQuery;
 import dev.tinyvm.ledger.Measure;
 import dev.tinyvm.ledger.RecordQuery;
 import dev.tinyvm.ledger.UsageRecord;
+import dev.tinyvm.manager.Checkpoints;
 import dev.tinyvm.manager.EgressReport;
 import dev.tinyvm.manager.InterfaceReport;
 import dev.tinyvm.manager.Manager;
@@ -48,6 +49,7 @@ import org.jspecify.annotations.Nullable;
 /** A manager in memory over the fake host: enough of its verbs for a door to be tested against. All methods hold its lock, except those that wait. */
 public final class MemoryManager implements Manager {
     final MemoryVolumes volumes = new MemoryVolumes();
+    final MemoryCheckpoints checkpoints = new MemoryCheckpoints(this);
     /** The one VM that does not fit as long as {@link #full} is set waits here. */
     public static final int CAPACITY_CPU_MILLIS = 100_000;
 
@@ -287,6 +289,11 @@ public final class MemoryManager implements Manager {
     @Override
     public synchronized VmStatus resume(String vm) {
         return freeze(vm, VmState.PAUSED, VmState.RUNNING);
+    }
+
+    @Override
+    public Checkpoints checkpoints() {
+        return checkpoints;
     }
 
     @Override

@@ -43,6 +43,34 @@ class OpenApiContractTest {
         fixture.close();
     }
 
+    private void checkCheckpoints(String vm) {
+        String path = "/api/v1/vms/" + vm + "/checkpoints";
+        for (String body : List.of("{\"name\":\"warm\"}", "{\"name\":\"warm\"}", "", "{\"nam\":\"x\"}")) {
+            check("POST", "/api/v1/vms/{vm}/checkpoints", fixture.post(path, body));
+        }
+        check("GET", "/api/v1/checkpoints", fixture.get("/api/v1/checkpoints"));
+        assertThat(fixture.get("/api/v1/checkpoints").json().path("checkpoints").size())
+                .isEqualTo(2);
+        check("GET", "/api/v1/checkpoints/{checkpoint}", fixture.get("/api/v1/checkpoints/warm"));
+        check("GET", "/api/v1/checkpoints/{checkpoint}", fixture.get("/api/v1/checkpoints/none"));
+        for (String body : List.of("{\"count\":3,\"name\":\"copy\"}", "", "{\"count\":0}", "{\"count\":101}")) {
+            check(
+                    "POST",
+                    "/api/v1/checkpoints/{checkpoint}/restore",
+                    fixture.post("/api/v1/checkpoints/warm/restore", body));
+        }
+        check(
+                "POST",
+                "/api/v1/checkpoints/{checkpoint}/restore",
+                fixture.post("/api/v1/checkpoints/none/restore", "{}"));
+        for (int i = 0; i < 2; i++) {
+            check(
+                    "DELETE",
+                    "/api/v1/checkpoints/{checkpoint}",
+                    fixture.send("DELETE", "/api/v1/checkpoints/warm", "", ""));
+        }
+    }
+
     @Test
     void everyRouteIsInTheDocumentAndEveryOperationHasARoute() {
         Set<String> documented = new TreeSet<>();
@@ -178,6 +206,7 @@ class OpenApiContractTest {
                 "DELETE",
                 "/api/v1/vms/{vm}/volumes",
                 fixture.send("DELETE", "/api/v1/vms/" + vm + "/volumes?mountPath=/none", "", ""));
+        checkCheckpoints(vm);
         check("POST", "/api/v1/volumes", fixture.post("/api/v1/volumes", "{\"name\":\"notes\",\"size\":\"2Gi\"}"));
         check("POST", "/api/v1/volumes", fixture.post("/api/v1/volumes", "{\"name\":\"notes\"}"));
         check("GET", "/api/v1/volumes", fixture.get("/api/v1/volumes"));

@@ -18,6 +18,7 @@ import java.util.OptionalLong;
  * @param llm the LLM gateway
  * @param ledger prices, and how long single lines of the record are kept
  * @param gvisorSandboxes gVisor sandboxes kept ready for each image that was used last
+ * @param checkpointBytes what all checkpoints together may take on disk
  * @param network credentials of the egress proxy, and what E2B's sandboxes may reach
  * @param images which images must be signed
  */
@@ -31,10 +32,13 @@ public record ManagerConfig(
         LlmConfig llm,
         Ledger ledger,
         int gvisorSandboxes,
+        long checkpointBytes,
         NetworkConfig network,
         ImagesConfig images) {
     /** Sandboxes that are kept ready when nothing is said. */
     public static final int DEFAULT_GVISOR_SANDBOXES = 2;
+    /** What checkpoints may take when nothing is said. */
+    public static final long DEFAULT_CHECKPOINT_BYTES = 16L << 30;
 
     public ManagerConfig {
         volumeHostPaths = List.copyOf(volumeHostPaths);
@@ -89,6 +93,7 @@ public record ManagerConfig(
             LlmConfig.NONE,
             Ledger.DEFAULT,
             DEFAULT_GVISOR_SANDBOXES,
+            DEFAULT_CHECKPOINT_BYTES,
             NetworkConfig.NONE,
             ImagesConfig.NONE);
 }

@@ -21,7 +21,7 @@ public final class ManagerConfigReader {
     private static final Keys VOLUMES = Keys.of("hostPaths");
     private static final Keys LOGS = Keys.of("maxFileSize", "maxFiles");
     private static final Keys TLS = Keys.of("port", "certificate", "privateKey");
-    private static final Keys GVISOR = Keys.of("sandboxes");
+    private static final Keys GVISOR = Keys.of("sandboxes", "checkpoints");
     private static final Keys E2B = Keys.of("domain", "egress");
     private static final Pattern DOMAIN = Pattern.compile(
             "(?=.{1,253}(:|$))[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+"
@@ -65,6 +65,7 @@ public final class ManagerConfigReader {
                         section -> section.bytes("memory", Resources.MIN_MEMORY_BYTES, Quantities.MAX_BYTES, -1))
                 .orElse(-1L);
         Optional<Section> e2b = root.section("e2b", E2B);
+        Optional<Section> gvisor = root.section("gvisor", GVISOR);
         return new ManagerConfig(
                 cpuMillis < 0 ? OptionalInt.empty() : OptionalInt.of(cpuMillis),
                 memoryBytes < 0 ? OptionalLong.empty() : OptionalLong.of(memoryBytes),
@@ -80,10 +81,12 @@ public final class ManagerConfigReader {
                 root.section("ledger", LedgerSection.KEYS)
                         .map(LedgerSection::read)
                         .orElse(ManagerConfig.Ledger.DEFAULT),
-                root.section("gvisor", GVISOR)
-                        .map(section -> section.integer(
+                gvisor.map(section -> section.integer(
                                 "sandboxes", 0, Limits.MAX_GVISOR_SANDBOXES, ManagerConfig.DEFAULT_GVISOR_SANDBOXES))
                         .orElse(ManagerConfig.DEFAULT_GVISOR_SANDBOXES),
+                gvisor.map(section -> section.bytes(
+                                "checkpoints", 0, Quantities.MAX_BYTES, ManagerConfig.DEFAULT_CHECKPOINT_BYTES))
+                        .orElse(ManagerConfig.DEFAULT_CHECKPOINT_BYTES),
                 new NetworkConfig(
                         root.section("network", NetworkConfigSection.KEYS)
                                 .map(section -> NetworkConfigSection.credentials(section, directory))

@@ -269,7 +269,7 @@ class DescriptorReaderTest {
                 logs: {maxFileSize: 1Mi, maxFiles: 2}
                 tls: {port: 8443, certificate: server.crt, privateKey: /keys/server.key}
                 e2b: {domain: 'e2b.example.org:8443', egress: [{host: pypi.org}]}
-                gvisor: {sandboxes: 5}
+                gvisor: {sandboxes: 5, checkpoints: 3Gi}
                 ledger:
                   linesKept: 12h
                   prices: {cpuSecond: 0.000014, memoryGibSecond: "0.0000045", activeSecond: 1, waitingSecond: 2, waitingMemoryGibSecond: 3, pausedSecond: 4, pausedMemoryGibSecond: 5, egressGb: 0.09}
@@ -307,6 +307,7 @@ class DescriptorReaderTest {
                                         new BigDecimal("0.09")),
                                 Duration.ofHours(12)),
                         5,
+                        3L << 30,
                         new NetworkConfig(
                                 List.of(
                                         new NetworkConfig.Credential(

@@ -1,5 +1,6 @@
 package dev.tinyvm.engine.container;
 
+import dev.tinyvm.engine.CheckpointStore;
 import dev.tinyvm.engine.Engine;
 import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.EngineException.Code;
@@ -46,6 +47,7 @@ public final class ContainerEngine implements Engine {
     private final Path spawnerSocket;
     private final SpawnerClient spawner;
     private final SpawnerVolumes volumes;
+    private final SpawnerCheckpoints checkpoints;
     private final LinkLoop loop = new LinkLoop();
     private final Map<String, ContainerMachine> machines = new ConcurrentHashMap<>();
     private volatile boolean closed;
@@ -63,6 +65,7 @@ public final class ContainerEngine implements Engine {
         this.spawnerSocket = spawnerSocket;
         this.spawner = new SpawnerClient(spawnerSocket, new Events());
         this.volumes = new SpawnerVolumes(spawner);
+        this.checkpoints = new SpawnerCheckpoints(this, spawner, runtime);
     }
 
     @Override
@@ -118,11 +121,21 @@ public final class ContainerEngine implements Engine {
     }
 
     @Override
+    public Optional<CheckpointStore> checkpoints() {
+        return namesGuests ? Optional.of(checkpoints) : Optional.empty();
+    }
+
+    @Override
     public Machine create(MachineSpec spec) {
+        return make(spec, () -> spawner.create(spec, runtime));
+    }
+
+    /** A machine whose wall this request makes; twice when the spawner died over it. */
+    Machine make(MachineSpec spec, Supplier<Wall> request) {
         requireOpen();
         Wall wall;
         try {
-            wall = wall(spec);
+            wall = wall(spec, request);
         } catch (SpawnerException e) {
             throw Failures.creating(spec, e);
         } catch (IllegalArgumentException e) {
@@ -233,15 +246,15 @@ public final class ContainerEngine implements Engine {
     }
 
     /** CREATE; once more after cleaning up when the spawner died over it. */
-    private Wall wall(MachineSpec spec) {
+    private Wall wall(MachineSpec spec, Supplier<Wall> request) {
         try {
-            return spawner.create(spec, runtime);
+            return request.get();
         } catch (SpawnerLostException e) {
             LOG.info("the spawner was lost while it made {}, trying again", spec.id());
             spawner.destroy(spec.id());
         }
         try {
-            return spawner.create(spec, runtime);
+            return request.get();
         } catch (SpawnerLostException e) {
             spawner.destroy(spec.id());
             throw new EngineException(
@@ -263,7 +276,7 @@ public final class ContainerEngine implements Engine {
         return known != null && !known.ended().isDone() ? known : connect(wall);
     }
 
-    private ContainerMachine connect(Wall wall) {
+    ContainerMachine connect(Wall wall) {
         GuestLink link = GuestLink.connect(loop, Path.of(wall.socket()), wall.id(), wall.state() == WallState.FROZEN);
         ContainerMachine machine = new ContainerMachine(this, spawner, wall, link);
         machines.put(wall.id(), machine);

@@ -60,6 +60,8 @@ final class ContainerMachine implements Machine {
     private volatile boolean requested;
     /** Whether it has, or may have, a routed interface: nobody asks for the counters of one that has none. */
     private volatile boolean routed;
+    /** The guest lets go of the link, which says nothing about the machine. */
+    private volatile boolean suspended;
 
     private volatile @Nullable WallThreads threads;
     // Guarded by the lock.
@@ -78,7 +80,7 @@ final class ContainerMachine implements Machine {
     /** Begins to look for its end. */
     void watch() {
         CompletableFuture<Void> _ = link.ended().thenAccept(end -> {
-            if (end.kind() != LinkEnd.Kind.CLOSED_BY_HOST) {
+            if (end.kind() != LinkEnd.Kind.CLOSED_BY_HOST && !suspended) {
                 startConcluding();
             }
         });
@@ -92,6 +94,24 @@ final class ContainerMachine implements Machine {
 
     void identify(String hostname, String defaultUser) {
         link.identify(hostname, defaultUser);
+    }
+
+    /** The guest lets go of the link for a checkpoint. This object is of no use afterwards: another one takes its place. */
+    void suspend(Duration atMost) {
+        requireLive();
+        suspended = true;
+        try {
+            link.suspend(atMost);
+        } catch (EngineException e) {
+            suspended = false;
+            throw e;
+        }
+        link.close();
+    }
+
+    /** What the spawner knows it by. */
+    Wall wall() {
+        return wall;
     }
 
     /** Gives the link up and leaves the machine running. */

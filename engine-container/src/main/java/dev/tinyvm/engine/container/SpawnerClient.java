@@ -12,7 +12,9 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -26,11 +28,16 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The spawner's client. When the connection breaks, it connects again by itself (a supervisor restarts the spawner), subscribes anew, and repeats
- * what may be repeated; every request but CREATE may. Any thread; methods block, at most 30 s.
+ * what may be repeated; every request but CREATE may. Any thread; methods block, at most 30 s (where a runtime works, longer).
  */
 final class SpawnerClient implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SpawnerClient.class);
     private static final Duration ANSWER = Duration.ofSeconds(30);
+    /** The spawner gives the set-up of a wall up after 60 s, and a checkpoint after 110 s. */
+    private static final Duration MADE_BY_RUNTIME = Duration.ofSeconds(65);
+
+    private static final Duration CHECKPOINT = Duration.ofSeconds(130);
+    private static final int MIN_CHECKPOINT_BYTES = 4 + 8;
     /** A supervisor needs a moment to start the spawner again. */
     private static final Duration RECONNECT = Duration.ofSeconds(10);
 
@@ -67,10 +74,55 @@ final class SpawnerClient implements AutoCloseable {
 
     /** Makes a wall. @param runtime OCI runtime that makes it; empty: the spawner itself @throws SpawnerLostException it may or may not have been made */
     Wall create(MachineSpec spec, String runtime) {
-        Resources size = spec.resources();
         FrameWriter start = runtime.isEmpty()
                 ? SpawnerRequest.CREATE.frame()
                 : SpawnerRequest.CREATE_UNDER.frame().str(runtime);
+        return made("make the machine " + spec.id(), spec, runtime, start);
+    }
+
+    /** Makes a wall that goes on where a checkpoint was taken. @throws SpawnerLostException it may or may not have been made */
+    Wall restore(String checkpoint, MachineSpec spec, String runtime) {
+        return made(
+                "restore the machine " + spec.id(),
+                spec,
+                runtime,
+                SpawnerRequest.RESTORE_UNDER.frame().str(checkpoint).str(runtime));
+    }
+
+    /** @return bytes @throws SpawnerLostException it may or may not be written */
+    long checkpoint(String id, String name, String image, long mostBytes) {
+        String attempt = "write a checkpoint of " + id;
+        return answer(
+                attempt,
+                CHECKPOINT,
+                current(attempt)
+                        .send(
+                                SpawnerRequest.CHECKPOINT
+                                        .frame()
+                                        .str(id)
+                                        .str(name)
+                                        .str(image)
+                                        .u64(mostBytes),
+                                payload -> payload.u63()));
+    }
+
+    void removeCheckpoint(String name) {
+        simple("remove the checkpoint " + name, SpawnerRequest.CHECKPOINT_REMOVE, name);
+    }
+
+    /** Names and bytes. */
+    Map<String, Long> checkpoints() {
+        return repeated("list the checkpoints", SpawnerRequest.CHECKPOINT_LIST::frame, payload -> {
+            Map<String, Long> all = new LinkedHashMap<>();
+            for (int left = payload.count(MIN_CHECKPOINT_BYTES); left > 0; left--) {
+                all.put(payload.str(), payload.u63());
+            }
+            return all;
+        });
+    }
+
+    private Wall made(String attempt, MachineSpec spec, String runtime, FrameWriter start) {
+        Resources size = spec.resources();
         FrameWriter frame = start.str(spec.id())
                 .str(spec.image())
                 .u32(size.cpuMillis())
@@ -84,11 +136,14 @@ final class SpawnerClient implements AutoCloseable {
         for (Volume volume : spec.volumes()) {
             frame.str(volume.source()).str(volume.mountPath()).bool(volume.readOnly());
         }
-        String attempt = "make the machine " + spec.id();
-        return once(
+        return answer(
                 attempt,
-                frame,
-                payload -> new Wall(spec.id(), payload.u32(), WallState.RUNNING, payload.str(), runtime));
+                runtime.isEmpty() ? ANSWER : MADE_BY_RUNTIME,
+                current(attempt)
+                        .send(
+                                frame,
+                                payload ->
+                                        new Wall(spec.id(), payload.u32(), WallState.RUNNING, payload.str(), runtime)));
     }
 
     void destroy(String id) {
@@ -245,15 +300,19 @@ final class SpawnerClient implements AutoCloseable {
     }
 
     private static <T> T answer(String attempt, CompletableFuture<T> answer) {
+        return answer(attempt, ANSWER, answer);
+    }
+
+    private static <T> T answer(String attempt, Duration patience, CompletableFuture<T> answer) {
         try {
-            return answer.get(ANSWER.toNanos(), TimeUnit.NANOSECONDS);
+            return answer.get(patience.toNanos(), TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new EngineException(Code.TIMEOUT, "could not " + attempt + ": interrupted", e);
         } catch (TimeoutException e) {
             throw new EngineException(
                     Code.TIMEOUT,
-                    "could not " + attempt + ": the spawner did not answer in " + ANSWER.toSeconds() + " s",
+                    "could not " + attempt + ": the spawner did not answer in " + patience.toSeconds() + " s",
                     e);
         } catch (ExecutionException e) {
             switch (e.getCause()) {

@@ -25,7 +25,11 @@ enum SpawnerRequest {
     NETWORK_DETACH(0x16),
     NETWORK_RULES(0x17),
     NETWORK_STATS(0x18),
-    CREATE_UNDER(0x20);
+    CREATE_UNDER(0x20),
+    CHECKPOINT(0x21),
+    RESTORE_UNDER(0x22),
+    CHECKPOINT_REMOVE(0x23),
+    CHECKPOINT_LIST(0x24);
 
     static final int OK = 0x40;
     static final int ERROR = 0x41;

@@ -1,5 +1,6 @@
 package dev.tinyvm.engine.oci;
 
+import dev.tinyvm.engine.CheckpointStore;
 import dev.tinyvm.engine.Engine;
 import dev.tinyvm.engine.EngineKind;
 import dev.tinyvm.engine.Machine;
@@ -46,6 +47,11 @@ public final class OciEngine implements Engine {
                         + (runtime == OciRuntime.RUNSC ? ", platform " + OciRuntime.GVISOR_PLATFORM : "") + ", "
                         + there.detail());
         };
+    }
+
+    @Override
+    public Optional<CheckpointStore> checkpoints() {
+        return walls.checkpoints();
     }
 
     @Override

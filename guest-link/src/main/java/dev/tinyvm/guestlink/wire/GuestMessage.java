@@ -59,6 +59,7 @@ public enum GuestMessage {
     STATS(0x50, "", Sender.HOST, Place.OPENS),
     STATISTICS(0x51, "84888", Sender.GUEST, Place.STREAM),
     IDENTIFY(0x52, "ss", Sender.HOST, Place.OPENS),
+    SUSPEND(0x53, "4", Sender.HOST, Place.OPENS),
     SHUTDOWN(0x60, "4", Sender.HOST, Place.OPENS);
 
     private static final @Nullable GuestMessage[] BY_CODE = new @Nullable GuestMessage[256];

@@ -26,6 +26,7 @@ public final class ApiDoor implements Door {
         new VmRoutes(manager).mount(router, BASE);
         new NetworkRoutes(manager).mount(router, BASE);
         new VolumeRoutes(manager).mount(router, BASE);
+        new CheckpointRoutes(manager).mount(router, BASE);
         new ExecRoutes(manager).mount(router, BASE);
         new FileRoutes(manager).mount(router, BASE);
         new StreamRoutes(manager).mount(router, BASE);
