@@ -1,6 +1,7 @@
 package dev.tinyvm.app;
 
 import dev.tinyvm.engine.oci.OciRuntime;
+import dev.tinyvm.engine.wasm.WasmEngine;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -129,7 +130,16 @@ final class HostCheck {
                 "container",
                 missing.isEmpty(),
                 missing.isEmpty() ? "ready" : "missing: " + String.join(", ", missing)));
-        engines.add(new EngineFinding("wasm", true, "ready; needs neither root nor Linux"));
+        boolean python =
+                ModuleCacheDirectory.prepared().filter(WasmEngine::hasPython).isPresent();
+        engines.add(new EngineFinding(
+                "wasm",
+                true,
+                "ready; needs neither root nor Linux"
+                        + (python
+                                ? ""
+                                : "; without the image python-wasi, which the build could not fetch: run `./tinyvm build`"
+                                        + " where registry.npmjs.org can be reached")));
         for (OciRuntime runtime : OciRuntime.values()) {
             List<String> lacking = new ArrayList<>(missing);
             findings.stream()

@@ -88,6 +88,11 @@ public final class WasmEngine implements Engine {
         }
     }
 
+    /** Whether that directory has what {@link #preparePython} puts there. */
+    public static boolean hasPython(Path directory) {
+        return Python.files(directory).stream().allMatch(Files::isRegularFile);
+    }
+
     @Override
     public EngineKind kind() {
         return EngineKind.WASM;
