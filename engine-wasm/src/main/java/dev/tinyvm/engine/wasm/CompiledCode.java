@@ -36,6 +36,7 @@ record CompiledCode(byte[] skeleton, byte[] jar) {
      * @param ownImports whether the engine offers this module functions that others do not get
      * @throws EngineException {@code IMAGE} with what is wrong with it
      */
+    @SuppressWarnings("ReferenceEquality") // The same array: nothing was cut.
     static CompiledCode compile(byte[] wasm, String name, boolean ownImports) {
         try {
             WasmModule module = parse(wasm, true);

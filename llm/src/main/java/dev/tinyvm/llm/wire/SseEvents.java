@@ -71,6 +71,7 @@ public final class SseEvents {
         return eventStart;
     }
 
+    @SuppressWarnings("ReferenceEquality") // Which array it is, not what it holds.
     private void keep(byte[] bytes, int start, int end) {
         size = end - start;
         if (size == 0) {
