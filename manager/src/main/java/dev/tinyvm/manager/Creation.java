@@ -1,8 +1,8 @@
 package dev.tinyvm.manager;
 
-import dev.tinyvm.manager.ImageCatalog.ImageInfo;
 import dev.tinyvm.engine.CheckpointStore;
 import dev.tinyvm.manager.Checkpoints.CheckpointInfo;
+import dev.tinyvm.manager.ImageCatalog.ImageInfo;
 import dev.tinyvm.manager.Manager.CreateRequest;
 import dev.tinyvm.manager.Manager.Deadline;
 import dev.tinyvm.manager.Manager.VmState;
@@ -138,7 +138,14 @@ final class Creation {
         String id = newId();
         TinyVm vm = new TinyVm(
                 shared,
-                record(id, name(own.metadata(), id), "", -1, own, image, CreateRequest.of(own).ownedBy(owner)));
+                record(
+                        id,
+                        name(own.metadata(), id),
+                        "",
+                        -1,
+                        own,
+                        image,
+                        CreateRequest.of(own).ownedBy(owner)));
         vm.log().isNew();
         book.add(vm);
         try {

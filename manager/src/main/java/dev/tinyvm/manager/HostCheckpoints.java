@@ -64,7 +64,10 @@ final class HostCheckpoints implements Checkpoints {
             try {
                 settle(engine.kind(), engine.checkpoints().get());
             } catch (EngineException e) {
-                LOG.warn("could not look at the checkpoints of {}: {}", engine.kind().word(), e.getMessage());
+                LOG.warn(
+                        "could not look at the checkpoints of {}: {}",
+                        engine.kind().word(),
+                        e.getMessage());
             }
         }
     }
@@ -133,7 +136,8 @@ final class HostCheckpoints implements Checkpoints {
     public CheckpointInfo get(String name) {
         CheckpointInfo found = all.get(name);
         if (found == null) {
-            throw new ManagerException(Code.NOT_FOUND, "there is no checkpoint " + name + "; there are " + all.keySet());
+            throw new ManagerException(
+                    Code.NOT_FOUND, "there is no checkpoint " + name + "; there are " + all.keySet());
         }
         return found;
     }
@@ -156,8 +160,7 @@ final class HostCheckpoints implements Checkpoints {
         CheckpointInfo from = get(request.checkpoint());
         if (request.count() < 1 || request.count() > RestoreRequest.MAX_COUNT) {
             throw new ManagerException(
-                    Code.INVALID,
-                    "a count of " + request.count() + "; allowed are 1 to " + RestoreRequest.MAX_COUNT);
+                    Code.INVALID, "a count of " + request.count() + "; allowed are 1 to " + RestoreRequest.MAX_COUNT);
         }
         CheckpointStore store = store(from.engine(), "restore the checkpoint " + from.name());
         Engines.Choice choice = shared.engines().known(from.engine(), "it goes on from the checkpoint " + from.name());
@@ -167,7 +170,8 @@ final class HostCheckpoints implements Checkpoints {
         try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
             List<Future<TinyVm>> copies = new ArrayList<>();
             for (int i = 1; i <= request.count(); i++) {
-                String name = request.name().isEmpty() || request.count() == 1 ? request.name() : request.name() + "-" + i;
+                String name =
+                        request.name().isEmpty() || request.count() == 1 ? request.name() : request.name() + "-" + i;
                 copies.add(threads.submit(() -> {
                     atOnce.acquire();
                     try {
@@ -208,7 +212,8 @@ final class HostCheckpoints implements Checkpoints {
         synchronized (underWay) {
             if (all.containsKey(name) || underWay.containsKey(name)) {
                 throw new ManagerException(
-                        Code.CONFLICT, "there is a checkpoint " + name + " already; choose another name, or remove that one");
+                        Code.CONFLICT,
+                        "there is a checkpoint " + name + " already; choose another name, or remove that one");
             }
             long most = shared.settings().checkpointBytes();
             long used = all.values().stream().mapToLong(CheckpointInfo::bytes).sum()
@@ -228,17 +233,27 @@ final class HostCheckpoints implements Checkpoints {
     /** @throws ManagerException {@code INVALID} when its wall cannot write any */
     private CheckpointStore store(VmRecord record) {
         String engine = record.placement().engine();
-        return shared.engines().find(engine).flatMap(Engine::checkpoints).orElseThrow(() -> new ManagerException(
-                Code.INVALID,
-                "could not write a checkpoint of " + record.name() + ": only Tiny VMs behind gVisor (`engine: gvisor`) can be written to disk; it is behind "
-                        + (engine.isEmpty() ? "no wall yet" : engine)
-                        + (engine.equals("wasm") ? "" : ", where that would need CRIU, which TinyVM does not offer")));
+        return shared.engines()
+                .find(engine)
+                .flatMap(Engine::checkpoints)
+                .orElseThrow(() -> new ManagerException(
+                        Code.INVALID,
+                        "could not write a checkpoint of " + record.name()
+                                + ": only Tiny VMs behind gVisor (`engine: gvisor`) can be written to disk; it is behind "
+                                + (engine.isEmpty() ? "no wall yet" : engine)
+                                + (engine.equals("wasm")
+                                        ? ""
+                                        : ", where that would need CRIU, which TinyVM does not offer")));
     }
 
     private CheckpointStore store(String engine, String attempt) {
-        return shared.engines().find(engine).flatMap(Engine::checkpoints).orElseThrow(() -> new ManagerException(
-                Code.UNAVAILABLE,
-                "could not " + attempt + ": it was written by the engine " + engine + ", which this manager does not have; start it as root: sudo tinyvm up"));
+        return shared.engines()
+                .find(engine)
+                .flatMap(Engine::checkpoints)
+                .orElseThrow(() -> new ManagerException(
+                        Code.UNAVAILABLE,
+                        "could not " + attempt + ": it was written by the engine " + engine
+                                + ", which this manager does not have; start it as root: sudo tinyvm up"));
     }
 
     private String madeUp() {

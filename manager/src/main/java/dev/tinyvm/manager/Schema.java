@@ -34,8 +34,7 @@ final class Schema {
                     "CREATE TABLE volumes(name TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, exclusive INTEGER NOT NULL, created_at INTEGER NOT NULL)"),
             List.of(
                     "CREATE TABLE interfaces(vm TEXT PRIMARY KEY, name TEXT NOT NULL, address TEXT NOT NULL, gateway TEXT NOT NULL, connect_filter INTEGER NOT NULL)"),
-            List.of(
-                    """
+            List.of("""
             CREATE TABLE checkpoints(name TEXT PRIMARY KEY, vm TEXT NOT NULL, vm_name TEXT NOT NULL, descriptor BLOB NOT NULL, engine TEXT NOT NULL,
               image TEXT NOT NULL, bytes INTEGER NOT NULL, created_at INTEGER NOT NULL, owner TEXT NOT NULL)"""));
 

@@ -340,7 +340,8 @@ final class VmRun {
             shared.volumes().use(vm, vm.spec().volumes());
             take(record, store.restore(checkpoint, spec));
         } catch (EngineException e) {
-            throw Engines.translate("could not restore " + vm.record().name() + " from the checkpoint " + checkpoint, e);
+            throw Engines.translate(
+                    "could not restore " + vm.record().name() + " from the checkpoint " + checkpoint, e);
         }
         attachMain();
     }

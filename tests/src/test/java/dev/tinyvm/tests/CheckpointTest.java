@@ -139,10 +139,8 @@ class CheckpointTest {
         Product.eventually(() -> "and is read on", () -> lines(vm).size() > counted + 2);
         assertConsecutive(lines(vm), 1);
         for (CheckpointInfo whole : after) {
-            VmInfo copy = product.client()
-                    .checkpoints()
-                    .restore(whole.name(), 1, "")
-                    .getFirst();
+            VmInfo copy =
+                    product.client().checkpoints().restore(whole.name(), 1, "").getFirst();
             assertThat(product.exec(copy.id(), "echo", "alive").stdoutText()).isEqualTo("alive\n");
             product.client().remove(copy.id());
             product.client().checkpoints().remove(whole.name());
@@ -156,7 +154,8 @@ class CheckpointTest {
         assertThat(product.cli("checkpoint", container.name()).errors()).contains("gVisor", "CRIU", "container");
         VmInfo vm = product.create("cpu: 1, memory: 96Mi", GVISOR);
         product.client().checkpoints().write(vm.id(), "taken");
-        assertThat(product.cli("checkpoint", vm.name(), "--name", "taken").errors()).contains("already");
+        assertThat(product.cli("checkpoint", vm.name(), "--name", "taken").errors())
+                .contains("already");
         assertThat(product.cli("checkpoint", vm.name(), "--name", "../x").exitCode())
                 .isNotZero();
         assertThat(product.cli("restore", "nothing").errors()).contains("there is no checkpoint nothing");
@@ -179,7 +178,8 @@ class CheckpointTest {
 
     @Test
     void allTogetherAreBounded(@TempDir Path directory) throws Exception {
-        Path config = Files.writeString(directory.resolve("tinyvm.yaml"), "gvisor: {checkpoints: 16Mi, sandboxes: 0}\n");
+        Path config =
+                Files.writeString(directory.resolve("tinyvm.yaml"), "gvisor: {checkpoints: 16Mi, sandboxes: 0}\n");
         try (Product small = Product.start("--config", config.toString())) {
             VmInfo vm = small.create("cpu: 1, memory: 96Mi", GVISOR);
             assertThat(small.cli("checkpoint", vm.name()).errors()).contains("gvisor.checkpoints", "16Mi");

@@ -67,7 +67,8 @@ final class SpawnerCheckpoints implements CheckpointStore {
         try {
             return engine.make(spec, () -> spawner.restore(name, spec, runtime));
         } catch (EngineException e) {
-            if (e.getCause() instanceof SpawnerException refused && refused.step().equals("find-checkpoint")) {
+            if (e.getCause() instanceof SpawnerException refused
+                    && refused.step().equals("find-checkpoint")) {
                 throw new EngineException(Code.NOT_FOUND, String.valueOf(e.getMessage()), e);
             }
             throw e;

@@ -39,8 +39,7 @@ class GvisorCheckpointTest {
 
     @BeforeAll
     static void start() {
-        String path =
-                OciRuntime.RUNSC.find().map(java.nio.file.Path::toString).orElse("");
+        String path = OciRuntime.RUNSC.find().map(java.nio.file.Path::toString).orElse("");
         assumeTrue(!path.isEmpty(), "runsc is not installed: " + OciRuntime.RUNSC.remedy());
         spawner = SpawnerProcess.start(List.of("--runtime", "runsc=" + path));
         engine = new OciEngine(OciRuntime.RUNSC, spawner.socket());
@@ -109,8 +108,7 @@ class GvisorCheckpointTest {
         Outcome first = store().write(machine, spec("any"), "refused", MOST_BYTES);
         Outcome second = store().write(first.machine(), spec("any"), "refused", MOST_BYTES);
         assertThat(second.failure())
-                .hasValueSatisfying(
-                        e -> assertThat(e).hasMessageContaining("there is a checkpoint refused already"));
+                .hasValueSatisfying(e -> assertThat(e).hasMessageContaining("there is a checkpoint refused already"));
         assertThat(output(second.machine(), "echo alive")).isEqualTo("alive\n");
         assertThatThrownBy(() -> store().restore("nothing", spec("nobody")))
                 .isInstanceOfSatisfying(

@@ -85,7 +85,7 @@ public final class PythonPackage {
                 if (text(header, 0, 100).equals(FILE)) {
                     return tar.readNBytes(size);
                 }
-                tar.skipNBytes((size + TAR_BLOCK - 1) / TAR_BLOCK * TAR_BLOCK);
+                tar.skipNBytes((size + TAR_BLOCK - 1L) / TAR_BLOCK * TAR_BLOCK);
             }
         }
     }
