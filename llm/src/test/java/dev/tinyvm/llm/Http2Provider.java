@@ -159,8 +159,12 @@ final class Http2Provider implements AutoCloseable {
     }
 
     @Override
-    public void close() throws Exception {
-        server.stop();
+    public void close() {
+        try {
+            server.stop();
+        } catch (Exception e) {
+            throw new IllegalStateException("the provider could not be stopped", e);
+        }
     }
 
     private final class Calls extends Handler.Abstract {

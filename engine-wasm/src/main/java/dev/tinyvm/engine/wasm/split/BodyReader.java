@@ -1,6 +1,5 @@
 package dev.tinyvm.engine.wasm.split;
 
-import dev.tinyvm.engine.wasm.split.FunctionTypes.Type;
 import dev.tinyvm.engine.wasm.split.Item.Block;
 import dev.tinyvm.engine.wasm.split.Item.Plain;
 import dev.tinyvm.engine.wasm.split.Item.Switch;
@@ -82,7 +81,7 @@ final class BodyReader {
             FunctionTypes.value(in.next());
             results = 1;
         } else {
-            Type type = types.get((int) in.signed());
+            FunctionTypes.Type type = types.get((int) in.signed());
             parameters = type.parameters().size();
             results = type.results().size();
         }
@@ -113,12 +112,12 @@ final class BodyReader {
                 pops = 1;
             }
             case Item.CALL -> {
-                Type type = types.ofFunction(in.number());
+                FunctionTypes.Type type = types.ofFunction(in.number());
                 pops = type.parameters().size();
                 pushes = type.results().size();
             }
             case 0x11 -> {
-                Type type = types.get(in.number());
+                FunctionTypes.Type type = types.get(in.number());
                 in.number();
                 pops = type.parameters().size() + 1;
                 pushes = type.results().size();
