@@ -262,6 +262,7 @@ final class VmWaiting {
             idle = looksIdle(machine, now);
         } catch (EngineException e) {
             blind = true;
+            takesItsCpuBack();
             LOG.info("{} will not be frozen while it waits: {}", vm.record().name(), e.getMessage());
             return;
         }
