@@ -1,25 +1,20 @@
 package dev.tinyvm.app;
 
 import dev.tinyvm.cli.CliException;
+import dev.tinyvm.cli.CommandGroup;
 import dev.tinyvm.cli.ExitCode;
 import dev.tinyvm.cli.JsonOutput;
 import dev.tinyvm.cli.Shell;
 import dev.tinyvm.spec.LlmConfig;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code tinyvm secret}: works on the data directory itself, since no API ever takes or gives a secret. */
 @Command(
@@ -34,18 +29,12 @@ import picocli.CommandLine.Spec;
             "  sudo tinyvm secret ls",
             "  sudo tinyvm secret rm openai"
         })
-final class SecretCommands implements Runnable {
+final class SecretCommands extends CommandGroup {
     private static final int MAX_BYTES = 8 << 10;
 
-    @Spec
-    @SuppressWarnings("NullAway.Init") // picocli sets it
-    CommandSpec spec;
-
-    @Option(
-            names = {"-h", "--help"},
-            usageHelp = true,
-            description = "Show this help.")
-    boolean help;
+    SecretCommands() {
+        super("secret set NAME (the value comes from stdin), secret ls, secret rm NAME");
+    }
 
     static CommandLine line(Shell shell) {
         return new CommandLine(new SecretCommands())
@@ -54,50 +43,17 @@ final class SecretCommands implements Runnable {
                 .addSubcommand(new Remove(shell));
     }
 
-    @Override
-    public void run() {
-        throw new ParameterException(
-                spec.commandLine(), "which? secret set NAME (the value comes from stdin), secret ls, secret rm NAME");
-    }
-
     /** What all have. */
-    abstract static class OnSecrets implements Callable<Integer> {
-        @Option(
-                names = "--data",
-                paramLabel = "DIR",
-                description = "Data directory (default: $TINYVM_DATA, else /var/lib/tinyvm).")
-        @Nullable
-        Path data;
-
-        @Option(
-                names = {"-h", "--help"},
-                usageHelp = true,
-                description = "Show this help.")
-        boolean help;
-
-        final Shell shell;
-
+    abstract static class OnSecrets extends OnDataDirectory {
         OnSecrets(Shell shell) {
-            this.shell = shell;
+            super(shell, "the secrets");
         }
 
-        abstract void run(Secrets secrets) throws IOException;
+        abstract void runSecrets(Secrets secrets) throws IOException;
 
         @Override
-        public final Integer call() {
-            Path directory = UpCommand.dataDirectory(shell, data);
-            try {
-                run(new Secrets(directory));
-                return ExitCode.OK;
-            } catch (AccessDeniedException e) {
-                throw new CliException(
-                        ExitCode.FAILED,
-                        "the secrets in " + directory + " cannot be used: permission denied",
-                        "Use sudo, or choose another data directory with --data");
-            } catch (IOException e) {
-                throw new CliException(
-                        ExitCode.FAILED, "the secrets in " + directory + " cannot be used: " + e.getMessage());
-            }
+        final void run(Path directory) throws IOException {
+            runSecrets(new Secrets(directory));
         }
 
         /** The name, checked: it is a file's name too. */
@@ -120,7 +76,7 @@ final class SecretCommands implements Runnable {
         }
 
         @Override
-        void run(Secrets secrets) throws IOException {
+        void runSecrets(Secrets secrets) throws IOException {
             String checked = checked(name);
             if (shell.stdinIsTerminal()) {
                 shell.err().println("tinyvm: type or paste the value, then Enter and Ctrl-D; it is shown as you type");
@@ -157,7 +113,7 @@ final class SecretCommands implements Runnable {
         }
 
         @Override
-        void run(Secrets secrets) throws IOException {
+        void runSecrets(Secrets secrets) throws IOException {
             List<String> names = secrets.names();
             if (json) {
                 JsonOutput.print(shell.out(), Map.of("secrets", names));
@@ -180,7 +136,7 @@ final class SecretCommands implements Runnable {
         }
 
         @Override
-        void run(Secrets secrets) throws IOException {
+        void runSecrets(Secrets secrets) throws IOException {
             if (!secrets.remove(checked(name))) {
                 throw new CliException(
                         ExitCode.FAILED,

@@ -1,13 +1,13 @@
 package dev.tinyvm.app;
 
 import dev.tinyvm.cli.CliException;
+import dev.tinyvm.cli.CommandGroup;
 import dev.tinyvm.cli.ExitCode;
 import dev.tinyvm.cli.JsonOutput;
 import dev.tinyvm.cli.RunningManager;
 import dev.tinyvm.cli.Shell;
 import dev.tinyvm.cli.text.Table;
 import java.io.IOException;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -15,16 +15,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code tinyvm tape}: recordings are files of the manager's in the data directory. */
 @Command(
@@ -34,67 +29,29 @@ import picocli.CommandLine.Spec;
         },
         footerHeading = "%nExamples:%n",
         footer = {"  sudo tinyvm tape ls", "  sudo tinyvm tape rm run-1"})
-final class TapeCommands implements Runnable {
+final class TapeCommands extends CommandGroup {
     /** Below the manager's own directory. */
     static final String DIRECTORY = "tapes";
 
-    @Spec
-    @SuppressWarnings("NullAway.Init") // picocli sets it
-    CommandSpec spec;
-
-    @Option(
-            names = {"-h", "--help"},
-            usageHelp = true,
-            description = "Show this help.")
-    boolean help;
+    TapeCommands() {
+        super("tape ls, tape rm NAME");
+    }
 
     static CommandLine line(Shell shell) {
         return new CommandLine(new TapeCommands()).addSubcommand(new Ls(shell)).addSubcommand(new Remove(shell));
     }
 
-    @Override
-    public void run() {
-        throw new ParameterException(spec.commandLine(), "which? tape ls, tape rm NAME");
-    }
-
     /** What both have. */
-    abstract static class OnTapes implements Callable<Integer> {
-        @Option(
-                names = "--data",
-                paramLabel = "DIR",
-                description = "Data directory (default: $TINYVM_DATA, else /var/lib/tinyvm).")
-        @Nullable
-        Path data;
-
-        @Option(
-                names = {"-h", "--help"},
-                usageHelp = true,
-                description = "Show this help.")
-        boolean help;
-
-        final Shell shell;
-
+    abstract static class OnTapes extends OnDataDirectory {
         OnTapes(Shell shell) {
-            this.shell = shell;
+            super(shell, "the recordings");
         }
 
-        abstract void run(Path tapes) throws IOException;
+        abstract void runTapes(Path tapes) throws IOException;
 
         @Override
-        public final Integer call() {
-            Path directory = UpCommand.dataDirectory(shell, data);
-            try {
-                run(directory.resolve(RunningManager.DIRECTORY).resolve(DIRECTORY));
-                return ExitCode.OK;
-            } catch (AccessDeniedException e) {
-                throw new CliException(
-                        ExitCode.FAILED,
-                        "the recordings in " + directory + " cannot be used: permission denied",
-                        "Use sudo, or choose another data directory with --data");
-            } catch (IOException e) {
-                throw new CliException(
-                        ExitCode.FAILED, "the recordings in " + directory + " cannot be used: " + e.getMessage());
-            }
+        final void run(Path directory) throws IOException {
+            runTapes(directory.resolve(RunningManager.DIRECTORY).resolve(DIRECTORY));
         }
 
         /** Its exchanges. */
@@ -116,7 +73,7 @@ final class TapeCommands implements Runnable {
         }
 
         @Override
-        void run(Path tapes) throws IOException {
+        void runTapes(Path tapes) throws IOException {
             List<Map<String, Object>> rows = new ArrayList<>();
             if (Files.isDirectory(tapes, LinkOption.NOFOLLOW_LINKS)) {
                 List<Path> all;
@@ -153,7 +110,7 @@ final class TapeCommands implements Runnable {
         }
 
         @Override
-        void run(Path tapes) throws IOException {
+        void runTapes(Path tapes) throws IOException {
             Path tape = tapes.resolve(name);
             if (!name.matches("[A-Za-z0-9][A-Za-z0-9_.-]*") || !Files.isDirectory(tape, LinkOption.NOFOLLOW_LINKS)) {
                 throw new CliException(

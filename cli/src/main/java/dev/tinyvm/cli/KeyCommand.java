@@ -8,11 +8,8 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code tinyvm key}. */
 @Command(
@@ -23,20 +20,9 @@ import picocli.CommandLine.Spec;
             "  tinyvm key ls",
             "  tinyvm key revoke laptop"
         })
-final class KeyCommand implements Runnable {
-    @Spec
-    @SuppressWarnings("NullAway.Init") // picocli sets it
-    CommandSpec spec;
-
-    @Option(
-            names = {"-h", "--help"},
-            usageHelp = true,
-            description = "Show this help.")
-    boolean help;
-
-    @Override
-    public void run() {
-        throw new ParameterException(spec.commandLine(), "which? key create NAME, key ls, key revoke NAME");
+final class KeyCommand extends CommandGroup {
+    KeyCommand() {
+        super("key create NAME, key ls, key revoke NAME");
     }
 
     /** {@code tinyvm key create}. */

@@ -17,11 +17,9 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** {@code tinyvm volume}. */
 @Command(
@@ -33,16 +31,11 @@ import picocli.CommandLine.Spec;
             "  tinyvm volume export notes > notes.tar",
             "  tinyvm volume import copy < notes.tar"
         })
-final class VolumeCommand implements Runnable {
-    @Spec
-    @SuppressWarnings("NullAway.Init") // picocli sets it
-    CommandSpec spec;
-
-    @Option(
-            names = {"-h", "--help"},
-            usageHelp = true,
-            description = "Show this help.")
-    boolean help;
+final class VolumeCommand extends CommandGroup {
+    VolumeCommand() {
+        super(
+                "volume create NAME, volume ls, volume inspect NAME, volume resize NAME SIZE, volume rm NAME, volume export NAME, volume import NAME");
+    }
 
     static CommandLine line(Shell shell) {
         return new CommandLine(new VolumeCommand())
@@ -53,13 +46,6 @@ final class VolumeCommand implements Runnable {
                 .addSubcommand(new Remove(shell))
                 .addSubcommand(new Export(shell))
                 .addSubcommand(new Import(shell));
-    }
-
-    @Override
-    public void run() {
-        throw new ParameterException(
-                spec.commandLine(),
-                "which? volume create NAME, volume ls, volume inspect NAME, volume resize NAME SIZE, volume rm NAME, volume export NAME, volume import NAME");
     }
 
     abstract static class OnVolume extends ClientCommand {
@@ -117,13 +103,8 @@ final class VolumeCommand implements Runnable {
             footerHeading = "%nExamples:%n",
             footer = "  tinyvm volume ls")
     static final class Ls extends ClientCommand {
-        @Option(
-                names = {"-q", "--quiet"},
-                description = "Print names alone.")
-        boolean quiet;
-
-        @Option(names = "--json", description = "Print JSON.")
-        boolean json;
+        @Mixin
+        final ListForm form = new ListForm();
 
         Ls(Shell shell) {
             super(shell);
@@ -132,28 +113,26 @@ final class VolumeCommand implements Runnable {
         @Override
         int run(TinyVmClient client) {
             List<VolumeInfo> volumes = client.volumes().list();
-            if (json) {
-                JsonOutput.print(shell.out(), volumes);
-            } else if (quiet) {
-                volumes.forEach(volume -> shell.out().println(volume.name()));
-            } else {
-                Table table = new Table(shell.style())
-                        .left("NAME")
-                        .right("USED")
-                        .right("SIZE")
-                        .left("KIND")
-                        .left("USED BY");
-                volumes.forEach(volume -> table.row(
-                        volume.name(),
-                        volume.usedBytes().isPresent()
-                                ? Quantity.bytes(volume.usedBytes().getAsLong())
-                                : "?",
-                        Quantity.bytes(volume.sizeBytes()),
-                        volume.exclusive() ? "exclusive" : "shared",
-                        String.join(", ", volume.usedBy())));
-                table.lines().forEach(shell.out()::println);
-            }
+            form.print(shell.out(), volumes, volume -> List.of(volume.name()), () -> table(volumes));
             return ExitCode.OK;
+        }
+
+        private Table table(List<VolumeInfo> volumes) {
+            Table table = new Table(shell.style())
+                    .left("NAME")
+                    .right("USED")
+                    .right("SIZE")
+                    .left("KIND")
+                    .left("USED BY");
+            volumes.forEach(volume -> table.row(
+                    volume.name(),
+                    volume.usedBytes().isPresent()
+                            ? Quantity.bytes(volume.usedBytes().getAsLong())
+                            : "?",
+                    Quantity.bytes(volume.sizeBytes()),
+                    volume.exclusive() ? "exclusive" : "shared",
+                    String.join(", ", volume.usedBy())));
+            return table;
         }
     }
 
