@@ -57,6 +57,20 @@ final class Entry {
         return standings.getFirst();
     }
 
+    /** By scope with a budget: how much LLM calls may have used in all. What else was used is taken off. */
+    Map<String, Long> leftForLlm() {
+        Map<String, Long> left = new HashMap<>();
+        for (Standing standing : standings) {
+            if (standing.budgetNanoUsd() != Standing.NO_BUDGET) {
+                Spent spent = standing.spent();
+                left.put(
+                        standing.scope(),
+                        Math.max(0, standing.budgetNanoUsd() - (spent.nanoUsd() - spent.llmNanoUsd())));
+            }
+        }
+        return left;
+    }
+
     @Nullable
     Position position() {
         return position;

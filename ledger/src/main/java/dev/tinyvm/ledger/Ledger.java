@@ -233,16 +233,7 @@ public final class Ledger implements AutoCloseable {
             if (entry == null) {
                 return Map.of();
             }
-            Map<String, Long> left = new HashMap<>();
-            for (Standing standing : entry.standings()) {
-                if (standing.budgetNanoUsd() != Standing.NO_BUDGET) {
-                    Spent spent = standing.spent();
-                    left.put(
-                            standing.scope(),
-                            Math.max(0, standing.budgetNanoUsd() - (spent.nanoUsd() - spent.llmNanoUsd())));
-                }
-            }
-            return left;
+            return entry.leftForLlm();
         });
     }
 
@@ -404,11 +395,5 @@ public final class Ledger implements AutoCloseable {
             lock.unlock();
         }
         now.forEach(budget -> budgets.exceeded(budget.scope(), budget.spent(), budget.budget()));
-    }
-
-    private record UsedUp(String scope, long spent, long budget) {
-        static UsedUp of(Standing standing) {
-            return new UsedUp(standing.scope(), standing.spent().nanoUsd(), standing.budgetNanoUsd());
-        }
     }
 }

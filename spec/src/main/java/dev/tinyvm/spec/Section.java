@@ -82,12 +82,7 @@ final class Section {
 
     /** The path of a key in this mapping. */
     String at(String key) {
-        String shown = key.matches("[A-Za-z0-9_$-]+") ? key : null;
-        if (shown == null) {
-            String quoted = Problems.quote(key);
-            return path + "[\"" + quoted.substring(1, quoted.length() - 1) + "\"]";
-        }
-        return path.isEmpty() ? shown : path + "." + shown;
+        return TextValues.at(path, key);
     }
 
     void problem(String key, String message) {
@@ -334,25 +329,7 @@ final class Section {
             problem(key, "is " + shown(value) + "; expected a list of strings" + hint);
             return Optional.empty();
         }
-        if (list.items().size() > Limits.MAX_ARGUMENTS) {
-            problem(key, "has " + list.items().size() + " entries; at most " + Limits.MAX_ARGUMENTS + " are allowed");
-            return Optional.empty();
-        }
-        List<String> words = new ArrayList<>();
-        for (int i = 0; i < list.items().size(); i++) {
-            Value item = list.items().get(i);
-            String itemPath = at(key) + "[" + i + "]";
-            if (!(item instanceof Value.Scalar scalar) || scalar.isNull()) {
-                problems.add(itemPath, item, "is " + shown(item) + "; expected a string");
-            } else {
-                if (i == 0 && scalar.text().isEmpty()) {
-                    problems.add(itemPath, item, "is empty; expected the program's name or path");
-                }
-                checkLength(itemPath, item, scalar.text());
-                words.add(scalar.text());
-            }
-        }
-        return Optional.of(words);
+        return TextValues.command(list, at(key), problems);
     }
 
     /**
@@ -370,36 +347,7 @@ final class Section {
             problem(key, "is " + value.kind() + "; expected a mapping such as {NAME: value}");
             return result;
         }
-        if (entries.entries().size() > maxEntries) {
-            problem(key, "has " + entries.entries().size() + " entries; at most " + maxEntries + " are allowed");
-            return result;
-        }
-        Map<String, Integer> lines = new LinkedHashMap<>();
-        for (Value.Entry entry : entries.entries()) {
-            if (!(entry.key() instanceof Value.Scalar name)) {
-                problems.add(at(key), entry.key(), "has " + entry.key().kind() + " as a key; expected a name");
-                continue;
-            }
-            String entryPath =
-                    new Section(new Value.Mapping(List.of(), 0, 0), at(key), Keys.of(), problems).at(name.text());
-            Integer first = lines.putIfAbsent(name.text(), name.line());
-            String wrong = wrongKey.apply(name.text());
-            if (first != null) {
-                problems.add(entryPath, name, "stands here a second time, first on line " + first + "; keep one");
-            } else if (wrong != null) {
-                problems.add(entryPath, name, wrong);
-            } else if (!(entry.value() instanceof Value.Scalar scalar) || scalar.isNull()) {
-                problems.add(
-                        entryPath,
-                        entry.value(),
-                        "is " + entry.value().kind() + "; expected a string, `\"\"` for an empty one");
-            } else if (!numbers && !scalar.isString()) {
-                problems.add(entryPath, scalar, "is " + shown(scalar) + "; expected a string; put it in quotes");
-            } else {
-                checkLength(entryPath, scalar, scalar.text());
-                result.put(name.text(), scalar.text());
-            }
-        }
+        TextValues.into(result, entries, at(key), maxEntries, numbers, wrongKey, problems);
         return result;
     }
 
@@ -413,17 +361,6 @@ final class Section {
             }
         }
         return mapping;
-    }
-
-    private void checkLength(String at, Value place, String text) {
-        if (text.indexOf('\0') >= 0) {
-            problems.add(at, place, "holds a NUL byte, which no argument or variable on Linux can have");
-        } else if (Limits.bytes(text) > Limits.MAX_STRING_BYTES) {
-            problems.add(
-                    at,
-                    place,
-                    "has " + Limits.bytes(text) + " bytes; at most " + Limits.MAX_STRING_BYTES + " are allowed");
-        }
     }
 
     /** What was found, for a message. */
