@@ -93,6 +93,16 @@ test('images go to every provider', async () => {
   }
 })
 
+test('texts are embedded, also on a Gemini provider, and never on Anthropic', async () => {
+  for (const model of ['talk', 'talk-openai', 'talk-gemini']) {
+    const { data } = await client.embeddings.create({ model, input: ['one', 'two'], encoding_format: 'float' })
+    assert.deepEqual(data.map(each => each.embedding), [[0.5, -1.25], [0.5, -1.25]])
+  }
+  // Unasked the SDK wants base64, and decodes it.
+  assert.deepEqual((await client.embeddings.create({ model: 'talk-gemini', input: 'one' })).data[0].embedding, [0.5, -1.25])
+  await assert.rejects(client.embeddings.create({ model: 'talk-anthropic', input: 'one' }), OpenAI.BadRequestError)
+})
+
 test('models are listed', async () => {
   const names = []
   for await (const model of client.models.list()) names.push(model.id)

@@ -6,6 +6,7 @@ import dev.tinyvm.sdk.TinyVmClient;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -32,15 +33,8 @@ final class ExecInVmCommand extends ClientCommand implements TakesCommand {
     @Parameters(index = "1..*", arity = "0..*", paramLabel = "-- CMD", description = "Program and arguments.")
     List<String> command = new ArrayList<>();
 
-    @Option(
-            names = {"-i", "--interactive"},
-            description = "Send standard input.")
-    boolean interactive;
-
-    @Option(
-            names = {"-t", "--tty"},
-            description = "Give the command a terminal.")
-    boolean tty;
+    @Mixin
+    final StreamOptions streams = new StreamOptions();
 
     @Option(
             names = {"-d", "--detach"},
@@ -81,10 +75,10 @@ final class ExecInVmCommand extends ClientCommand implements TakesCommand {
                 .withEnv(Environment.parse(env, shell))
                 .withWorkingDir(workingDir)
                 .withUser(user)
-                .withStdin(interactive && !detach)
+                .withStdin(streams.interactive && !detach)
                 .withDetach(detach);
-        try (ForegroundProcess process = new ForegroundProcess(shell, tty && !detach)) {
-            if (tty) {
+        try (ForegroundProcess process = new ForegroundProcess(shell, streams.tty && !detach)) {
+            if (streams.tty) {
                 request = request.withTerminal(process.window());
             }
             try (ExecSession session = client.openExec(name, request)) {
@@ -92,7 +86,7 @@ final class ExecInVmCommand extends ClientCommand implements TakesCommand {
                     shell.out().println(session.processId());
                     return ExitCode.OK;
                 }
-                return process.attach(session, interactive);
+                return process.attach(session, streams.interactive);
             }
         }
     }

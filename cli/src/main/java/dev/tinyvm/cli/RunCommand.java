@@ -59,15 +59,8 @@ public final class RunCommand implements Callable<Integer>, TakesCommand {
                     "Program and arguments (default: the descriptor's, else the program that the image is, else a shell).")
     List<String> command = new ArrayList<>();
 
-    @Option(
-            names = {"-i", "--interactive"},
-            description = "Send standard input, even from a terminal.")
-    boolean interactive;
-
-    @Option(
-            names = {"-t", "--tty"},
-            description = "Give the command a terminal.")
-    boolean tty;
+    @Mixin
+    final StreamOptions streams = new StreamOptions();
 
     @Option(
             names = {"-d", "--detach"},
@@ -148,9 +141,10 @@ public final class RunCommand implements Callable<Integer>, TakesCommand {
     private int foreground(TinyVmClient client, Descriptor descriptor) throws InterruptedException {
         // Piped input is the command's; a terminal's only when asked for, so that a job in the background is never
         // stopped for reading it.
-        boolean stdin = interactive || !shell.stdinIsTerminal();
-        try (ForegroundProcess process = new ForegroundProcess(shell, tty)) {
-            RunRequest request = new RunRequest(descriptor, ForegroundProcess.windowIf(tty, process), stdin, !noWait);
+        boolean stdin = streams.interactive || !shell.stdinIsTerminal();
+        try (ForegroundProcess process = new ForegroundProcess(shell, streams.tty)) {
+            RunRequest request =
+                    new RunRequest(descriptor, ForegroundProcess.windowIf(streams.tty, process), stdin, !noWait);
             String vm;
             int status;
             try (RunSession session =

@@ -32,6 +32,7 @@ public final class Gateway implements AutoCloseable {
 
     private final GatewayConfig config;
     private final Map<String, Upstream> upstreams = new HashMap<>();
+    private final ProviderModels models = new ProviderModels(upstreams);
     private final Allowance.Source allowances;
     private final Spending spending;
     private final UsageListener usage;
@@ -154,7 +155,7 @@ public final class Gateway implements AutoCloseable {
             throws IOException, InterruptedException {
         try {
             if (endpoint.operation() == Endpoint.Operation.MODELS) {
-                ModelList.answer(config, endpoint, allowances.of(caller), answer);
+                ModelList.answer(config, models, endpoint, allowances.of(caller), answer);
             } else {
                 CallPlan plan = plan(endpoint, body, caller);
                 if (plan.targets().isEmpty()) {

@@ -7,23 +7,23 @@ import dev.tinyvm.llm.wire.Endpoint;
 import dev.tinyvm.llm.wire.Json;
 import dev.tinyvm.llm.wire.LlmException;
 import java.io.IOException;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** The models that a caller may use and that the configuration names, in the client's dialect. A pattern names none. */
+/** The models that a caller may use, in the client's dialect: those that the configuration names, and those of providers that its patterns lead to. */
 final class ModelList {
     private ModelList() {}
 
-    static void answer(GatewayConfig config, Endpoint endpoint, List<Allowance> allowances, Answer answer)
-            throws IOException {
-        List<String> names = config.routes().stream()
-                .map(Route::model)
-                .filter(Glob::isName)
-                .map(Glob::pattern)
+    /** @throws InterruptedException the client has gone */
+    static void answer(
+            GatewayConfig config, ProviderModels models, Endpoint endpoint, List<Allowance> allowances, Answer answer)
+            throws IOException, InterruptedException {
+        List<String> names = names(config, models).stream()
                 .filter(name -> allowances.stream()
                         .allMatch(allowance -> allowance.models().stream().anyMatch(glob -> glob.matches(name))))
-                .distinct()
                 .toList();
         ObjectNode body;
         if (endpoint.model().isEmpty()) {
@@ -32,14 +32,32 @@ final class ModelList {
             body = model(endpoint.dialect(), endpoint.model());
         } else {
             throw new LlmException(
-                    LlmException.Kind.NOT_FOUND,
-                    "the configuration names no model '" + endpoint.model() + "' that you may use");
+                    LlmException.Kind.NOT_FOUND, "there is no model '" + endpoint.model() + "' that you may use");
         }
         byte[] bytes = Json.bytes(body);
         answer.begin(
                 200, Headers.of("Content-Type", "application/json", "Content-Length", Integer.toString(bytes.length)));
         answer.write(bytes, 0, bytes.length);
         answer.end();
+    }
+
+    /** A route's own name, or the models of its first provider that its pattern leads to. */
+    private static List<String> names(GatewayConfig config, ProviderModels models) throws InterruptedException {
+        Set<String> names = new LinkedHashSet<>();
+        for (Route route : config.routes()) {
+            Route.Target first = route.targets().getFirst();
+            if (route.model().isName()) {
+                names.add(route.model().pattern());
+            } else if (first.model().isEmpty()) {
+                for (String name : models.of(first.provider())) {
+                    // One that another route takes is that route's.
+                    if (config.route(name).filter(route::equals).isPresent()) {
+                        names.add(name);
+                    }
+                }
+            }
+        }
+        return List.copyOf(names);
     }
 
     private static ObjectNode list(Dialect dialect, List<String> names) {

@@ -155,8 +155,12 @@ public final class ScriptedProvider implements AutoCloseable {
             plain(answer, 200, "{\"input_tokens\":10,\"totalTokens\":10}".getBytes(StandardCharsets.UTF_8));
             return;
         }
+        if (endpoint.operation() == Endpoint.Operation.MODELS) {
+            plain(answer, 200, Fixed.models(endpoint.dialect()));
+            return;
+        }
         if (endpoint.operation() == Endpoint.Operation.EMBEDDINGS) {
-            plain(answer, 200, Vectors.answer(endpoint, bytes));
+            plain(answer, 200, Fixed.answer(endpoint, bytes));
             return;
         }
         pause(thinking, gone);

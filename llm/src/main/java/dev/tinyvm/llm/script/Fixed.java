@@ -9,10 +9,11 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.DoubleNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** The same two numbers for every text, in the dialect of the call: what a script says of embeddings. */
-final class Vectors {
-    private Vectors() {}
+/** What every script answers alike: two numbers for every text that is embedded, and one model. */
+final class Fixed {
+    private Fixed() {}
 
+    /** Embeddings. */
     static byte[] answer(Endpoint endpoint, byte[] body) {
         JsonNode parsed = Json.parse(body);
         JsonNode request = parsed == null ? Json.object() : parsed;
@@ -31,6 +32,15 @@ final class Vectors {
             ArrayNode embeddings = to.putArray("embeddings");
             request.path("requests").forEach(each -> embeddings.addObject().set("values", vector()));
         }
+        return Json.bytes(to);
+    }
+
+    static byte[] models(Dialect dialect) {
+        ObjectNode to = Json.object();
+        boolean gemini = dialect == Dialect.GEMINI;
+        to.putArray(gemini ? "models" : "data")
+                .addObject()
+                .put(gemini ? "name" : "id", gemini ? "models/script" : "script");
         return Json.bytes(to);
     }
 
