@@ -31,18 +31,27 @@ final class Product implements AutoCloseable {
 
     private final Path data;
     private final List<String> arguments;
+    private final Map<String, String> upEnvironment;
     private String url = "";
     private TinyVmClient client;
 
-    private Product(Path data, List<String> arguments) throws IOException, InterruptedException {
+    private Product(Path data, Map<String, String> upEnvironment, List<String> arguments)
+            throws IOException, InterruptedException {
         this.data = data;
+        this.upEnvironment = upEnvironment;
         this.arguments = arguments;
         this.client = up();
     }
 
     /** Starts one. @param arguments more of {@code up} */
     static Product start(String... arguments) throws IOException, InterruptedException {
-        return new Product(Files.createTempDirectory("tinyvm-test-"), List.of(arguments));
+        return start(Map.of(), arguments);
+    }
+
+    /** The same. @param environment more variables of {@code up} */
+    static Product start(Map<String, String> environment, String... arguments)
+            throws IOException, InterruptedException {
+        return new Product(Files.createTempDirectory("tinyvm-test-"), environment, List.of(arguments));
     }
 
     TinyVmClient client() {
@@ -160,8 +169,8 @@ final class Product implements AutoCloseable {
         List<String> command =
                 new ArrayList<>(List.of("./tinyvm", "up", "--detach", "--port", "0", "--data", data.toString()));
         command.addAll(arguments);
-        Shell.Result result =
-                Shell.run(Repository.ROOT, command.toArray(String[]::new)).expectSuccess();
+        Shell.Result result = Shell.run(Repository.ROOT, upEnvironment, "", command.toArray(String[]::new))
+                .expectSuccess();
         Matcher matcher = READY.matcher(result.output());
         if (!matcher.find()) {
             throw new AssertionError("no URL in: " + result.output() + result.errors());
