@@ -44,6 +44,7 @@ static const struct {
     {FILE_REMOVE_XATTR, file_remove_xattr},
     {DIAL, forward_dial},
     {LISTEN, forward_listen},
+    {DATAGRAMS, forward_datagrams},
     {STATS, statistics_answer},
     {IDENTIFY, naming_identify},
     {SUSPEND, suspend_request},

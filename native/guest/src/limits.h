@@ -19,6 +19,7 @@ enum {
     LIMIT_REMOVE_DEPTH = 1024,             /* directory levels of a recursive remove: one descriptor each */
     LIMIT_WALK_DEPTH = 256,                /* directory levels of a recursive list or watch */
     LIMIT_WATCHED_DIRECTORIES = 65536,     /* of one recursive watch */
+    LIMIT_DATAGRAM_BYTES = 4096,           /* of one datagram; a larger one is lost */
 
     DATA_FRAME_BYTES = 32768,              /* most bytes sent in one STDOUT, STDERR or DATA frame */
     IN_BUFFER_BYTES = 131072,
@@ -28,6 +29,7 @@ enum {
 
     READ_PER_WAKE_BYTES = 65536,           /* of one pipe or socket */
     FRAMES_PER_TURN = 64,                  /* incoming frames handled before other sources get their turn */
+    DATAGRAMS_PER_TURN = 15,               /* of one port in one stream turn: they fit PUMP_ROOM_BYTES */
     PUMPS_PER_TURN = 32,                   /* stream turns before other sources get their turn */
     FILES_PER_TURN = 64,                   /* directory entries of a recursive operation in one stream turn */
 

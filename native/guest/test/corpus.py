@@ -60,6 +60,8 @@ FRAMES = {
     "DIALED": (31, b""),
     "LISTEN": (33, u16(8081)),
     "INBOUND": (0x80000000, u32(33) + u16(54321)),
+    "DATAGRAMS": (35, u16(53)),
+    "DATAGRAM": (35, u16(40000) + b"\x12\x34\x01\x00 a query"),
     "FILE_XATTRS": (41, text("") + text("/a")),
     "XATTRS": (41, u32(2) + text("user.a") + text("b") + text("user.empty") + text("")),
     "FILE_SET_XATTR": (43, text("") + text("/a") + text("user.a") + text("b")),

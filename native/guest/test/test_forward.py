@@ -232,5 +232,112 @@ class Listen(GuestCase):
         self.assertEqual(host.expect(stream, "DATA"), b"patience")
 
 
+class Datagrams(GuestCase):
+    """UDP ports inside whose datagrams the host answers."""
+
+    def listen(self, port, host=None):
+        """The stream of a UDP port."""
+        host = host or self.host
+        stream = host.open("DATAGRAMS", u16(port))
+        host.expect(stream, "WATCHING")
+        return stream
+
+    def client(self):
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        client.settimeout(DEADLINE_SECONDS)
+        client.bind(("127.0.0.1", 0))
+        self.addCleanup(client.close)
+        return client, client.getsockname()[1]
+
+    def test_each_asker_gets_its_own_answer(self):
+        port = free_port()
+        stream = self.listen(port)
+        askers = [self.client() for _ in range(5)]
+        for number, (client, _) in enumerate(askers):
+            client.sendto(b"ask %d" % number, ("127.0.0.1", port))
+        for number, (_, own) in enumerate(askers):
+            self.assertEqual(self.host.expect(stream, "DATAGRAM"), u16(own) + b"ask %d" % number)
+        for number, (_, own) in reversed(list(enumerate(askers))):
+            self.host.send("DATAGRAM", stream, u16(own) + b"answer %d" % number)
+        for number, (client, _) in enumerate(askers):
+            self.assertEqual(client.recvfrom(100), (b"answer %d" % number, ("127.0.0.1", port)))
+
+    def test_the_largest_passes_and_a_larger_one_is_lost(self):
+        port = free_port()
+        stream = self.listen(port)
+        client, own = self.client()
+        client.sendto(b"x" * 4097, ("127.0.0.1", port))
+        client.sendto(b"", ("127.0.0.1", port))
+        client.sendto(b"y" * 4096, ("127.0.0.1", port))
+        self.assertEqual(self.host.expect(stream, "DATAGRAM"), u16(own) + b"y" * 4096)
+        self.host.send("DATAGRAM", stream, u16(own) + b"z" * 4096)
+        self.assertEqual(client.recv(5000), b"z" * 4096)
+
+    def test_a_flood_stops_at_the_window_and_goes_on(self):
+        host = self.guest.connect(window=65536)
+        port = free_port()
+        stream = self.listen(port, host)
+        client, _ = self.client()
+        for _ in range(200):
+            client.sendto(b"f" * 4096, ("127.0.0.1", port))
+        taken = 0
+        while taken + 4098 <= 65536:
+            taken += len(host.expect(stream, "DATAGRAM"))
+        with self.assertRaises(TimeoutError):
+            host.wait(lambda: host.streams.get(stream), seconds=0.3)
+        host.send("WINDOW", stream, u32(1 << 20))
+        left = 0
+        while True:
+            try:
+                host.wait(lambda: host.streams.get(stream), seconds=0.3)
+            except TimeoutError:
+                break
+            host.expect(stream, "DATAGRAM")
+            left += 1
+        self.assertGreater(left, 0, "what the kernel had kept")
+        client.sendto(b"last", ("127.0.0.1", port))
+        self.assertEqual(host.expect(stream, "DATAGRAM")[2:], b"last")
+
+    def test_askers_that_are_gone_and_many_answers_harm_nobody(self):
+        port = free_port()
+        stream = self.listen(port)
+        for number in range(300):
+            self.host.send("DATAGRAM", stream, u16(free_port()) + b"n" * 1000)
+        client, own = self.client()
+        client.sendto(b"still there", ("127.0.0.1", port))
+        self.assertEqual(self.host.expect(stream, "DATAGRAM"), u16(own) + b"still there")
+
+    def test_the_next_host_takes_the_port_over(self):
+        port = free_port()
+        self.listen(port)
+        client, own = self.client()
+        self.host.close()
+        client.sendto(b"meanwhile", ("127.0.0.1", port))
+        thief = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(thief.close)
+        with self.assertRaises(OSError) as caught:
+            thief.bind(("127.0.0.1", port))
+        self.assertEqual(caught.exception.errno, errno.EADDRINUSE)
+        host = self.guest.connect()
+        stream = self.listen(port, host)
+        self.assertEqual(host.expect(stream, "DATAGRAM"), u16(own) + b"meanwhile")
+
+    def test_a_port_that_is_taken_or_none_is_refused_and_cancel_unbinds(self):
+        port = free_port()
+        stream = self.listen(port)
+        for wrong, error in ((port, errno.EADDRINUSE), (0, errno.EINVAL)):
+            self.assertEqual(self.host.error(self.host.open("DATAGRAMS", u16(wrong))).errno, error)
+        self.host.send("CANCEL", stream)
+        again = self.listen(port)
+        self.assertNotEqual(again, stream)
+
+    def test_an_answer_to_nobody_or_too_large_breaks_the_protocol(self):
+        for payload in (u16(0) + b"x", u16(9) + b"x" * 4097):
+            host = self.guest.connect()
+            stream = self.listen(free_port(), host)
+            host.send("DATAGRAM", stream, payload)
+            host.wait_closed()
+
+
 if __name__ == "__main__":
     unittest.main()

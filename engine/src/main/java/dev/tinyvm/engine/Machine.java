@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 
 /**
  * One live Tiny VM as its wall offers it. All methods block and may be called from any thread; after the machine's end they throw
@@ -60,6 +61,22 @@ public interface Machine {
      * @return closes the listener
      */
     AutoCloseable listen(int port, java.util.function.Consumer<GuestConnection> handler);
+
+    /** Whether processes inside can speak UDP on its loopback. */
+    default boolean hasDatagrams() {
+        return false;
+    }
+
+    /**
+     * Answers datagrams that processes inside send to a UDP port of the Tiny VM's own 127.0.0.1. As with UDP everywhere, some may be lost; at most 4,096 bytes each way.
+     *
+     * @param answering called for each on a virtual thread; empty: no answer
+     * @return stops it
+     * @throws EngineException {@code INVALID} behind walls without UDP
+     */
+    default AutoCloseable answerDatagrams(int port, Function<byte[], Optional<byte[]>> answering) {
+        throw new EngineException(EngineException.Code.INVALID, id() + " has no UDP: its wall knows no datagrams");
+    }
 
     /** Stops all its processes at once, memory stays; they notice nothing but the clock. Freezing twice is fine. */
     void freeze();

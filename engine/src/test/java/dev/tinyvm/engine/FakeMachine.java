@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /** One engine's view of a {@link FakeVm}: what is lost when the engine is closed, while the VM goes on. */
 public final class FakeMachine implements Machine {
@@ -75,6 +76,17 @@ public final class FakeMachine implements Machine {
     public AutoCloseable listen(int port, Consumer<GuestConnection> handler) {
         requireThawed("listen on a port");
         return vm.ports().listenFromHost(port, handler);
+    }
+
+    @Override
+    public boolean hasDatagrams() {
+        return true;
+    }
+
+    @Override
+    public AutoCloseable answerDatagrams(int port, Function<byte[], Optional<byte[]>> answering) {
+        requireThawed("take datagrams of a port");
+        return vm.ports().answerFromHost(port, answering);
     }
 
     @Override

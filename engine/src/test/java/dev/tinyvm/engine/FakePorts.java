@@ -5,14 +5,17 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /** The loopback ports of one {@link FakeVm}: those its programs listen on, and those the host listens on inside. */
 public final class FakePorts {
     private final Map<Integer, Consumer<GuestConnection>> inside = new ConcurrentHashMap<>();
     private final Map<Integer, Consumer<GuestConnection>> fromHost = new ConcurrentHashMap<>();
+    private final Map<Integer, Function<byte[], Optional<byte[]>>> datagrams = new ConcurrentHashMap<>();
     private final Set<FakePipe> pipes = ConcurrentHashMap.newKeySet();
 
     /** A program listens; each connection is handled on a virtual thread. */
@@ -37,6 +40,18 @@ public final class FakePorts {
         return connect(fromHost.containsKey(port) ? fromHost : inside, port);
     }
 
+    AutoCloseable answerFromHost(int port, Function<byte[], Optional<byte[]>> answering) {
+        if (datagrams.putIfAbsent(port, answering) != null) {
+            throw new EngineException(Code.INVALID, "could not take datagrams of port " + port + ": EADDRINUSE");
+        }
+        return () -> datagrams.remove(port, answering);
+    }
+
+    /** A program sends a datagram to a port of the loopback; empty: nobody answers. */
+    public Optional<byte[]> askFromInside(int port, byte[] datagram) {
+        return datagrams.getOrDefault(port, _ -> Optional.empty()).apply(datagram);
+    }
+
     /** Sends back whatever comes, until the end. */
     static void echo(GuestConnection connection) {
         try (connection) {
@@ -58,6 +73,7 @@ public final class FakePorts {
     void closeAll() {
         inside.clear();
         fromHost.clear();
+        datagrams.clear();
         pipes.forEach(FakePipe::breakOff);
         pipes.clear();
     }

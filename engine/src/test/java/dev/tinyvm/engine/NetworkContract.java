@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -78,6 +79,35 @@ public abstract class NetworkContract extends FilesContract {
             for (Future<?> one : all) {
                 one.get(PATIENCE.toSeconds(), java.util.concurrent.TimeUnit.SECONDS);
             }
+        }
+    }
+
+    @Test
+    void aProgramInsideIsAnsweredOverUdp() throws Exception {
+        Machine machine = machine();
+        if (!machine.hasDatagrams() || commands() == ContractCommands.FAKE) {
+            return;
+        }
+        try (AutoCloseable answering = machine.answerDatagrams(
+                PORT,
+                question -> question.length > 4_000
+                        ? Optional.empty()
+                        : Optional.of(new String(question, StandardCharsets.UTF_8)
+                                .toUpperCase(java.util.Locale.ROOT)
+                                .getBytes(StandardCharsets.UTF_8)))) {
+            assertThat(answering).isNotNull();
+            String asking = "import socket\n"
+                    + "s = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(40)]\n"
+                    + "for i, one in enumerate(s): one.settimeout(20); one.sendto(b'ask%d' % i, ('127.0.0.1', " + PORT
+                    + "))\n"
+                    + "print(all(one.recv(100) == b'ASK%d' % i for i, one in enumerate(s)))";
+            assertThat(run(machine, "python3", "-c", asking).stdout()).isEqualTo("True\n");
+            assertThatThrownBy(() -> machine.answerDatagrams(PORT, question -> Optional.empty()))
+                    .isInstanceOfSatisfying(
+                            EngineException.class, e -> assertThat(e.code()).isEqualTo(EngineException.Code.INVALID));
+        }
+        try (AutoCloseable again = machine.answerDatagrams(PORT, question -> Optional.of(question))) {
+            assertThat(again).isNotNull();
         }
     }
 

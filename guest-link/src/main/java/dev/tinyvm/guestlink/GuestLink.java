@@ -12,8 +12,10 @@ import dev.tinyvm.guestlink.wire.GuestMessage;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * The host's end of one guest's link: everything that a wall with this guest offers inside. Any thread; methods block.
@@ -110,6 +112,18 @@ public final class GuestLink implements AutoCloseable {
         ListenStream stream = open(
                 new ListenStream(this, "listen on port " + port, handler),
                 () -> GuestMessage.LISTEN.frame(0).u16(port));
+        await(stream.listening(), LinkLimits.ANSWER, stream);
+        return stream;
+    }
+
+    /** Answers datagrams that processes inside send to UDP 127.0.0.1:port; closing the result unbinds. */
+    public AutoCloseable answerDatagrams(int port, Function<byte[], Optional<byte[]>> answering) {
+        requirePort(port);
+        // The window that a stream begins with is known from WELCOME on.
+        streams.awaitWelcome();
+        DatagramStream stream = open(
+                new DatagramStream(this, "take datagrams of port " + port, answering),
+                () -> GuestMessage.DATAGRAMS.frame(0).u16(port));
         await(stream.listening(), LinkLimits.ANSWER, stream);
         return stream;
     }

@@ -46,6 +46,20 @@ final class SendWindow {
         }
     }
 
+    /** Takes all of it or nothing, without waiting. */
+    boolean tryTake(int wanted) {
+        lock.lock();
+        try {
+            if (closed || credit < wanted) {
+                return false;
+            }
+            credit -= wanted;
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     void add(long more) throws WireException {
         lock.lock();
         try {

@@ -12,14 +12,36 @@ import dev.tinyvm.guestlink.wire.GuestMessage;
 import java.nio.ByteBuffer;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** A guest that lies, floods or talks nonsense is cut off, and nobody waits for it. */
 class HostileGuestTest {
+    /** @return the stream on which the guest hands datagrams over */
+    private int datagrams(GuestLink link, Function<byte[], Optional<byte[]>> answering) throws Exception {
+        CompletableFuture<AutoCloseable> listening =
+                CompletableFuture.supplyAsync(() -> link.answerDatagrams(53, answering), Thread::startVirtualThread);
+        int stream = guest.expect(GuestMessage.DATAGRAMS).stream();
+        guest.send(GuestMessage.WATCHING.frame(stream).finish());
+        assertThat(listening.get(60, TimeUnit.SECONDS)).isNotNull();
+        return stream;
+    }
+
+    private static void awaitQuietly(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     private final LinkLoop loop = new LinkLoop();
     private FakeGuest guest = new FakeGuest(true, true);
 
@@ -118,6 +140,43 @@ class HostileGuestTest {
             assertThat(started(link).pid()).isEqualTo(6);
             guest.send(GuestMessage.EXITED.frame(1).u32(300).u8(0).u64(0).u64(0).finish());
             assertThat(end(link).detail()).contains("300");
+        }
+    }
+
+    @Test
+    void aFloodOfDatagramsIsLostBeyondWhatIsAnsweredAtOnceAndDoesNotPileUp() throws Exception {
+        CountDownLatch hold = new CountDownLatch(1);
+        AtomicInteger answering = new AtomicInteger();
+        try (GuestLink link = connect()) {
+            int stream = datagrams(link, question -> {
+                answering.incrementAndGet();
+                awaitQuietly(hold);
+                return Optional.of(question);
+            });
+            byte[] bytes = new byte[4_096];
+            for (int i = 0; i < 1_000; i++) {
+                guest.send(GuestMessage.DATAGRAM
+                        .frame(stream)
+                        .u16(40_000)
+                        .bytes(bytes, 0, bytes.length)
+                        .finish());
+                if (i % 31 == 30) {
+                    guest.expect(GuestMessage.WINDOW);
+                }
+            }
+            link.ping();
+            assertThat(answering).hasValueLessThanOrEqualTo(64);
+            hold.countDown();
+            assertThat(guest.expect(GuestMessage.DATAGRAM).stream()).isEqualTo(stream);
+        }
+    }
+
+    @Test
+    void aDatagramOfNobodyIsAViolation() throws Exception {
+        try (GuestLink link = connect()) {
+            int stream = datagrams(link, Optional::of);
+            guest.send(GuestMessage.DATAGRAM.frame(stream).u16(0).u8(1).finish());
+            assertThat(end(link).detail()).contains("from the port 0");
         }
     }
 

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * Something that the host offers a Tiny VM on the Tiny VM's own 127.0.0.1: the LLM gateway, the egress proxy. The connections come over the guest link,
@@ -58,6 +59,12 @@ public interface LoopbackService {
      *
      * @param number on the Tiny VM's 127.0.0.1
      * @param handler called for each connection on a virtual thread of its own; the connection is closed when it returns
+     * @param datagrams answers datagrams to the UDP port of that number, each on a virtual thread; empty: there is none. Behind walls without UDP there is none either
      */
-    record Port(int number, Consumer<GuestConnection> handler) {}
+    record Port(int number, Consumer<GuestConnection> handler, Optional<Function<byte[], Optional<byte[]>>> datagrams) {
+        /** TCP alone. */
+        public Port(int number, Consumer<GuestConnection> handler) {
+            this(number, handler, Optional.empty());
+        }
+    }
 }

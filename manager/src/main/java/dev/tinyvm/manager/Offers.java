@@ -51,6 +51,10 @@ record Offers(List<LoopbackService> services) {
                         }
                     });
                     openAlready.add(port.number());
+                    if (port.datagrams().isPresent() && machine.hasDatagrams()) {
+                        AutoCloseable _ = machine.answerDatagrams(
+                                port.number(), port.datagrams().get());
+                    }
                 } catch (EngineException e) {
                     failed.toOpen(port.number(), Engines.message(e));
                 }

@@ -7,6 +7,7 @@ import dev.tinyvm.manager.LoopbackService;
 import dev.tinyvm.manager.ManagerException;
 import dev.tinyvm.manager.RoutedNetworks;
 import dev.tinyvm.network.rules.EgressRules;
+import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -15,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ScheduledFuture;
@@ -51,6 +53,19 @@ public final class EgressProxy implements LoopbackService, AutoCloseable {
             \r
             """.getBytes(StandardCharsets.US_ASCII);
 
+    /** Until the manager is there, nothing can be told, so that no name of a Tiny VM with an interface is answered. */
+    private static final RoutedNetworks NOBODY_YET = new RoutedNetworks() {
+        @Override
+        public void refresh(String vm) {
+            throw new ManagerException(ManagerException.Code.UNAVAILABLE, "the manager is starting");
+        }
+
+        @Override
+        public Set<InetAddress> peers(String vm) {
+            throw new ManagerException(ManagerException.Code.UNAVAILABLE, "the manager is starting");
+        }
+    };
+
     private final Clock clock;
     private final Path logs;
     private final Resolver resolver;
@@ -62,7 +77,7 @@ public final class EgressProxy implements LoopbackService, AutoCloseable {
     private final ScheduledThreadPoolExecutor timer;
     private final ConcurrentMap<String, VmEgress> vms = new ConcurrentHashMap<>();
     private volatile Function<String, AutoCloseable> hold = vm -> () -> {};
-    private volatile RoutedNetworks networks = RoutedNetworks.NONE;
+    private volatile RoutedNetworks networks = NOBODY_YET;
 
     /**
      * @param logs directory of the logs, made when needed
@@ -133,14 +148,13 @@ public final class EgressProxy implements LoopbackService, AutoCloseable {
         if (egress.rules().allowsNothing()) {
             return List.of();
         }
+        DnsAnswers names = new DnsAnswers(egress, resolver, () -> networks, limits);
         return List.of(
                 new Port(PORT, bounded(egress, true, c -> proxy(egress, c).serve())),
                 new Port(
                         DNS_PORT,
-                        bounded(
-                                egress,
-                                false,
-                                c -> new DnsConnection(egress, resolver, networks, limits, timer, c).serve())));
+                        bounded(egress, false, c -> new DnsConnection(names, limits, timer, c).serve()),
+                        Optional.of(query -> bounded(egress, names, query))));
     }
 
     @Override
@@ -265,6 +279,25 @@ public final class EgressProxy implements LoopbackService, AutoCloseable {
                 egress.leave();
             }
         };
+    }
+
+    /** A datagram counts as a connection while it is answered; one too many is lost, and whoever asks asks again. */
+    private Optional<byte[]> bounded(VmEgress egress, DnsAnswers names, byte[] query) {
+        if (!egress.enter(limits.connectionsPerVm())) {
+            return Optional.empty();
+        }
+        try {
+            if (!room.tryAcquire()) {
+                return Optional.empty();
+            }
+            try {
+                return names.datagram(query);
+            } finally {
+                room.release();
+            }
+        } finally {
+            egress.leave();
+        }
     }
 
     private static void busy(GuestConnection client, boolean http) {

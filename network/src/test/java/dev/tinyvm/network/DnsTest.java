@@ -12,6 +12,7 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
@@ -89,6 +90,32 @@ class DnsTest {
             }
         }
         assertThat(ask("www.example.org", A).addresses).hasSize(1);
+    }
+
+    @Test
+    void theSameIsAnsweredOverUdp() throws Exception {
+        byte[] answer = fixture.ask(53, query("www.example.org", A)).orElseThrow();
+        assertThat(answer[2] & 0x02).as("not truncated").isZero();
+        assertThat(answer[7]).as("answers").isEqualTo((byte) 1);
+        assertThat(Arrays.copyOfRange(answer, answer.length - 4, answer.length))
+                .isEqualTo(InetAddress.getByName("93.184.215.14").getAddress());
+        byte[] unknown = fixture.ask(53, query("evil.example.net", A)).orElseThrow();
+        assertThat(unknown[3] & 0xf).isEqualTo(3);
+        assertThat(fixture.ask(53, new byte[] {1, 2, 3})).as("no query").isEmpty();
+    }
+
+    @Test
+    void whatDoesNotFitADatagramIsLeftOutAndSaid() throws Exception {
+        List<String> many = new ArrayList<>();
+        for (int i = 0; i < 32; i++) {
+            many.add("2606:2800::" + Integer.toHexString(i + 1));
+        }
+        fixture.names.put("many.example.org", many);
+        byte[] answer = fixture.ask(53, query("many.example.org", AAAA)).orElseThrow();
+        assertThat(answer).hasSizeLessThanOrEqualTo(512);
+        assertThat(answer[2] & 0x02).as("truncated").isEqualTo(2);
+        assertThat(answer[7]).isEqualTo((byte) 17);
+        assertThat(ask("many.example.org", AAAA).addresses()).as("over TCP").hasSize(32);
     }
 
     private record Answer(int code, List<String> addresses) {}

@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
@@ -147,6 +148,16 @@ final class ProxyFixture implements AutoCloseable {
             }
         });
         return guest.inside;
+    }
+
+    /** A datagram from inside to a port that it offers; empty: no answer. */
+    Optional<byte[]> ask(int port, byte[] datagram) {
+        return ports.stream()
+                .filter(p -> p.number() == port)
+                .findFirst()
+                .flatMap(Port::datagrams)
+                .orElseThrow()
+                .apply(datagram);
     }
 
     Socket connect() throws IOException {

@@ -106,6 +106,33 @@ class NetworkTest {
         assertThat(run(vm, "getent hosts refused.example.org").shellStatus()).isEqualTo(2);
     }
 
+    /** A resolver that speaks UDP only, as musl's; and one that reads no resolv.conf. */
+    @Test
+    void namesAreAnsweredOverUdpToo() throws Exception {
+        VmInfo vm = open();
+        ExecResult looked = run(vm, "busybox nslookup " + name);
+        assertThat(looked.stdoutText()).contains("Address: " + address.getHostAddress());
+        assertThat(run(vm, "busybox nslookup refused.example.org").stdoutText()).contains("NXDOMAIN");
+        String asking = """
+                import socket, struct, sys
+                q = struct.pack(">HHHHHH", 7, 0x100, 1, 0, 0, 0)
+                q += b"".join(bytes([len(l)]) + l.encode() for l in sys.argv[1].split(".")) + struct.pack(">BHH", 0, 1, 1)
+                s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                s.settimeout(20)
+                s.sendto(q, ("127.0.0.1", 53))
+                a = s.recv(512)
+                print(a[3] & 15, socket.inet_ntoa(a[-4:]) if a[7] else "")
+                """;
+        ExecResult raw = product.exec(vm.id(), "python3", "-c", asking, name);
+        assertThat(raw.stdoutText()).isEqualTo("0 " + address.getHostAddress() + "\n");
+        assertThat(product.exec(vm.id(), "python3", "-c", asking, "refused.example.org")
+                        .stdoutText())
+                .isEqualTo("3 \n");
+        product.cli("network", vm.id(), "--none").expectSuccess();
+        assertThat(product.exec(vm.id(), "python3", "-c", asking, name).stdoutText())
+                .isEqualTo("3 \n");
+    }
+
     @Test
     void rulesChangeWhileItRunsAndOutliveTheManager() throws Exception {
         VmInfo vm = product.create(RESOURCES);

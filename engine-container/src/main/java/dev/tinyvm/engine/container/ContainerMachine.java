@@ -30,6 +30,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -170,6 +171,17 @@ final class ContainerMachine implements Machine {
     public AutoCloseable listen(int port, Consumer<GuestConnection> handler) {
         requireLive();
         return link.listen(port, handler);
+    }
+
+    @Override
+    public boolean hasDatagrams() {
+        return true;
+    }
+
+    @Override
+    public AutoCloseable answerDatagrams(int port, Function<byte[], Optional<byte[]>> answering) {
+        requireLive();
+        return link.answerDatagrams(port, answering);
     }
 
     @Override

@@ -52,6 +52,8 @@ public enum GuestMessage {
     DIALED(0x41, "", Sender.BOTH, Place.STREAM),
     LISTEN(0x42, "2", Sender.HOST, Place.OPENS),
     INBOUND(0x43, "42", Sender.GUEST, Place.OPENS),
+    DATAGRAMS(0x44, "2", Sender.HOST, Place.OPENS),
+    DATAGRAM(0x45, "2+", Sender.BOTH, Place.STREAM),
     FILE_XATTRS(0x48, "ss", Sender.HOST, Place.OPENS),
     XATTRS(0x49, "(ss)", Sender.GUEST, Place.STREAM),
     FILE_SET_XATTR(0x4a, "ssss", Sender.HOST, Place.OPENS),

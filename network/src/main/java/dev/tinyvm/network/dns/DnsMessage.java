@@ -17,6 +17,12 @@ public final class DnsMessage {
 
     private static final int HEADER_BYTES = 12;
     private static final int CLASS_IN = 1;
+    private static final int TRUNCATED = 0x0200;
+    /** Of an answer, before its address: the name by reference, type, class, TTL, length. */
+    private static final int RECORD_BYTES = 12;
+
+    private static final int IPV4_BYTES = 4;
+    private static final int IPV6_BYTES = 16;
     private static final int TTL_SECONDS = 30;
     private static final int MOST_ANSWERS = 32;
 
@@ -100,13 +106,21 @@ public final class DnsMessage {
 
     /** The answer with those addresses that are of the type that was asked for. */
     public byte[] answer(Code code, List<InetAddress> addresses) {
-        List<InetAddress> fitting = addresses.stream()
+        return answer(code, addresses, Integer.MAX_VALUE);
+    }
+
+    /** The same within so many bytes; addresses that do not fit are left out, and the answer says so: whoever wants them asks over TCP. */
+    public byte[] answer(Code code, List<InetAddress> addresses, int mostBytes) {
+        List<InetAddress> all = addresses.stream()
                 .filter(a -> type == (a instanceof Inet4Address ? A : AAAA))
                 .limit(MOST_ANSWERS)
                 .toList();
+        int each = RECORD_BYTES + (type == A ? IPV4_BYTES : IPV6_BYTES);
+        int room = Math.max(0, (mostBytes - HEADER_BYTES - question.length) / each);
+        List<InetAddress> fitting = all.subList(0, Math.min(all.size(), room));
         ByteArrayOutputStream out = new ByteArrayOutputStream(512);
         put(out, id);
-        put(out, 0x8080 | (recursion ? 0x0100 : 0) | code.number);
+        put(out, 0x8080 | (recursion ? 0x0100 : 0) | (fitting.size() < all.size() ? TRUNCATED : 0) | code.number);
         put(out, 1);
         put(out, fitting.size());
         put(out, 0);
