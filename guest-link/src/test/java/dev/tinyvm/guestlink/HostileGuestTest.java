@@ -164,7 +164,8 @@ class HostileGuestTest {
                     guest.expect(GuestMessage.WINDOW);
                 }
             }
-            link.ping();
+            guest.send(GuestMessage.PING.frame(0).u64(5).finish());
+            guest.expect(GuestMessage.PONG);
             assertThat(answering).hasValueLessThanOrEqualTo(64);
             hold.countDown();
             assertThat(guest.expect(GuestMessage.DATAGRAM).stream()).isEqualTo(stream);
