@@ -35,7 +35,6 @@ import dev.tinyvm.manager.ImageCatalog;
 import dev.tinyvm.manager.LoopbackService;
 import dev.tinyvm.manager.Manager;
 import dev.tinyvm.manager.ManagerException;
-import dev.tinyvm.network.EgressLimits;
 import dev.tinyvm.network.EgressProxy;
 import dev.tinyvm.network.HostResolver;
 import dev.tinyvm.server.TinyVmServer;
@@ -105,7 +104,7 @@ final class Assembly {
         EgressProxy egress = new EgressProxy(
                 plan.data().managerState().resolve("egress"),
                 new HostResolver(),
-                EgressLimits.DEFAULT,
+                plan.egress().limits(),
                 plan.egress().credentials(),
                 (vm, bytesOut, bytesIn) -> ledger.egress(vm, bytesOut));
         CompletableFuture<Manager> made = new CompletableFuture<>();

@@ -2,6 +2,7 @@ package dev.tinyvm.app;
 
 import dev.tinyvm.llm.KeySource;
 import dev.tinyvm.network.Credential;
+import dev.tinyvm.network.EgressLimits;
 import dev.tinyvm.spec.LlmConfig;
 import dev.tinyvm.spec.Network;
 import dev.tinyvm.spec.NetworkConfig;
@@ -9,15 +10,22 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The configuration of the egress proxy with the secrets it points to, which are read once while the manager is still root.
  *
  * @param credentials that rules may name
  * @param e2bEgress what E2B's sandboxes may reach at most
+ * @param limits of the proxy
+ * @param routedPool addresses of routed interfaces, for the spawner; empty: its own choice
  */
-record EgressPlan(List<Credential> credentials, List<Network.Egress> e2bEgress) {
-    static final EgressPlan NONE = new EgressPlan(List.of(), List.of());
+record EgressPlan(
+        List<Credential> credentials,
+        List<Network.Egress> e2bEgress,
+        EgressLimits limits,
+        Optional<String> routedPool) {
+    static final EgressPlan NONE = new EgressPlan(List.of(), List.of(), EgressLimits.DEFAULT, Optional.empty());
 
     /**
      * @param secrets directory of what {@code tinyvm secret set} has stored
@@ -36,7 +44,7 @@ record EgressPlan(List<Credential> credentials, List<Network.Egress> e2bEgress) 
             credentials.add(new Credential(
                     from.name(), from.hosts(), from.header(), () -> from.prefix() + read(source), from.tls()));
         }
-        return new EgressPlan(credentials, config.e2bEgress());
+        return new EgressPlan(credentials, config.e2bEgress(), EgressLimits.of(config.limits()), config.routedPool());
     }
 
     /** The same with the secrets as they are now, for who cannot read them again. @param problems as for {@link #read} */
@@ -56,7 +64,9 @@ record EgressPlan(List<Credential> credentials, List<Network.Egress> e2bEgress) 
                                     credential.tls());
                         })
                         .toList(),
-                e2bEgress);
+                e2bEgress,
+                limits,
+                routedPool);
     }
 
     private static String read(KeySource source) {

@@ -82,6 +82,7 @@ final class LocalManager {
                 plan.images(),
                 plan.settings().volumeHostPaths(),
                 plan.gvisorSandboxes(),
+                plan.egress().routedPool(),
                 data.spawnerLog(),
                 data.pool(),
                 data.volumes());

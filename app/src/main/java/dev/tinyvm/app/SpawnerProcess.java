@@ -37,6 +37,7 @@ record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
      *
      * @param hostPaths host directories that Tiny VMs may mount
      * @param gvisorSandboxes kept ready for each image that was used last
+     * @param routedPool addresses of routed interfaces; empty: its own choice
      * @param log where its messages go
      * @param pool file for writable layers
      * @param volumes file for named volumes
@@ -47,6 +48,7 @@ record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
             Path images,
             List<String> hostPaths,
             int gvisorSandboxes,
+            Optional<String> routedPool,
             Path log,
             Path pool,
             Path volumes)
@@ -55,7 +57,7 @@ record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
         Optional<SpawnerProcess> existing = existing(socket);
         return existing.isPresent()
                 ? existing.get()
-                : start(installation, run, images, hostPaths, gvisorSandboxes, log, pool, volumes);
+                : start(installation, run, images, hostPaths, gvisorSandboxes, routedPool, log, pool, volumes);
     }
 
     private static Optional<SpawnerProcess> existing(Path socket) {
@@ -77,6 +79,7 @@ record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
             Path images,
             List<String> hostPaths,
             int gvisorSandboxes,
+            Optional<String> routedPool,
             Path log,
             Path pool,
             Path volumes)
@@ -104,6 +107,7 @@ record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
         for (OciRuntime runtime : OciRuntime.values()) {
             runtime.find().ifPresent(path -> command.addAll(List.of("--runtime", runtime.program() + "=" + path)));
         }
+        routedPool.ifPresent(range -> command.addAll(List.of("--routed-pool", range)));
         hostPaths.forEach(v -> command.addAll(List.of("--allow-volume", v)));
         Process process = new ProcessBuilder(command)
                 .directory(Path.of("/").toFile())

@@ -1,5 +1,7 @@
 package dev.tinyvm.network;
 
+import dev.tinyvm.network.wire.HeadLimits;
+import dev.tinyvm.spec.NetworkConfig;
 import java.time.Duration;
 
 /**
@@ -8,6 +10,7 @@ import java.time.Duration;
  * @param connectionsPerVm open at once; more are answered 503
  * @param connectionsInAll of all Tiny VMs of this host
  * @param head time in which a request's head must be complete, from its first byte
+ * @param headSize of requests and answers
  * @param keepAlive how long a connection may wait for its next request
  * @param lookup time for a name's addresses
  * @param connect time for a connection to the server, TLS included
@@ -19,20 +22,27 @@ public record EgressLimits(
         int connectionsPerVm,
         int connectionsInAll,
         Duration head,
+        HeadLimits headSize,
         Duration keepAlive,
         Duration lookup,
         Duration connect,
         Duration idle,
         Duration lifetime,
         long bytesPerConnection) {
-    public static final EgressLimits DEFAULT = new EgressLimits(
-            128,
-            8_192,
-            Duration.ofSeconds(20),
-            Duration.ofMinutes(2),
-            Duration.ofSeconds(10),
-            Duration.ofSeconds(15),
-            Duration.ofMinutes(10),
-            Duration.ofHours(24),
-            64L << 30);
+    public static final EgressLimits DEFAULT = of(NetworkConfig.Limits.DEFAULT);
+
+    /** As they are configured. */
+    public static EgressLimits of(NetworkConfig.Limits limits) {
+        return new EgressLimits(
+                limits.connections(),
+                limits.connectionsInAll(),
+                limits.head(),
+                new HeadLimits(limits.headBytes(), limits.headFields()),
+                limits.keepAlive(),
+                limits.lookup(),
+                limits.connect(),
+                limits.idle(),
+                limits.lifetime(),
+                limits.bytes());
+    }
 }

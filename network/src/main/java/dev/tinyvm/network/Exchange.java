@@ -60,7 +60,7 @@ final class Exchange {
                 && head.framing().kind() == Framing.Kind.NONE
                 && REPEATABLE.contains(head.method());
         ResponseHead answer;
-        WireInput from = new WireInput(server.input());
+        WireInput from = new WireInput(server.input(), in.head());
         try {
             try {
                 send(repeatable);
@@ -69,7 +69,7 @@ final class Exchange {
             } catch (Closed closed) {
                 // Nothing came back on a connection that had idled: the server has closed it meanwhile.
                 server = renewal.renew(request);
-                from = new WireInput(server.input());
+                from = new WireInput(server.input(), in.head());
                 send(false);
                 if (sender == null) {
                     sender = Thread.ofVirtual().name("tinyvm-egress-body").start(this::sendBody);

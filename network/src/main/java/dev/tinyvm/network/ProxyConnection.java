@@ -43,7 +43,7 @@ final class ProxyConnection {
         this.credentials = credentials;
         this.limits = limits;
         this.client = client;
-        this.in = new WireInput(client.input());
+        this.in = new WireInput(client.input(), limits.headSize());
         this.out = client.output();
         this.guard = new ConnectionGuard(timer, limits, this::abort);
     }

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.tinyvm.spec.Network;
 import dev.tinyvm.spec.Network.Egress;
+import dev.tinyvm.spec.NetworkConfig;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -294,6 +295,48 @@ class HostileRequestTest {
                 .startsWith("HTTP/1.1 431");
         assertThat(fixture.exchange("GET http://" + NAME + "/" + "a".repeat(1 << 16)))
                 .startsWith("HTTP/1.1 414");
+    }
+
+    @Test
+    void limitsAreThoseThatAreConfigured() throws Exception {
+        NetworkConfig.Limits d = NetworkConfig.Limits.DEFAULT;
+        fixture.close();
+        fixture = new ProxyFixture(
+                logs,
+                EgressLimits.of(new NetworkConfig.Limits(
+                        1,
+                        5,
+                        Duration.ofMillis(300),
+                        1_024,
+                        10,
+                        d.keepAlive(),
+                        d.lookup(),
+                        d.connect(),
+                        d.idle(),
+                        d.lifetime(),
+                        d.bytes())),
+                List.of(),
+                TLS);
+        fixture.allow(open(80));
+        assertThat(fixture.exchange("GET http://" + NAME + "/ HTTP/1.1\r\n" + "X: y\r\n".repeat(11)))
+                .startsWith("HTTP/1.1 431")
+                .contains("more than 10 header fields");
+        ProxyFixture.eventually(
+                () -> exchanged("GET http://" + NAME + "/" + "a".repeat(1_024)).startsWith("HTTP/1.1 414"),
+                "too long a line");
+        ProxyFixture.eventually(
+                () -> exchanged("GET http://" + NAME + "/ HTTP/1.1\r\n").isEmpty(), "a head that stops is cut off");
+        Socket one = fixture.connect();
+        send(one, "G");
+        ProxyFixture.eventually(() -> exchanged("G").startsWith("HTTP/1.1 503"), "the second is refused");
+    }
+
+    private String exchanged(String text) {
+        try {
+            return fixture.exchange(text);
+        } catch (java.io.IOException e) {
+            return "";
+        }
     }
 
     @Test

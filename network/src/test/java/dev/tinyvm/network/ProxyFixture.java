@@ -68,6 +68,7 @@ final class ProxyFixture implements AutoCloseable {
                 connections,
                 d.connectionsInAll(),
                 head,
+                d.headSize(),
                 d.keepAlive(),
                 d.lookup(),
                 d.connect(),

@@ -66,6 +66,7 @@ public final class ManagerConfigReader {
                 .orElse(-1L);
         Optional<Section> e2b = root.section("e2b", E2B);
         Optional<Section> gvisor = root.section("gvisor", GVISOR);
+        Optional<Section> network = root.section("network", NetworkConfigSection.KEYS);
         return new ManagerConfig(
                 cpuMillis < 0 ? OptionalInt.empty() : OptionalInt.of(cpuMillis),
                 memoryBytes < 0 ? OptionalLong.empty() : OptionalLong.of(memoryBytes),
@@ -88,11 +89,12 @@ public final class ManagerConfigReader {
                                 "checkpoints", 0, Quantities.MAX_BYTES, ManagerConfig.DEFAULT_CHECKPOINT_BYTES))
                         .orElse(ManagerConfig.DEFAULT_CHECKPOINT_BYTES),
                 new NetworkConfig(
-                        root.section("network", NetworkConfigSection.KEYS)
-                                .map(section -> NetworkConfigSection.credentials(section, directory))
+                        network.map(section -> NetworkConfigSection.credentials(section, directory))
                                 .orElse(List.of()),
                         e2b.map(section -> NetworkSection.rules(section, "egress", problems))
-                                .orElse(List.of())),
+                                .orElse(List.of()),
+                        network.map(NetworkConfigSection::limits).orElse(NetworkConfig.Limits.DEFAULT),
+                        network.flatMap(NetworkConfigSection::routedPool)),
                 root.section("images", ImagesConfigSection.KEYS)
                         .map(section -> ImagesConfigSection.read(section, directory))
                         .orElse(ImagesConfig.NONE));

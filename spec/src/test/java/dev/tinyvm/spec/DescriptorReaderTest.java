@@ -277,6 +277,8 @@ class DescriptorReaderTest {
                   credentials:
                     - {name: github, hosts: [api.github.com], prefix: "Bearer ", value: {secret: github}}
                     - {name: plain, hosts: ["*.example.org"], header: X-Api-Key, value: {env: KEY}, tls: false}
+                  limits: {connections: 7, connectionsInAll: 70, head: 2s, headBytes: 2Ki, headFields: 20, keepAlive: 3s, lookup: 4s, connect: 5s, idle: 6s, lifetime: 7s, bytes: 8Mi}
+                  routedPool: 10.99.0.0/20
                 images:
                   policy:
                     - {match: registry.example.org/team/*, cosign: {publicKey: team.pub}}
@@ -324,7 +326,20 @@ class DescriptorReaderTest {
                                                 "",
                                                 new LlmConfig.Key.Environment("KEY"),
                                                 false)),
-                                List.of(new Network.Egress("pypi.org", "", List.of()))),
+                                List.of(new Network.Egress("pypi.org", "", List.of())),
+                                new NetworkConfig.Limits(
+                                        7,
+                                        70,
+                                        Duration.ofSeconds(2),
+                                        2_048,
+                                        20,
+                                        Duration.ofSeconds(3),
+                                        Duration.ofSeconds(4),
+                                        Duration.ofSeconds(5),
+                                        Duration.ofSeconds(6),
+                                        Duration.ofSeconds(7),
+                                        8L << 20),
+                                Optional.of("10.99.0.0/20")),
                         new ImagesConfig(List.of(
                                 new ImagesConfig.Policy(
                                         "registry.example.org/team/*",

@@ -113,10 +113,15 @@ final class Outside implements AutoCloseable {
     }
 
     @Override
-    public void close() throws IOException, InterruptedException {
-        for (Process process : processes) {
-            process.destroyForcibly().waitFor();
+    public void close() throws IOException {
+        try {
+            for (Process process : processes) {
+                process.destroyForcibly().waitFor();
+            }
+            Shell.run(Path.of("/"), "ip", "link", "del", link);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while the world outside ended", e);
         }
-        Shell.run(Path.of("/"), "ip", "link", "del", link);
     }
 }

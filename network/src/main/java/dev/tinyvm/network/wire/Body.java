@@ -51,7 +51,7 @@ public final class Body {
         while (true) {
             long size = chunkSize(in.line(CHUNK_LINE_BYTES, 400));
             if (size == 0) {
-                Fields _ = Fields.read(in, Fields.HEAD_BYTES);
+                Fields _ = Fields.read(in, in.head().bytes());
                 return;
             }
             bytes(in, size, out, chunked);

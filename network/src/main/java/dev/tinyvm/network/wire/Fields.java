@@ -10,12 +10,6 @@ import java.util.Set;
 
 /** The header fields of one message, in order, as they were sent. Immutable. */
 public final class Fields {
-    /** A head may have so many bytes… */
-    public static final int HEAD_BYTES = 64 << 10;
-
-    /** …and so many fields. */
-    public static final int COUNT = 200;
-
     /** What concerns one connection only (RFC 9110, 7.6.1), and what a proxy is told. */
     private static final Set<String> HOP_BY_HOP = Set.of(
             "connection",
@@ -43,15 +37,16 @@ public final class Fields {
         int rest = left;
         while (true) {
             if (rest < 2) {
-                throw new HttpProblem(431, "the head is larger than " + HEAD_BYTES + " bytes");
+                throw new HttpProblem(
+                        431, "the head is larger than " + in.head().bytes() + " bytes");
             }
             String line = in.line(rest, 431);
             rest -= line.length() + 2;
             if (line.isEmpty()) {
                 return new Fields(fields);
             }
-            if (fields.size() == COUNT) {
-                throw new HttpProblem(431, "there are more than " + COUNT + " header fields");
+            if (fields.size() == in.head().fields()) {
+                throw new HttpProblem(431, "there are more than " + in.head().fields() + " header fields");
             }
             fields.add(Field.parse(line));
         }

@@ -18,11 +18,11 @@ public record RequestHead(
         if (!in.fill()) {
             return Optional.empty();
         }
-        String first = in.line(Fields.HEAD_BYTES, 414);
+        String first = in.line(in.head().bytes(), 414);
         if (first.isEmpty()) {
-            first = in.line(Fields.HEAD_BYTES, 414);
+            first = in.line(in.head().bytes(), 414);
         }
-        return Optional.of(of(first, Fields.read(in, Fields.HEAD_BYTES - first.length() - 2)));
+        return Optional.of(of(first, Fields.read(in, in.head().bytes() - first.length() - 2)));
     }
 
     private static RequestHead of(String line, Fields fields) throws HttpProblem {

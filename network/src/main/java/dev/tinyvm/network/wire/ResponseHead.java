@@ -15,8 +15,8 @@ public record ResponseHead(int status, String reason, Fields fields, Framing fra
     /** @param method of the request, which decides whether there is a body @throws HttpProblem 502 */
     public static ResponseHead read(WireInput in, String method) throws IOException {
         try {
-            String first = in.line(Fields.HEAD_BYTES, 502);
-            Fields fields = Fields.read(in, Fields.HEAD_BYTES - first.length() - 2);
+            String first = in.line(in.head().bytes(), 502);
+            Fields fields = Fields.read(in, in.head().bytes() - first.length() - 2);
             return of(first, fields, method);
         } catch (HttpProblem problem) {
             throw new HttpProblem(502, "the server's answer is no HTTP: " + problem.getMessage());

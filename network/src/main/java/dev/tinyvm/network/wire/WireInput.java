@@ -11,12 +11,20 @@ public final class WireInput {
     private static final int BUFFER_BYTES = 16 << 10;
 
     private final InputStream in;
+    private final HeadLimits head;
     private final byte[] buffer = new byte[BUFFER_BYTES];
     private int position;
     private int limit;
 
-    public WireInput(InputStream in) {
+    /** @param head of what is read here */
+    public WireInput(InputStream in, HeadLimits head) {
         this.in = in;
+        this.head = head;
+    }
+
+    /** What a head may have that is read here. */
+    public HeadLimits head() {
+        return head;
     }
 
     /** Waits until a byte is there. False at the end. */
