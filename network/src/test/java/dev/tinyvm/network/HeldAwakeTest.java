@@ -113,7 +113,7 @@ class HeldAwakeTest {
             assertThat(line(tunnel)).startsWith("HTTP/1.1 200");
             try (ModelCall _ = manager.activity().modelCall(vm)) {
                 staysAwake();
-                tunnel.close();
+                tunnel.output().close();
                 awaitState(VmState.WAITING);
             }
         }
