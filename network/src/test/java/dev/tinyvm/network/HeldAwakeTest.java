@@ -61,7 +61,7 @@ class HeldAwakeTest {
         });
         proxy = new EgressProxy(
                 data.resolve("egress"),
-                (name, timeout) -> List.of(InetAddress.getByName("127.0.0.1")),
+                (name, timeout) -> List.of(InetAddress.getLoopbackAddress()),
                 EgressLimits.DEFAULT,
                 List.of(),
                 EgressMeter.NONE);
