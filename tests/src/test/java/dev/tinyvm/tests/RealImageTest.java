@@ -35,6 +35,9 @@ class RealImageTest {
     private static final String AGENT = "tinyvm";
     private static final int SHARERS = 3;
     private static final long PAGE = 4_096;
+    /** {@code cap_net_bind_service=ep}, as struct vfs_cap_data of revision 2. */
+    private static final String MAY_BIND = "0100000200040000000000000000000000000000";
+
     private static final long FRAME = (1L << 55) - 1;
 
     @TempDir
@@ -61,6 +64,13 @@ class RealImageTest {
                 print(os.getuid(), os.getgid(), os.getcwd(), os.environ["GREETING"], sys.argv[1:])
                 """);
         DebianImage.pack(archive, layout, entry, "/srv/entry.py");
+        host("mkdir -p own/usr/local/bin && cd own/usr/local/bin && tar -xOf " + archive
+                + " ./usr/bin/grep > capgrep && tar -xOf "
+                + archive + " ./usr/bin/id > suid && chmod 755 capgrep && chmod 4755 suid && ln capgrep linked"
+                + " && python3 -c 'import os; os.setxattr(\"capgrep\", \"security.capability\", bytes.fromhex(\""
+                + MAY_BIND
+                + "\"))' && tar -C ../../.. --xattrs --xattrs-include='*' --owner=0 --group=0 -cf " + directory
+                + "/own.tar . && umoci raw add-layer --image " + layout + ":1 " + directory + "/own.tar");
         host(
                 "umoci config --image " + layout + ":1"
                         + " --config.entrypoint python3 --config.entrypoint /srv/entry.py --config.cmd from --config.cmd 'the image'"
@@ -123,6 +133,19 @@ class RealImageTest {
                                         + " git commit -qm first; git clone -q /tmp/a /tmp/b; cd /tmp/b; git fsck --no-progress; git log --format=%s; cat f")
                         .output())
                 .isEqualTo("first\none\n");
+    }
+
+    @Test
+    void fileCapabilitiesSetUserIdBitsAndHardLinksHold() throws Exception {
+        assertThat(run("container", "/usr/local/bin/linked", "CapEff", "/proc/self/status")
+                        .output())
+                .isEqualTo("CapEff:\t0000000000000400\n");
+        assertThat(run("container", "grep", "CapEff", "/proc/self/status").output())
+                .as("without them")
+                .isEqualTo("CapEff:\t0000000000000000\n");
+        assertThat(run("container", "sh", "-c", "/usr/local/bin/suid -u; stat -c %h /usr/local/bin/capgrep")
+                        .output())
+                .isEqualTo("0\n2\n");
     }
 
     @Test
