@@ -172,9 +172,8 @@ final class Http2Provider implements AutoCloseable {
         public boolean handle(Request request, Response response, Callback callback) throws Exception {
             protocols.add(request.getConnectionMetaData().getProtocol());
             if (request.getConnectionMetaData().getConnection() instanceof HTTP2Connection connection
-                    && connection.getSession() instanceof HTTP2Session session
-                    && !sessions.contains(session)) {
-                sessions.add(session);
+                    && !sessions.contains(connection.getSession())) {
+                sessions.add(connection.getSession());
             }
             connections.add(request.getConnectionMetaData().getId());
             Content.Source.asString(request, StandardCharsets.UTF_8);

@@ -1,6 +1,5 @@
 package dev.tinyvm.engine.wasm.split;
 
-import dev.tinyvm.engine.wasm.split.FunctionTypes.Type;
 import dev.tinyvm.engine.wasm.split.Item.Block;
 import dev.tinyvm.engine.wasm.split.Item.Plain;
 import dev.tinyvm.engine.wasm.split.Item.Switch;
@@ -25,7 +24,7 @@ final class FunctionSplitter {
     private static final int MAX_PASSES = 6;
 
     private final FunctionTypes types;
-    private final Type type;
+    private final FunctionTypes.Type type;
     private final List<Integer> locals;
     private final Consumer<byte[]> added;
     private int codeLocal = -1;
@@ -36,7 +35,7 @@ final class FunctionSplitter {
      * @param locals value types, parameters first
      * @param added takes the code of each new function, in the order of their numbers
      */
-    FunctionSplitter(FunctionTypes types, Type type, List<Integer> locals, Consumer<byte[]> added) {
+    FunctionSplitter(FunctionTypes types, FunctionTypes.Type type, List<Integer> locals, Consumer<byte[]> added) {
         this.types = types;
         this.type = type;
         this.locals = new ArrayList<>(locals);
@@ -52,7 +51,7 @@ final class FunctionSplitter {
             found.sort(Comparator.comparingInt(
                             (Candidate c) -> c.region().bytes() - c.region().callBytes())
                     .reversed());
-            Map<List<Item>, Map<Integer, Candidate>> chosen = new IdentityHashMap<>();
+            IdentityHashMap<List<Item>, Map<Integer, Candidate>> chosen = new IdentityHashMap<>();
             int left = Item.sum(rest);
             for (Candidate candidate : found) {
                 if (left <= mostBytes) {
@@ -117,7 +116,7 @@ final class FunctionSplitter {
                 .ifPresent(region -> into.add(new Candidate(region, labels.size())));
     }
 
-    private List<Item> rebuilt(List<Item> items, Map<List<Item>, Map<Integer, Candidate>> chosen) {
+    private List<Item> rebuilt(List<Item> items, IdentityHashMap<List<Item>, Map<Integer, Candidate>> chosen) {
         Map<Integer, Candidate> here = chosen.getOrDefault(items, Map.of());
         List<Item> fresh = new ArrayList<>();
         int i = 0;
@@ -146,7 +145,7 @@ final class FunctionSplitter {
     /** The region becomes a function; what calls it takes its place. */
     private void call(Candidate candidate, List<Item> into) {
         Region region = candidate.region();
-        Type own = RegionWriter.type(region, locals, type.results());
+        FunctionTypes.Type own = RegionWriter.type(region, locals, type.results());
         int function = types.addFunction(types.number(own));
         added.accept(RegionWriter.write(region, candidate.labels(), type.results()));
         region.used().forEach(local -> into.add(indexed(Item.LOCAL_GET, local, 0, 1)));

@@ -1,6 +1,5 @@
 package dev.tinyvm.engine.wasm.split;
 
-import dev.tinyvm.engine.wasm.split.FunctionTypes.Type;
 import dev.tinyvm.engine.wasm.split.Item.Block;
 import dev.tinyvm.engine.wasm.split.Item.Plain;
 import dev.tinyvm.engine.wasm.split.Item.Switch;
@@ -40,7 +39,7 @@ final class RegionWriter {
     }
 
     /** @param locals value types of the function from which it is cut @param results of that function */
-    static Type type(Region region, List<Integer> locals, List<Integer> results) {
+    static FunctionTypes.Type type(Region region, List<Integer> locals, List<Integer> results) {
         List<Integer> given = new ArrayList<>();
         region.used().forEach(local -> given.add(locals.get(local)));
         List<Integer> taken = new ArrayList<>();
@@ -51,7 +50,7 @@ final class RegionWriter {
         if (region.outcomes() > 1) {
             taken.add(I32);
         }
-        return new Type(given, taken);
+        return new FunctionTypes.Type(given, taken);
     }
 
     /** The function's code. @param labels how many blocks are around the region, the function itself among them */
