@@ -114,9 +114,17 @@ class PythonWebTest extends PythonFixture {
                 PORT + 1,
                 c -> answer(
                         c,
-                        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-                                + "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"
-                                + "data: {\"choices\":[{\"delta\":{\"content\":\"b\"}}]}\n\ndata: [DONE]\n\n"));
+                        """
+                        HTTP/1.1 200 OK\r
+                        Content-Type: text/event-stream\r
+                        \r
+                        data: {"choices":[{"delta":{"content":"a"}}]}
+
+                        data: {"choices":[{"delta":{"content":"b"}}]}
+
+                        data: [DONE]
+
+                        """));
         machine.listen(
                 PORT + 2,
                 c -> answer(
