@@ -110,11 +110,7 @@ class PythonWebTest extends PythonFixture {
         String plain = "{\"choices\":[{\"message\":{\"content\":\"forty-two\"}}]}";
         machine.listen(
                 PORT, c -> answer(c, "HTTP/1.1 200 OK\r\nContent-Length: " + plain.length() + "\r\n\r\n" + plain));
-        machine.listen(
-                PORT + 1,
-                c -> answer(
-                        c,
-                        """
+        machine.listen(PORT + 1, c -> answer(c, """
                         HTTP/1.1 200 OK\r
                         Content-Type: text/event-stream\r
                         \r
