@@ -19,7 +19,8 @@ BUILD = os.path.join(SPAWNER, "build")
 CACHE = os.path.join(BUILD, "kernel")
 GUEST = os.environ.get("TINYVM_GUEST") or os.path.join(SPAWNER, "..", "guest", "build", "tinyvm-guest")
 MODULES = ["virtio_mmio", "virtio_blk", "ext4", "overlay", "veth", "nf_tables", "nft_ct", "nft_masq", "nft_objref", "nft_chain_nat", "nft_reject_inet"]
-DEADLINE_SECONDS = 220
+RUNTIMES = ["crun", "runc"]
+DEADLINE_SECONDS = 400
 FIRST_LINE_SECONDS = 20  # of the init; a kernel whose emulated timer never ticks says nothing, on a busy host often
 BOOTS = 12
 
@@ -106,6 +107,8 @@ def make_disk(root):
             os.symlink("busybox", root + "/usr/bin/" + applet)
     for name, program in (("tinyvm-spawner", BUILD + "/tinyvm-spawner"), ("v2_driver", BUILD + "/v2_driver"), ("tinyvm-guest", GUEST)):
         shutil.copy(program, os.path.join(root, name))
+    for name in RUNTIMES:
+        add_program(root, shutil.which(name))
     with open(root + "/init", "w") as file:
         file.write("#!/bin/sh\nmount -t proc proc /proc\nmount -t sysfs sys /sys\nmount -t cgroup2 cgroup2 /sys/fs/cgroup\n"
                    "mount -t tmpfs run /run\n/v2_driver\nsync\npoweroff -f\n")
@@ -113,6 +116,20 @@ def make_disk(root):
     disk = root + ".ext4"
     run("mke2fs", "-q", "-t", "ext4", "-d", root, "-E", "root_owner=0:0", disk, "256M")
     return disk
+
+
+def add_program(root, path):
+    """A program at its place, with the libraries that it is linked with at theirs, seen without links."""
+    if path is None:
+        return  # the driver says that it is missing
+    libraries = re.findall(r"(/\S+) \(0x", run("ldd", path))
+    for file in [path, *libraries]:
+        place = os.path.join("/usr", file.lstrip("/")) if not file.startswith("/usr/") else file
+        os.makedirs(root + os.path.dirname(place), exist_ok=True)
+        if not os.path.exists(root + place):
+            shutil.copy(os.path.realpath(file), root + place)
+    if os.path.isdir(root + "/usr/lib64") and not os.path.lexists(root + "/lib64"):
+        os.symlink("usr/lib64", root + "/lib64")
 
 
 def busybox():

@@ -146,9 +146,16 @@ static void greet_guest(const char *id) {
         give_up("guest greeting");
 }
 
+static struct { const char *name, *path; char option[32]; } runtimes[] = {
+    {"crun", "/usr/bin/crun", "crun=/usr/bin/crun"}, {"runc", "/usr/sbin/runc", "runc=/usr/sbin/runc"}};
+enum { RUNTIMES_TESTED = sizeof runtimes / sizeof *runtimes };
+static const char *under; /* the OCI runtime that makes the next walls, NULL: the spawner itself */
+
 static void create(const char *id, uint32_t cpu, uint64_t memory, uint64_t disk, uint32_t pids) {
     struct wire_reader reader;
-    begin(&spawner, REQUEST_CREATE);
+    begin(&spawner, under == NULL ? REQUEST_CREATE : REQUEST_CREATE_UNDER);
+    if (under != NULL)
+        wire_write_cstr(&writer, under);
     wire_write_cstr(&writer, id);
     wire_write_cstr(&writer, "host");
     wire_write_u32(&writer, cpu);
@@ -359,6 +366,31 @@ static void test_disk_and_wall(void) {
     ask_id(REQUEST_DESTROY, "disk");
 }
 
+/* The limits of a wall that an OCI runtime makes are its cgroup's, too; nothing of it is left. */
+static void test_runtime(const char *name) {
+    char what[96];
+    under = name;
+#define REPORT(text, passed) (snprintf(what, sizeof what, "%s: %s", name, text), report(what, passed))
+    create(name, 1000, 64 * MIB, 16 * MIB, 16);
+    int code = run("hostname; id -u; cat /proc/self/cgroup; cat /proc/1/comm", "root", text, sizeof text);
+    REPORT("a command runs inside", code == 0 && strstr(text, name) == text && strstr(text, "\n0\n0::/\nguest\n") != NULL);
+    code = run("mount -t tmpfs t /mnt; ls /sys/fs/cgroup | wc -l", "root", text, sizeof text);
+    REPORT("root inside cannot mount and sees no cgroups", code == 0 && strstr(text, "\n0\n") != NULL);
+    REPORT("it has the memory that was asked for", stats(name).limit == 64 * MIB);
+    code = run("dd if=/dev/zero of=/dev/shm/x bs=1M count=100", "", text, sizeof text);
+    REPORT("a memory bomb is stopped", code != 0);
+    code = run("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 5 & done; wait", "", text, sizeof text);
+    REPORT("a fork bomb is stopped", strstr(text, "fork") != NULL || code != 0);
+    code = run("dd if=/dev/zero of=/var/tmp/x bs=1M count=20", "", text, sizeof text);
+    REPORT("a disk filler is stopped", code != 0);
+    REPORT("it can be resized", resize(name, 500, 96 * MIB, 32) == 0 && stats(name).limit == 96 * MIB);
+    REPORT("and frozen", ask_id(REQUEST_FREEZE, name) == 0 && stats(name).frozen);
+    REPORT("and thawed", ask_id(REQUEST_THAW, name) == 0 && run("echo awake", "", text, sizeof text) == 0);
+    REPORT("and destroyed", ask_id(REQUEST_DESTROY, name) == 0 && find_process("tinyvm-keeper") == 0 && find_process("guest") == 0);
+#undef REPORT
+    under = NULL;
+}
+
 /* A host's service that greets, at an address that a rule can name. */
 static void serve(const char *address, uint16_t port) {
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -471,8 +503,14 @@ static void start_spawner(void) {
     snprintf(number, sizeof number, "%d", ready[1]);
     if (fork() == 0) {
         close(ready[0]);
-        execl("/tinyvm-spawner", "tinyvm-spawner", "serve", "--run", RUN, "--images", "/images", "--guest", "/tinyvm-guest",
-              "--layers", "tmpfs", "--pool", "0", "--ready-fd", number, (char *)NULL);
+        char *arguments[20] = {"tinyvm-spawner", "serve", "--run", RUN, "--images", "/images", "--guest", "/tinyvm-guest",
+                               "--layers", "tmpfs", "--pool", "0", "--ready-fd", number};
+        for (size_t at = 14, i = 0; i < RUNTIMES_TESTED; i++)
+            if (access(runtimes[i].path, X_OK) == 0) {
+                arguments[at++] = "--runtime";
+                arguments[at++] = runtimes[i].option;
+            }
+        execv("/tinyvm-spawner", arguments);
         _exit(127);
     }
     close(ready[1]);
@@ -502,6 +540,11 @@ int main(void) {
     test_cpu_and_freeze();
     test_memory_resize();
     test_disk_and_wall();
+    for (size_t i = 0; i < RUNTIMES_TESTED; i++)
+        if (access(runtimes[i].path, X_OK) == 0)
+            test_runtime(runtimes[i].name);
+        else
+            printf("SKIPPED %s: it is not installed\n", runtimes[i].name);
     test_network();
     report("destroyed walls leave no cgroup", entries("/sys/fs/cgroup/tinyvm-1", "s") == 0);
     test_adoption();
