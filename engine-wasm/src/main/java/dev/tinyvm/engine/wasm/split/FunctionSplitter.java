@@ -46,6 +46,9 @@ final class FunctionSplitter {
     byte[] split(List<Item> body, int mostBytes) {
         List<Item> rest = List.copyOf(body);
         for (int pass = 0; Item.sum(rest) > mostBytes; pass++) {
+            // Of each pass its own: what an earlier one keeps there may be in a region of this one.
+            codeLocal = -1;
+            resultLocal = -1;
             List<Candidate> found = new ArrayList<>();
             collect(rest, List.of(type.results().size()), 0, found);
             found.sort(Comparator.comparingInt(

@@ -12,7 +12,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class ModuleSplitter {
     /** Part of a cache's key: another way of cutting makes other modules. */
-    public static final int VERSION = 1;
+    public static final int VERSION = 2;
 
     private static final Logger LOG = LoggerFactory.getLogger(ModuleSplitter.class);
     private static final int HEADER_BYTES = 8;
@@ -21,8 +21,11 @@ public final class ModuleSplitter {
     private static final int IMPORT = 2;
     private static final int FUNCTION = 3;
     private static final int CODE = 10;
-    /** Endive writes about 1.5 bytes of byte code for each of WebAssembly, and the JVM takes 65,535 in one method. */
-    private static final int MOST_BYTES = 24 << 10;
+    /**
+     * Endive writes about 1.5 bytes of byte code for each of WebAssembly, and the JVM takes 65,535 in one method. No less than needed: QuickJS's main loop, of 37 KB, takes
+     * 1.5 times as long when it is cut.
+     */
+    private static final int MOST_BYTES = 38 << 10;
 
     private final byte[] wasm;
     private final FunctionTypes types = new FunctionTypes();
@@ -30,8 +33,11 @@ public final class ModuleSplitter {
     private final List<byte[]> added = new ArrayList<>();
     private int cut;
 
-    private ModuleSplitter(byte[] wasm) {
+    private final int mostBytes;
+
+    private ModuleSplitter(byte[] wasm, int mostBytes) {
         this.wasm = wasm;
+        this.mostBytes = mostBytes;
     }
 
     /**
@@ -41,7 +47,12 @@ public final class ModuleSplitter {
      * @return the module with smaller functions, without custom sections; the same array when there is nothing to cut, or nothing that could be cut
      */
     public static byte[] split(byte[] wasm) {
-        ModuleSplitter splitter = new ModuleSplitter(wasm);
+        return split(wasm, MOST_BYTES);
+    }
+
+    /** @param mostBytes of one function */
+    static byte[] split(byte[] wasm, int mostBytes) {
+        ModuleSplitter splitter = new ModuleSplitter(wasm, mostBytes);
         try {
             splitter.read();
         } catch (UnsupportedCode e) {
@@ -88,7 +99,7 @@ public final class ModuleSplitter {
     private void code(int index, WasmBytes in) {
         int start = in.position();
         byte[] whole = in.rest();
-        if (whole.length <= MOST_BYTES) {
+        if (whole.length <= mostBytes) {
             codes.add(whole);
             return;
         }
@@ -99,7 +110,7 @@ public final class ModuleSplitter {
             WasmBytes body = new WasmBytes(wasm, start, start + whole.length);
             List<Integer> locals = locals(type, body);
             FunctionSplitter splitter = new FunctionSplitter(types, type, locals, more::add);
-            codes.add(splitter.split(BodyReader.read(types, body), MOST_BYTES));
+            codes.add(splitter.split(BodyReader.read(types, body), mostBytes));
             added.addAll(more);
             cut++;
         } catch (UnsupportedCode e) {
