@@ -18,7 +18,7 @@ static bool is_alive(const struct wall *wall) {
 }
 
 static void adopt_one(const char *id) {
-    struct wall found = {.pidfd = -1, .control = -1, .oom = -1, .userns = -1, .adopted = true, .may_be_frozen = true};
+    struct wall found = {.pidfd = -1, .control = -1, .oom = -1, .userns = -1, .adopted = true};
     uint32_t slot = 0;
     bool running = false;
     if (wall_read_state(id, &slot, &found, &running) < 0 || !wall_is_free(slot)) {
@@ -56,7 +56,7 @@ static void clean_unnamed(uint32_t slot, void *context) {
     if (slot == 0 || slot >= SLOTS || !wall_is_free(slot))
         return;
     struct wall *wall = wall_reserve(slot);
-    *wall = (struct wall){.state = WALL_ENDED, .pidfd = -1, .control = -1, .oom = -1, .userns = -1, .may_be_frozen = true};
+    *wall = (struct wall){.state = WALL_ENDED, .pidfd = -1, .control = -1, .oom = -1, .userns = -1};
     cgroup_kill(slot);
     wall_clean(slot);
 }

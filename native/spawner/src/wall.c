@@ -252,7 +252,6 @@ void wall_event(enum watch kind, uint32_t slot) {
 }
 
 int wall_freeze(uint32_t slot) {
-    walls[slot].may_be_frozen = true;
     return cgroup_freeze(slot);
 }
 
@@ -262,8 +261,7 @@ void wall_kill(uint32_t slot) {
     struct wall *wall = &walls[slot];
     if (wall->pidfd >= 0)
         sys_pidfd_signal(wall->pidfd, SIGKILL); /* PID 1 of its namespace: all others die with it */
-    if (wall->may_be_frozen)
-        cgroup_thaw(slot); /* v1: a frozen process cannot die */
+    cgroup_thaw(slot); /* v1: a frozen process cannot die, and the manager may have frozen it by the file that it owns */
 }
 
 void wall_clean(uint32_t slot) {

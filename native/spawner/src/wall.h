@@ -39,7 +39,6 @@ struct wall {
     int64_t oom_deadline; /* milliseconds: until then the count may still follow the notice; 0 when none is awaited */
     int64_t since; /* milliseconds: when building, starting or cleaning began */
     bool exec_seen;
-    bool may_be_frozen; /* somebody asked for it, perhaps of an earlier spawner */
     bool adopted;
     struct fault fault; /* why a CREATE failed */
 };

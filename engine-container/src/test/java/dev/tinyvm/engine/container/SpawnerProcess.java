@@ -53,6 +53,7 @@ public final class SpawnerProcess implements AutoCloseable {
             Path directory = Files.createTempDirectory(Path.of("/tmp"), "tvm-test-");
             Path volume = Files.createDirectory(directory.resolve("volume"));
             Files.setAttribute(volume, "unix:uid", ORDINARY_UID);
+            Files.setAttribute(volume, "unix:gid", ORDINARY_UID);
             Files.setAttribute(directory, "unix:mode", 0755);
             List<String> command = new ArrayList<>(List.of(
                     SPAWNER.toString(),
