@@ -181,6 +181,7 @@ final class Creation {
             }
             vm.begin(
                     admitted,
+                    image,
                     choice,
                     key.isEmpty()
                             ? List.of()

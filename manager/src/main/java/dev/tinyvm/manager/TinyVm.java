@@ -5,6 +5,7 @@ import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.ExecRequest;
 import dev.tinyvm.engine.GuestProcess;
 import dev.tinyvm.engine.Machine;
+import dev.tinyvm.manager.ImageCatalog.ImageInfo;
 import dev.tinyvm.manager.Manager.Deadline;
 import dev.tinyvm.manager.Manager.ResizeRequest;
 import dev.tinyvm.manager.Manager.VmState;
@@ -179,18 +180,23 @@ final class TinyVm {
 
     // Verbs
 
-    /** The first turn of its life. @param more stored together with its record */
-    void begin(boolean admitted, Engines.Choice choice, List<Change> more) {
+    /** The first turn of its life. @param image what its descriptor's was found to be @param more stored together with its record */
+    void begin(boolean admitted, ImageInfo image, Engines.Choice choice, List<Change> more) {
         turns.call(() -> {
             VmRecord next = admitted ? run.placed(record, choice) : record;
             List<Change> changes = new java.util.ArrayList<>(more);
             changes.add(VmTable.put(next));
             changes.add(shared.events().about(next, "vm.created", "", Map.of()));
-            shared.store().write(changes);
+            CompletableFuture<Void> stored = shared.store().submit(changes);
+            if (!admitted || !spec().volumes().isEmpty()) {
+                // A volume is taken into use for a record that is there.
+                Store.await(stored);
+            }
             publish(next);
             scheduleDeadline();
             if (admitted) {
-                run.makeMachine();
+                shared.volumes().use(this, spec().volumes());
+                run.makeMachine(image, stored);
             } else {
                 queue();
             }

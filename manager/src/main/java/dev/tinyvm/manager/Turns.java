@@ -2,6 +2,7 @@ package dev.tinyvm.manager;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -17,7 +18,7 @@ final class Turns {
     private static final Logger LOG = LoggerFactory.getLogger(Turns.class);
 
     private final String name;
-    private final Deque<Runnable> waiting = new ArrayDeque<>(2);
+    private final Deque<Turn> waiting = new ArrayDeque<>(2);
     private boolean running;
     private boolean closed;
     private @Nullable Thread worker;
@@ -28,38 +29,49 @@ final class Turns {
 
     /** Runs it later; nothing happens once closed. */
     void post(Runnable turn) {
+        boolean _ = post(new Turn(turn, () -> {}));
+    }
+
+    /** False when closed. */
+    private boolean post(Turn turn) {
         synchronized (this) {
             if (closed) {
-                return;
+                return false;
             }
             waiting.add(turn);
             if (running) {
-                return;
+                return true;
             }
             running = true;
         }
         Thread.ofVirtual().name(name).start(this::work);
+        return true;
     }
 
-    /** Runs it in turn and waits for its result. Must not be called within a turn of the same Tiny VM. */
+    /**
+     * Runs it in turn and waits for its result. Must not be called within a turn of the same Tiny VM.
+     *
+     * @throws ManagerException {@code UNAVAILABLE} when it is closed before its turn comes
+     */
     <T> T call(Callable<T> turn) {
         CompletableFuture<T> result = new CompletableFuture<>();
         synchronized (this) {
             if (Thread.currentThread().equals(worker)) {
                 throw new IllegalStateException("a turn of " + name + " waits for itself");
             }
-            if (closed) {
-                throw new ManagerException(
-                        ManagerException.Code.UNAVAILABLE, "the manager is shutting down; try again when it is up");
-            }
         }
-        post(() -> {
-            try {
-                result.complete(turn.call());
-            } catch (Exception | Error e) {
-                result.completeExceptionally(e);
-            }
-        });
+        Turn posted = new Turn(
+                () -> {
+                    try {
+                        result.complete(turn.call());
+                    } catch (Exception | Error e) {
+                        result.completeExceptionally(e);
+                    }
+                },
+                () -> result.completeExceptionally(shuttingDown()));
+        if (!post(posted)) {
+            throw shuttingDown();
+        }
         try {
             return result.get();
         } catch (InterruptedException e) {
@@ -74,10 +86,20 @@ final class Turns {
         }
     }
 
-    /** Drops what waits; a turn that runs goes on. */
-    synchronized void close() {
-        closed = true;
-        waiting.clear();
+    /** Drops what waits, and says so to those who wait for it; a turn that runs goes on. */
+    void close() {
+        List<Turn> dropped;
+        synchronized (this) {
+            closed = true;
+            dropped = List.copyOf(waiting);
+            waiting.clear();
+        }
+        dropped.forEach(turn -> turn.dropped().run());
+    }
+
+    private static ManagerException shuttingDown() {
+        return new ManagerException(
+                ManagerException.Code.UNAVAILABLE, "the manager is shutting down; try again when it is up");
     }
 
     private void work() {
@@ -85,7 +107,7 @@ final class Turns {
             worker = Thread.currentThread();
         }
         while (true) {
-            Runnable turn;
+            Turn turn;
             synchronized (this) {
                 turn = waiting.poll();
                 if (turn == null) {
@@ -95,10 +117,12 @@ final class Turns {
                 }
             }
             try {
-                turn.run();
+                turn.run().run();
             } catch (RuntimeException | Error e) {
                 LOG.error("a step of Tiny VM {} failed", name, e);
             }
         }
     }
+
+    private record Turn(Runnable run, Runnable dropped) {}
 }

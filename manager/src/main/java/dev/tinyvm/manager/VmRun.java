@@ -124,12 +124,25 @@ final class VmRun {
         makeMachineOrFail();
     }
 
-    /** Makes the machine of a placed record and starts the main process. @throws ManagerException when there is no machine */
-    void makeMachine() {
+    /**
+     * Makes the first machine while its record is being stored, and starts the main process when both are done. Should the manager die between, the next one
+     * finds a machine without a record and removes it.
+     *
+     * @param image as it was found before the record was stored
+     * @param stored the record
+     * @throws ManagerException when there is no machine, or no record; what was made is then for {@link #destroy}
+     */
+    void makeMachine(ImageCatalog.ImageInfo image, CompletableFuture<Void> stored) {
+        VmRecord record = vm.record();
         try {
-            makeMachineRaw();
+            Machine made = create(record, image);
+            machine = made;
+            Store.await(stored);
+            // Not removed meanwhile: from here on its removal sees the record.
+            ImageCatalog.ImageInfo _ = pinned(record);
+            use(record, image, made);
         } catch (EngineException e) {
-            throw Engines.translate("could not start " + vm.record().name(), e);
+            throw Engines.translate("could not start " + record.name(), e);
         }
         startMain();
     }
@@ -375,16 +388,22 @@ final class VmRun {
 
     private void makeMachineRaw() {
         VmRecord record = vm.record();
-        AgentSpec spec = vm.spec();
         ImageCatalog.ImageInfo image = pinned(record);
-        MachineSpec machineSpec = machineSpec(record, image);
-        shared.volumes().use(vm, spec.volumes());
-        Machine made = shared.engines()
+        shared.volumes().use(vm, vm.spec().volumes());
+        use(record, image, create(record, image));
+    }
+
+    private Machine create(VmRecord record, ImageCatalog.ImageInfo image) {
+        return shared.engines()
                 .find(record.placement().engine())
                 .orElseThrow(() -> new EngineException(
                         EngineException.Code.UNAVAILABLE,
                         "this manager has no engine " + record.placement().engine()))
-                .create(machineSpec);
+                .create(machineSpec(record, image));
+    }
+
+    /** Takes a new machine into use, or destroys it. */
+    private void use(VmRecord record, ImageCatalog.ImageInfo image, Machine made) {
         onLinux(record, image).ifPresent(program -> seed(made, program));
         try {
             vm.routed().requireFits(record);

@@ -118,8 +118,8 @@ final class Fixture implements AutoCloseable {
     }
 
     void closeManager() {
-        engine.close();
         manager.close();
+        engine.close();
         ledger.close();
     }
 
