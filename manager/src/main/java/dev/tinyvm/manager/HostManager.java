@@ -1,13 +1,11 @@
 package dev.tinyvm.manager;
 
 import dev.tinyvm.engine.Engine;
-import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.EngineKind;
 import dev.tinyvm.engine.ExecRequest;
 import dev.tinyvm.engine.GuestConnection;
 import dev.tinyvm.engine.GuestFiles;
 import dev.tinyvm.engine.GuestProcess;
-import dev.tinyvm.engine.Machine;
 import dev.tinyvm.engine.ProcessInfo;
 import dev.tinyvm.ledger.Bill;
 import dev.tinyvm.ledger.BillQuery;
@@ -28,13 +26,10 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.BiFunction;
-import java.util.function.Function;
 
 /**
  * The manager of one host. {@code docs/manager.md} says what it promises; {@link TinyVm} is one Tiny VM's life.
@@ -50,6 +45,7 @@ public final class HostManager implements Manager {
     private final HostCheckpoints checkpoints;
     private final Agents agents;
     private final Keys keys;
+    private final Inside inside;
     private final SavedList saved;
     private final StatsMeter meter;
     private final Retention retention;
@@ -103,6 +99,7 @@ public final class HostManager implements Manager {
         this.creation = new Creation(shared, book, new IdempotencyTable(store));
         this.checkpoints = new HostCheckpoints(shared, book, creation);
         this.agents = new Agents(shared, book, creation);
+        this.inside = new Inside(shared);
         this.keys = new Keys(store, timing);
         this.saved = new SavedList(shared, book, agents, creation);
         this.meter = new StatsMeter(timing);
@@ -380,58 +377,32 @@ public final class HostManager implements Manager {
 
     @Override
     public GuestProcess exec(String vm, ExecRequest request) {
-        TinyVm found = book.get(vm);
-        if (request.tag().equals(VmRun.MAIN_TAG)) {
-            throw new ManagerException(
-                    Code.INVALID, "the tag `main` is the descriptor's own command's; choose another tag");
-        }
-        Map<String, String> env = new LinkedHashMap<>(shared.offers().environment(found.record()));
-        env.putAll(request.env());
-        ExecRequest full = new ExecRequest(
-                request.command(),
-                env,
-                request.workingDir().isEmpty() ? found.spec().workingDir() : request.workingDir(),
-                request.user(),
-                request.terminal(),
-                request.stdin(),
-                request.tag());
-        shared.metering().used(found.id());
-        return insideKept(found, "start a command", (machine, hold) -> found.exec(machine, full, hold));
+        return inside.exec(book.get(vm), request);
     }
 
     @Override
     public List<ProcessInfo> processes(String vm) {
-        return inside(book.get(vm), "list its processes", Machine::processes);
+        return inside.processes(book.get(vm));
     }
 
     @Override
     public GuestProcess attach(String vm, int processId) {
-        TinyVm found = book.get(vm);
-        return insideKept(
-                found, "follow process " + processId, (machine, hold) -> found.attach(machine, processId, hold));
+        return inside.attach(book.get(vm), processId);
     }
 
     @Override
     public void signal(String vm, int processId, int signal) {
-        TinyVm found = book.get(vm);
-        boolean _ = inside(found, "signal process " + processId, machine -> {
-            signal(found, machine, processId, signal);
-            return true;
-        });
+        inside.signal(book.get(vm), processId, signal);
     }
 
     @Override
     public GuestFiles files(String vm) {
-        TinyVm found = book.get(vm);
-        return inside(found, "use its files", machine -> new HeldFiles(machine.files(), found.waiting()::hold));
+        return inside.files(book.get(vm));
     }
 
     @Override
     public GuestConnection dial(String vm, int port) {
-        return insideKept(
-                book.get(vm),
-                "connect to port " + port,
-                (machine, hold) -> new HeldConnection(machine.dial(port), hold));
+        return inside.dial(book.get(vm), port);
     }
 
     // Logs and events
@@ -614,55 +585,6 @@ public final class HostManager implements Manager {
     private void requireOpen() {
         if (stopping) {
             throw new ManagerException(Code.UNAVAILABLE, "the manager is shutting down; try again when it is up");
-        }
-    }
-
-    /** Awake while it lasts. */
-    private static <T> T inside(TinyVm vm, String attempt, Function<Machine, T> action) {
-        return insideKept(vm, attempt, (machine, hold) -> {
-            try (hold) {
-                return action.apply(machine);
-            }
-        });
-    }
-
-    /** Awake until the hold is closed, which the result does. */
-    private static <T> T insideKept(TinyVm vm, String attempt, BiFunction<Machine, Hold, T> action) {
-        Hold hold = vm.waiting().hold();
-        boolean kept = false;
-        try {
-            T result = action.apply(vm.inside(attempt), hold);
-            kept = true;
-            return result;
-        } catch (EngineException e) {
-            if (vm.record().state() != VmState.RUNNING) {
-                throw vm.notNow(attempt);
-            }
-            throw Engines.translate(
-                    "could not " + attempt + " in " + vm.record().name(), e);
-        } finally {
-            if (!kept) {
-                hold.close();
-            }
-        }
-    }
-
-    /**
-     * A signal needs the process's one stream: the one that a caller or the log holds. Without one, a command inside sends it.
-     */
-    private static void signal(TinyVm vm, Machine machine, int processId, int signal) {
-        if (signal < 1 || signal > 64) {
-            throw new ManagerException(Code.INVALID, signal + " is not a signal; signals are 1 to 64");
-        }
-        ProcessInfo process = machine.processes().stream()
-                .filter(p -> p.processId() == processId)
-                .findFirst()
-                .orElseThrow(() -> new ManagerException(
-                        Code.NOT_FOUND,
-                        "there is no process " + processId + " in "
-                                + vm.record().name()));
-        if (process.running() && !vm.signalOpen(processId, signal)) {
-            Signals.send(machine, process, signal);
         }
     }
 

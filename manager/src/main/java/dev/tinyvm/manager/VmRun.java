@@ -3,7 +3,6 @@ package dev.tinyvm.manager;
 import dev.tinyvm.engine.CheckpointStore;
 import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.ExecRequest;
-import dev.tinyvm.engine.GuestFiles;
 import dev.tinyvm.engine.GuestProcess;
 import dev.tinyvm.engine.GuestProcess.Output;
 import dev.tinyvm.engine.Machine;
@@ -43,6 +42,7 @@ final class VmRun {
     private final Shared shared;
     private final Turns turns;
     private final VmLog log;
+    private final MachineMaker maker;
     private final Set<Integer> offered = new HashSet<>();
     private volatile @Nullable Machine machine;
     private volatile Optional<Boolean> healthy = Optional.empty();
@@ -64,6 +64,7 @@ final class VmRun {
         this.shared = shared;
         this.turns = turns;
         this.log = log;
+        this.maker = new MachineMaker(shared);
     }
 
     /** For any thread. */
@@ -135,11 +136,11 @@ final class VmRun {
     void makeMachine(ImageCatalog.ImageInfo image, CompletableFuture<Void> stored) {
         VmRecord record = vm.record();
         try {
-            Machine made = create(record, image);
+            Machine made = maker.make(record, image);
             machine = made;
             Store.await(stored);
             // Not removed meanwhile: from here on its removal sees the record.
-            ImageCatalog.ImageInfo _ = pinned(record);
+            ImageCatalog.ImageInfo _ = maker.pinned(record);
             use(record, image, made);
         } catch (EngineException e) {
             throw Engines.translate("could not start " + record.name(), e);
@@ -349,7 +350,7 @@ final class VmRun {
     void restoreMachine(CheckpointStore store, String checkpoint) {
         try {
             VmRecord record = vm.record();
-            MachineSpec spec = machineSpec(record, pinned(record));
+            MachineSpec spec = maker.spec(record);
             shared.volumes().use(vm, vm.spec().volumes());
             take(record, store.restore(checkpoint, spec));
         } catch (EngineException e) {
@@ -388,23 +389,14 @@ final class VmRun {
 
     private void makeMachineRaw() {
         VmRecord record = vm.record();
-        ImageCatalog.ImageInfo image = pinned(record);
+        ImageCatalog.ImageInfo image = maker.pinned(record);
         shared.volumes().use(vm, vm.spec().volumes());
-        use(record, image, create(record, image));
-    }
-
-    private Machine create(VmRecord record, ImageCatalog.ImageInfo image) {
-        return shared.engines()
-                .find(record.placement().engine())
-                .orElseThrow(() -> new EngineException(
-                        EngineException.Code.UNAVAILABLE,
-                        "this manager has no engine " + record.placement().engine()))
-                .create(machineSpec(record, image));
+        use(record, image, maker.make(record, image));
     }
 
     /** Takes a new machine into use, or destroys it. */
     private void use(VmRecord record, ImageCatalog.ImageInfo image, Machine made) {
-        onLinux(record, image).ifPresent(program -> seed(made, program));
+        maker.seed(record, image, made);
         try {
             vm.routed().requireFits(record);
             vm.routed().plug(made);
@@ -425,25 +417,7 @@ final class VmRun {
 
     /** What a machine of that record is made from. @throws EngineException {@code IMAGE} when its image is gone */
     MachineSpec machineSpec(VmRecord record) {
-        return machineSpec(record, pinned(record));
-    }
-
-    private static MachineSpec machineSpec(VmRecord record, ImageCatalog.ImageInfo image) {
-        AgentSpec spec = record.descriptor().spec();
-        return new MachineSpec(
-                record.id(),
-                onLinux(record, image).map(ImageCatalog.OnLinux::machineImage).orElse(image.machineImage()),
-                spec.resources(),
-                spec.volumes(),
-                record.name(),
-                spec.user());
-    }
-
-    /** How a program's image runs behind a wall that is not its own. */
-    private static Optional<ImageCatalog.OnLinux> onLinux(VmRecord record, ImageCatalog.ImageInfo image) {
-        return image.onLinux()
-                .filter(_ -> image.engine().stream()
-                        .noneMatch(own -> own.word().equals(record.placement().engine())));
+        return maker.spec(record);
     }
 
     private void openOffers(Machine in) {
@@ -467,41 +441,6 @@ final class VmRun {
                     "port " + port + " on its 127.0.0.1 cannot be offered: " + reason,
                     Map.of("port", Integer.toString(port)));
         });
-    }
-
-    /**
-     * The image of all machines of a Tiny VM. Asked after the record that pins it is on disk: either a removal that goes on at the same time sees the
-     * record, or this sees that the image is gone.
-     */
-    private ImageCatalog.ImageInfo pinned(VmRecord record) {
-        String image = record.placement().image();
-        return shared.images()
-                .find(image)
-                .orElseThrow(() -> new EngineException(
-                        EngineException.Code.IMAGE,
-                        "the image that " + record.name() + " was made from, " + image
-                                + ", has been removed; pull or import it again, or make the Tiny VM anew"));
-    }
-
-    /** Puts the image's own files into a new machine, which is no use without them. */
-    private static void seed(Machine made, ImageCatalog.OnLinux image) {
-        try {
-            for (ImageCatalog.SeedFile file : image.files().get()) {
-                try (GuestFiles.WriteStream out = made.files()
-                        .write(
-                                "root",
-                                file.path(),
-                                new GuestFiles.WriteOptions(file.mode(), true, false, false, false))) {
-                    out.write(file.content());
-                }
-            }
-        } catch (EngineException | IOException | GuestFiles.GuestFileException e) {
-            made.destroy();
-            throw e instanceof EngineException known
-                    ? known
-                    : new EngineException(
-                            EngineException.Code.FAILED, "its program could not be put into it: " + e.getMessage(), e);
-        }
     }
 
     private void watch(Machine watched) {
