@@ -2,7 +2,8 @@
 """The limit tests on a kernel with cgroup v2 only: boots Debian's cloud kernel in a QEMU microvm without KVM.
 
 Nothing is installed: the kernel's package is downloaded and unpacked below build/. The last line is
-`N passed, M failed, K skipped`.
+`N passed, M failed, K skipped`. TINYVM_RECORD_V2=DIRECTORY keeps what the manager would read of an idle, a throttled and a frozen wall:
+../../engine-container/src/test/resources/cgroup-v2 was made so.
 """
 import glob
 import os
@@ -154,7 +155,8 @@ def boot(vmlinuz, initramfs, disk):
     try:
         for line in machine.stdout:
             lines.append(line.decode(errors="replace").strip())
-            print("  " + lines[-1], flush=True)
+            if not lines[-1].startswith(("|", "RECORD")):
+                print("  " + lines[-1], flush=True)
             if lines[-1] == "END":
                 break
     finally:
@@ -163,6 +165,23 @@ def boot(vmlinuz, initramfs, disk):
         machine.wait()
         machine.stdout.close()
     return lines
+
+
+def keep(lines, directory):
+    """Writes what the machine recorded: below directory/STATE the files as they were there."""
+    shutil.rmtree(directory, ignore_errors=True)
+    file = None
+    for line in lines:
+        if line.startswith("RECORD "):
+            _, state, path = line.split(" ", 2)
+            target = os.path.join(directory, state, path.lstrip("/"))
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            file = open(target, "w")
+        elif line == "RECORDED":
+            file.close()
+            file = None
+        elif file is not None and line.startswith("|"):
+            file.write(line[1:] + "\n")
 
 
 def main():
@@ -182,6 +201,9 @@ def main():
                         BUILD + "/v2_driver", HERE + "/v2_driver.c", SPAWNER + "/../wire/wire.c", SPAWNER + "/src/sys.c"], check=True)
         initramfs = make_initramfs(directory + "/initramfs", module_files(modules))
         lines = boot(vmlinuz, initramfs, make_disk(directory + "/disk"))
+    recordings = os.environ.get("TINYVM_RECORD_V2")
+    if recordings:
+        keep(lines, recordings)
     passed = sum(line.startswith("PASS ") for line in lines)
     failed = sum(line.startswith("FAIL ") for line in lines)
     if "END" not in lines:

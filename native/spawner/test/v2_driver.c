@@ -35,6 +35,8 @@ struct link {
 
 static struct link spawner = {.fd = -1}, guest = {.fd = -1};
 static uint64_t oom_events;
+static pid_t wall_pid; /* of the newest wall's first process, outside */
+static uid_t manager_uid;
 
 static _Noreturn void give_up(const char *what) {
     printf("FAIL %s: %s\nEND\n", what, strerror(errno));
@@ -168,6 +170,7 @@ static void create(const char *id, uint32_t cpu, uint64_t memory, uint64_t disk,
     wire_write_u32(&writer, 0);
     if (ask(&reader) != 0)
         give_up("create");
+    wall_pid = (pid_t)wire_read_u32(&reader);
     greet_guest(id);
 }
 
@@ -314,6 +317,65 @@ static void test_pids(void) {
     ask_id(REQUEST_DESTROY, "forks");
 }
 
+/* ---- what the manager reads of a wall, word for word; test/v2.py keeps it for the Java tests when asked to ---- */
+
+static void record_file(const char *state, const char *path) {
+    static char content[16384];
+    ssize_t n = read_file_at(AT_FDCWD, path, content, sizeof content);
+    if (n < 0)
+        return; /* a thread that has ended meanwhile */
+    printf("RECORD %s %s\n", state, path);
+    for (char *save = NULL, *line = strtok_r(content, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
+        printf("|%s\n", line);
+    printf("RECORDED\n");
+}
+
+static void wall_path(char *out, size_t room, const char *file) {
+    char own[64], cgroup[256];
+    snprintf(own, sizeof own, "/proc/%d/cgroup", (int)wall_pid);
+    if (read_file_at(AT_FDCWD, own, cgroup, sizeof cgroup) <= 0 || strncmp(cgroup, "0::", 3) != 0)
+        give_up(own);
+    cgroup[strcspn(cgroup, "\n")] = 0;
+    snprintf(out, room, "/sys/fs/cgroup%s/%s", cgroup + 3, file);
+}
+
+static void record(const char *state) {
+    char path[512], threads[4096];
+    snprintf(path, sizeof path, "/proc/%d/cgroup", (int)wall_pid);
+    record_file(state, path);
+    record_file(state, "/proc/self/mountinfo");
+    static const char *const files[] = {"cgroup.threads", "cpu.stat", "cgroup.events", "cgroup.freeze"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        wall_path(path, sizeof path, files[i]);
+        record_file(state, path);
+    }
+    wall_path(path, sizeof path, "cgroup.threads");
+    if (read_file_at(AT_FDCWD, path, threads, sizeof threads) < 0)
+        give_up(path);
+    for (char *save = NULL, *line = strtok_r(threads, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+        snprintf(path, sizeof path, "/proc/%s/stat", line);
+        record_file(state, path);
+    }
+}
+
+/* As the manager does it: without root, by the one file that is its own. */
+static bool manager_writes(const char *file, const char *word) {
+    char path[512];
+    wall_path(path, sizeof path, file);
+    pid_t child = fork();
+    if (child == 0) {
+        int fd = setgid(manager_uid) == 0 && setuid(manager_uid) == 0 ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+        _exit(fd >= 0 && write(fd, word, strlen(word)) == (ssize_t)strlen(word) ? 0 : 1);
+    }
+    int status = 1;
+    return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+static uint64_t cpu_before;
+static bool is_frozen(void) {
+    return stats("loop").frozen == 1;
+}
+
 static bool loop_runs(void) {
     return stats("loop").cpu > cpu_before + 50000;
 }
@@ -328,11 +390,15 @@ static double share(int millis) {
 
 static void test_cpu_and_freeze(void) {
     create("loop", 100, 64 * MIB, 16 * MIB, 64);
+    start("sleep 1000", "");
+    poll(NULL, 0, 1000);
+    record("idle");
     start("while :; do :; done", "");
     double tenth = share(5000);
     printf("cpu 0.1: measured %.3f\n", tenth);
     report("a tenth of a core is not exceeded", tenth <= 0.12 && tenth > 0);
     report("throttling is counted", stats("loop").throttled > 0);
+    record("throttled");
     report("cpu can be resized", resize("loop", 500, 64 * MIB, 64) == 0);
     double half = share(5000);
     printf("cpu 0.5: measured %.3f\n", half);
@@ -341,7 +407,12 @@ static void test_cpu_and_freeze(void) {
     cpu_before = stats("loop").cpu;
     poll(NULL, 0, 500);
     report("a frozen wall uses no cpu", stats("loop").cpu == cpu_before);
+    record("frozen");
     report("thaw", ask_id(REQUEST_THAW, "loop") == 0 && waits_for(loop_runs));
+    report("the manager freezes by its own file", manager_writes("cgroup.freeze", "1") && waits_for(is_frozen));
+    cpu_before = stats("loop").cpu;
+    report("and thaws", manager_writes("cgroup.freeze", "0") && waits_for(loop_runs) && !is_frozen());
+    report("and may write no other", !manager_writes("cpu.max", "max 100000") && !manager_writes("cgroup.procs", "1"));
     ask_id(REQUEST_FREEZE, "loop");
     report("a frozen wall can be destroyed", ask_id(REQUEST_DESTROY, "loop") == 0);
 }
@@ -520,6 +591,7 @@ static void start_spawner(void) {
     printf("spawner: %s", line);
     if (strncmp(line, "ready uid=", 10) != 0)
         give_up("the spawner starts");
+    manager_uid = (uid_t)strtoul(line + 10, NULL, 10);
     report("the spawner starts", true);
 }
 

@@ -7,12 +7,12 @@ import java.util.Map;
 
 /** Where one wall's cgroups are on the host, as its first process and the manager's mounts tell. Source: cgroups(7), proc_pid_mountinfo(5). Immutable, any thread. */
 final class WallCgroups {
-    private static final Path PROC = Path.of("/proc");
-
+    private final Path root;
     private final Map<String, String> own;
     private final Map<String, Mount> mounts;
 
-    private WallCgroups(Map<String, String> own, Map<String, Mount> mounts) {
+    private WallCgroups(Path root, Map<String, String> own, Map<String, Mount> mounts) {
+        this.root = root;
         this.own = own;
         this.mounts = mounts;
     }
@@ -23,12 +23,18 @@ final class WallCgroups {
      * @throws IOException it has ended, or the manager may not see it
      */
     static WallCgroups of(long pid) throws IOException {
+        return of(Path.of("/"), pid);
+    }
+
+    /** @param root what stands before {@code /proc} and {@code /sys}: of a recording in tests */
+    static WallCgroups of(Path root, long pid) throws IOException {
+        Path proc = root.resolve("proc");
         Map<String, String> own =
-                cgroups(WallThreads.read(PROC.resolve(Long.toString(pid)).resolve("cgroup")));
+                cgroups(WallThreads.read(proc.resolve(Long.toString(pid)).resolve("cgroup")));
         if (!own.containsKey("") && !own.containsKey("pids")) {
             throw new IOException("process " + pid + " is in no cgroup of processes");
         }
-        return new WallCgroups(own, mounts(WallThreads.read(PROC.resolve("self/mountinfo"))));
+        return new WallCgroups(root, own, mounts(WallThreads.read(proc.resolve("self/mountinfo"))));
     }
 
     /** Whether its limits and counters are those of v2: on hybrid hosts they are not. */
@@ -79,6 +85,11 @@ final class WallCgroups {
         return mounts;
     }
 
+    /** Where each process and thread of the host has its directory. */
+    Path proc() {
+        return root.resolve("proc");
+    }
+
     /**
      * Of the wall, by v1 controller; v2 under the empty word.
      *
@@ -97,7 +108,7 @@ final class WallCgroups {
         String below = !mount.root().equals("/") && cgroup.startsWith(mount.root())
                 ? cgroup.substring(mount.root().length())
                 : cgroup;
-        return mount.point().resolve(below.replaceFirst("^/+", ""));
+        return root.resolve(mount.point().toString().substring(1)).resolve(below.replaceFirst("^/+", ""));
     }
 
     /** @param root which directory of the hierarchy is mounted there */

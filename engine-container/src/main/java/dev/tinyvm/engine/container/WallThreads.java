@@ -17,13 +17,13 @@ final class WallThreads {
     /** More than a thread's line, a counter and cpu.stat have. */
     private static final int SHORT_BYTES = 2_048;
 
-    private static final Path PROC = Path.of("/proc");
-
+    private final Path proc;
     private final Path list;
     private final Path cpu;
     private final boolean v2;
 
-    private WallThreads(Path list, Path cpu, boolean v2) {
+    private WallThreads(Path proc, Path list, Path cpu, boolean v2) {
+        this.proc = proc;
         this.list = list;
         this.cpu = cpu;
         this.v2 = v2;
@@ -33,10 +33,12 @@ final class WallThreads {
     static WallThreads of(WallCgroups cgroups) throws IOException {
         return cgroups.v2()
                 ? new WallThreads(
+                        cgroups.proc(),
                         cgroups.directory("").resolve("cgroup.threads"),
                         cgroups.directory("").resolve("cpu.stat"),
                         true)
                 : new WallThreads(
+                        cgroups.proc(),
                         cgroups.directory("pids").resolve("tasks"),
                         cgroups.directory("cpuacct").resolve("cpuacct.usage"),
                         false);
@@ -68,8 +70,8 @@ final class WallThreads {
     }
 
     /** R: runs or wants to; D: waits for a disk; W and P are states of old kernels on the way to running. */
-    private static boolean isBusy(String thread) throws IOException {
-        Path process = PROC.resolve(thread);
+    private boolean isBusy(String thread) throws IOException {
+        Path process = proc.resolve(thread);
         String stat;
         try {
             stat = readShort(process.resolve("stat"));

@@ -3,8 +3,12 @@ package dev.tinyvm.engine.container;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.tinyvm.engine.Machine.Pulse;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Objects;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class WallThreadsTest {
@@ -34,5 +38,36 @@ class WallThreadsTest {
                 .containsEntry("cpuacct", new WallCgroups.Mount("/", Path.of("/sys/fs/cgroup/cpu")))
                 .containsEntry("pids", new WallCgroups.Mount("/docker/x", Path.of("/sys/fs/cgroup/pids")))
                 .containsEntry("", new WallCgroups.Mount("/", Path.of("/sys/fs/cgroup/unified")));
+    }
+
+    /** Recorded on a kernel with cgroup v2 alone, by {@code native/spawner/test/v2.py}, which also says how. */
+    @Test
+    void onPureCgroupV2AnIdleWallAHeldBackOneAndAFrozenOneAreToldApart() throws Exception {
+        Pulse idle = recorded("idle").pulse();
+        Pulse throttled = recorded("throttled").pulse();
+        Pulse frozen = recorded("frozen").pulse();
+        assertThat(idle.busy()).isFalse();
+        // Its loop has used up its tenth of a core: it stands in the queue, and is busy.
+        assertThat(throttled.busy()).isTrue();
+        assertThat(frozen.busy()).isFalse();
+        assertThat(idle.cpuNanos()).isPositive();
+        assertThat(throttled.cpuNanos()).isGreaterThan(idle.cpuNanos() + 100_000_000);
+        assertThat(frozen.cpuNanos()).isGreaterThan(throttled.cpuNanos());
+    }
+
+    private static WallThreads recorded(String state) throws Exception {
+        Path root = Path.of(Objects.requireNonNull(WallThreadsTest.class.getResource("/cgroup-v2/" + state))
+                .toURI());
+        long first;
+        try (Stream<Path> processes = Files.list(root.resolve("proc"))) {
+            first = processes
+                    .filter(process -> Files.exists(process.resolve("cgroup")))
+                    .mapToLong(process -> Long.parseLong(process.getFileName().toString()))
+                    .findFirst()
+                    .orElseThrow();
+        }
+        WallCgroups cgroups = WallCgroups.of(root, first);
+        assertThat(cgroups.v2()).isTrue();
+        return WallThreads.of(cgroups);
     }
 }
