@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
@@ -86,12 +87,17 @@ class DocumentationTest {
         String specification = Files.readString(Repository.ROOT.resolve("SPECIFICATION.md"));
         String sources = sources();
         List<String> wrong = new ArrayList<>();
+        Set<String> numbers = new HashSet<>();
         int promises = 0;
         for (String row : specification
                 .lines()
                 .filter(l -> l.matches("\\| [A-Z]-\\d+ .*"))
                 .toList()) {
             promises++;
+            String number = row.substring(2, row.indexOf(' ', 2));
+            if (!numbers.add(number)) {
+                wrong.add("two promises have the number " + number);
+            }
             boolean named = row.contains("*pending*")
                     || row.contains("`./tinyvm bench ")
                     || row.contains("`./tinyvm test ")
