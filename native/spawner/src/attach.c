@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +12,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -23,7 +21,7 @@ int umount2(const char *target, int flags);
 #define MNT_DETACH 2
 #define UMOUNT_NOFOLLOW 8
 
-enum { INSIDE_MILLIS = 5000, RESOLVE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
+enum { RESOLVE = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
 
 /* Opens the directory of an absolute, clean path; makes what is missing for the wall's root when make is set. */
 static int open_target(const char *target, bool make, uid_t base) {
@@ -126,16 +124,7 @@ static int inside(uint32_t slot, int mount_fd, const struct request *request) {
     fd_close(&process);
     if (pid < 0)
         return -error;
-    int pidfd = sys_pidfd_open(pid), status = 0;
-    struct pollfd ended = {.fd = pidfd, .events = POLLIN};
-    bool in_time = pidfd >= 0 && poll(&ended, 1, INSIDE_MILLIS) == 1;
-    if (!in_time)
-        kill(pid, SIGKILL);
-    fd_close(&pidfd);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return -errno;
-    return !in_time ? -ETIMEDOUT : WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+    return await_inside(pid);
 }
 
 static int require_running(const struct wall *wall, struct fault *fault) {

@@ -21,7 +21,7 @@
 #include "checkpoint.h"
 #include "stage.h"
 
-enum { SAID_BYTES = 4096, MESSAGE_BYTES = 150, INSIDE_MILLIS = 5000, MAX_ARGUMENTS = 32, NAMESPACES = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP };
+enum { SAID_BYTES = 4096, MESSAGE_BYTES = 150, MAX_ARGUMENTS = 32, NAMESPACES = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP };
 
 /* ---- short acts, in a process that enters the mount namespace ---- */
 
@@ -37,7 +37,6 @@ static int unmount_image(void) {
 }
 
 static int inside(const struct wall *wall, int (*act)(void)) {
-    int status = 0;
     pid_t pid = fork();
     if (pid < 0)
         return -errno;
@@ -46,15 +45,7 @@ static int inside(const struct wall *wall, int (*act)(void)) {
         int result = setns(wall->pidfd, CLONE_NEWNS) < 0 ? -errno : act();
         _exit(-result & 0xff);
     }
-    int pidfd = sys_pidfd_open(pid);
-    struct pollfd ended = {.fd = pidfd, .events = POLLIN};
-    if (pidfd < 0 || poll(&ended, 1, INSIDE_MILLIS) != 1)
-        kill(pid, SIGKILL);
-    fd_close(&pidfd);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return -errno;
-    return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+    return await_inside(pid);
 }
 
 int stage_wake(uint32_t slot) {

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cgroup_unified.h"
@@ -22,7 +21,7 @@
 #include "netlink.h"
 #include "network_parts.h"
 
-enum { INSIDE_MILLIS = 5000, GONE_BY_ITSELF_MILLIS = 1000 };
+enum { GONE_BY_ITSELF_MILLIS = 1000 };
 
 struct network network;
 
@@ -64,16 +63,7 @@ static int configure_inside(int namespace_fd, uint32_t gateway) {
         return -errno;
     if (pid == 0)
         run_inside(namespace_fd, gateway);
-    int pidfd = sys_pidfd_open(pid), status = 0;
-    struct pollfd ended = {.fd = pidfd, .events = POLLIN};
-    bool in_time = pidfd >= 0 && poll(&ended, 1, INSIDE_MILLIS) == 1;
-    if (!in_time)
-        kill(pid, SIGKILL);
-    fd_close(&pidfd);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return -errno;
-    return !in_time ? -ETIMEDOUT : WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+    return await_inside(pid);
 }
 
 /* Everything that is closed, before the interface exists. */

@@ -5,13 +5,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { INSIDE_MILLIS = 5000 };
 
 int fault_set(struct fault *fault, int error, const char *step, const char *format, ...) {
     fault->error = error;
@@ -225,6 +230,19 @@ int sys_close_range(unsigned first, unsigned last) {
     if (first > last)
         return 0;
     return syscall(SYS_close_range, first, last, 0) < 0 ? -errno : 0;
+}
+
+int await_inside(pid_t pid) {
+    int pidfd = sys_pidfd_open(pid), status = 0;
+    struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+    bool in_time = pidfd >= 0 && poll(&ended, 1, INSIDE_MILLIS) == 1;
+    if (!in_time)
+        kill(pid, SIGKILL);
+    fd_close(&pidfd);
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return !in_time ? -ETIMEDOUT : WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
 }
 
 static int compare_fds(const void *a, const void *b) {

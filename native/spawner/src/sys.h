@@ -63,6 +63,12 @@ int sys_pidfd_open(pid_t pid);
 int sys_pidfd_signal(int pidfd, int signal);
 int sys_close_range(unsigned first, unsigned last);
 
+/*
+ * Waits for a child that does a short act inside of a wall and ends with its errno, 0 for success; one that takes longer than
+ * five seconds is killed. Returns 0 or that errno, negated; -ETIMEDOUT; -EIO when a signal ended it.
+ */
+int await_inside(pid_t pid);
+
 /* Closes every descriptor but the given ones (and 0, 1, 2). */
 int close_all_but(const int *keep, size_t count);
 /* The start time of a process in clock ticks since boot: with the pid it names a process for good. */
