@@ -125,14 +125,13 @@ static int write_number_file(int directory, const char *name, uint64_t number) {
 
 /* From the stage, where nothing of the wall's may write it. */
 static int save_guest(pid_t pid, int directory) {
-    char path[64], bytes[65536];
+    char path[64];
     snprintf(path, sizeof path, "/proc/%d/root" STAGE_GUEST, pid);
     int from = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     int to = from < 0 ? -1 : openat(directory, CHECKPOINT_GUEST, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
     int result = from < 0 || to < 0 ? -errno : 0;
-    for (ssize_t n; result == 0 && (n = read(from, bytes, sizeof bytes)) != 0;)
-        if (n < 0 || write(to, bytes, (size_t)n) != n)
-            result = n < 0 ? -errno : -ENOSPC;
+    if (result == 0)
+        result = copy_rest(from, to);
     fd_close(&to);
     fd_close(&from);
     return result;

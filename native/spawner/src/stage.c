@@ -85,7 +85,7 @@ static bool same_content(int a, int b) {
 
 /* The guest that is mapped in a checkpoint's memory must be the one that it was: where it is not this spawner's, a copy. */
 static int add_guest(const struct child_plan *plan) {
-    char path[PATH_BYTES], bytes[65536];
+    char path[PATH_BYTES];
     if (plan->checkpoint[0] == 0)
         return bind_read_only(TREE_GUEST, TREE_STAGE STAGE_GUEST, 0, MOUNT_ATTR_NODEV);
     snprintf(path, sizeof path, TREE_POOL "/c-%s/" CHECKPOINT_GUEST, plan->checkpoint);
@@ -98,9 +98,8 @@ static int add_guest(const struct child_plan *plan) {
     else if (result == 0) {
         int copy = open(TREE_STAGE STAGE_GUEST, O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
         result = copy < 0 || lseek(saved, 0, SEEK_SET) < 0 ? -errno : 0;
-        for (ssize_t n; result == 0 && (n = read(saved, bytes, sizeof bytes)) != 0;)
-            if (n < 0 || write(copy, bytes, (size_t)n) != n)
-                result = n < 0 ? -errno : -ENOSPC;
+        if (result == 0)
+            result = copy_rest(saved, copy);
         fd_close(&copy);
     }
     fd_close(&saved);

@@ -155,6 +155,18 @@ int find_number(const char *text, const char *key, uint64_t *out) {
     return -ENOENT;
 }
 
+int copy_rest(int from, int to) {
+    char bytes[65536];
+    for (;;) {
+        ssize_t n = read(from, bytes, sizeof bytes);
+        if (n < 0 && errno == EINTR)
+            continue;
+        int result = n < 0 ? -errno : write_all(to, bytes, (size_t)n);
+        if (n <= 0 || result < 0)
+            return result;
+    }
+}
+
 int make_dir_at(int dirfd, const char *path, mode_t mode) {
     if (mkdirat(dirfd, path, mode) < 0 && errno != EEXIST)
         return -errno;

@@ -47,6 +47,9 @@ int read_number_at(int dirfd, const char *path, uint64_t *out);
 /* The number after `key` and a space in text of "key value" lines; -ENOENT when there is none. */
 int find_number(const char *text, const char *key, uint64_t *out);
 
+/* Copies what is left of one open file to another. */
+int copy_rest(int from, int to);
+
 /* mkdir, an existing directory is not an error. */
 int make_dir_at(int dirfd, const char *path, mode_t mode);
 /* mkdir of every component of an absolute path. */
