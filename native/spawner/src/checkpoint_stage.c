@@ -136,8 +136,7 @@ static void make_message(char *text, char *out) {
 }
 
 int stage_command(uint32_t slot, const char *command, const char *const *options, int image, int64_t deadline, struct fault *fault) {
-    static const char *const general[] = {"runsc", "--root", STAGE_STATE, "--network=none", "--ignore-cgroups", "--platform=systrap",
-                                          "--overlay2=none", "--host-uds=all", "--oci-seccomp", "--log", "/dev/null"};
+    static const char *const general[] = {STAGE_RUNSC, "/dev/null"};
     static char said[SAID_BYTES];
     char message[MESSAGE_BYTES];
     char *arguments[MAX_ARGUMENTS];

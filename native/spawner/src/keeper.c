@@ -29,16 +29,10 @@ static char *const crun_arguments[] = {"crun", "--root", STAGE_STATE, "--cgroup-
 static char *const runc_arguments[] = {"runc", "--root", STAGE_STATE, "--rootless", "true", "--log", STAGE_LOG, "run",
                                        "--detach", "--preserve-fds", "1", "--pid-file", STAGE_PID_FILE, "--bundle",
                                        STAGE_BUNDLE, "vm", NULL};
-/* No network but its own loopback; cgroups are the spawner's business; writes go to the bounded layer, not to memory; the
- * guest may bind its socket. */
-static char *const runsc_arguments[] = {"runsc", "--root", STAGE_STATE, "--network=none", "--ignore-cgroups", "--platform=systrap",
-                                        "--overlay2=none", "--host-uds=all", "--oci-seccomp", "--log", STAGE_LOG, "run", "--detach",
-                                        "--pid-file", STAGE_PID_FILE, "--bundle", STAGE_BUNDLE, "vm", NULL};
-
-static char *const restore_arguments[] = {"runsc", "--root", STAGE_STATE, "--network=none", "--ignore-cgroups", "--platform=systrap",
-                                          "--overlay2=none", "--host-uds=all", "--oci-seccomp", "--log", STAGE_LOG, "restore", "--detach",
-                                          "--pid-file", STAGE_PID_FILE, "--bundle", STAGE_BUNDLE, "--image-path", STAGE_CHECKPOINT,
-                                          "vm", NULL};
+static char *const runsc_arguments[] = {STAGE_RUNSC, STAGE_LOG, "run", "--detach", "--pid-file", STAGE_PID_FILE, "--bundle",
+                                        STAGE_BUNDLE, "vm", NULL};
+static char *const restore_arguments[] = {STAGE_RUNSC, STAGE_LOG, "restore", "--detach", "--pid-file", STAGE_PID_FILE, "--bundle",
+                                          STAGE_BUNDLE, "--image-path", STAGE_CHECKPOINT, "vm", NULL};
 
 static char *const *arguments_of(const struct child_plan *plan) {
     enum runtime runtime = plan->runtime;

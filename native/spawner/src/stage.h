@@ -19,6 +19,14 @@
 #define STAGE_SOCKETS_WAKE STAGE_SOCKETS_DIR "/wake" /* tells a suspended guest to come back */
 #define STAGE_CHECKPOINT "/checkpoint"                /* the image from which it is made, until it has started */
 
+/*
+ * What runsc is told whatever it shall do: no network but its own loopback; cgroups are the spawner's business; writes go to
+ * the bounded layer, not to memory; the guest may bind its socket. The path of its log comes next.
+ */
+#define STAGE_RUNSC                                                                                                         \
+    "runsc", "--root", STAGE_STATE, "--network=none", "--ignore-cgroups", "--platform=systrap", "--overlay2=none",          \
+        "--host-uds=all", "--oci-seccomp", "--log"
+
 /* Builds it and makes it the root. */
 int stage_build(const struct child_plan *plan, int *layer_mount, struct fault *fault);
 /* /etc/hostname and /etc/hosts of the root file system. */
