@@ -1,12 +1,7 @@
 package dev.tinyvm.sdk;
 
-import java.net.URLEncoder;
-import java.net.http.HttpRequest.BodyPublishers;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
-import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Tiny VMs on disk, behind gVisor: {@link TinyVmClient#checkpoints}. */
@@ -26,7 +21,7 @@ public final class Checkpoints {
         if (!name.isEmpty()) {
             body.put("name", name);
         }
-        return Decoding.checkpoint(post("/vms/" + encoded(vm) + "/checkpoints", body));
+        return Decoding.checkpoint(transport.post("/vms/" + Transport.segment(vm) + "/checkpoints", body, PATIENCE));
     }
 
     public List<CheckpointInfo> list() {
@@ -34,11 +29,11 @@ public final class Checkpoints {
     }
 
     public CheckpointInfo get(String name) {
-        return Decoding.checkpoint(transport.get("/checkpoints/" + encoded(name)));
+        return Decoding.checkpoint(transport.get("/checkpoints/" + Transport.segment(name)));
     }
 
     public void remove(String name) {
-        transport.delete("/checkpoints/" + encoded(name));
+        transport.delete("/checkpoints/" + Transport.segment(name));
     }
 
     /**
@@ -53,15 +48,9 @@ public final class Checkpoints {
             body.put("name", vmName);
         }
         return Decoding.list(
-                post("/checkpoints/" + encoded(checkpoint) + "/restore", body).path("vms"), Decoding::vm);
-    }
-
-    private JsonNode post(String path, ObjectNode body) {
-        return transport.send(
-                "POST", path, "application/json", BodyPublishers.ofString(body.toString()), PATIENCE, Map.of());
-    }
-
-    private static String encoded(String text) {
-        return URLEncoder.encode(text, StandardCharsets.UTF_8).replace("+", "%20");
+                transport
+                        .post("/checkpoints/" + Transport.segment(checkpoint) + "/restore", body, PATIENCE)
+                        .path("vms"),
+                Decoding::vm);
     }
 }

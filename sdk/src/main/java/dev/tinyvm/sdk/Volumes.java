@@ -5,11 +5,10 @@ import dev.tinyvm.spec.Volume;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.net.URLEncoder;
 import java.net.http.HttpRequest.BodyPublishers;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Named volumes, and the volumes of running Tiny VMs: {@link TinyVmClient#volumes}. */
@@ -36,19 +35,19 @@ public final class Volumes {
     }
 
     public VolumeInfo get(String name) {
-        return Decoding.volume(transport.get("/volumes/" + encoded(name)));
+        return Decoding.volume(transport.get("/volumes/" + Transport.segment(name)));
     }
 
     /** Changes what it may hold. */
     public VolumeInfo resize(String name, long sizeBytes) {
         ObjectNode body = Transport.object();
         body.put("size", Quantities.formatBytes(sizeBytes));
-        return Decoding.volume(send("PATCH", "/volumes/" + encoded(name), body));
+        return Decoding.volume(send("PATCH", "/volumes/" + Transport.segment(name), body));
     }
 
     /** With all that is in it. */
     public void remove(String name) {
-        transport.delete("/volumes/" + encoded(name));
+        transport.delete("/volumes/" + Transport.segment(name));
     }
 
     /** Mounts a volume in a running Tiny VM, and at each of its starts from now on. */
@@ -58,14 +57,15 @@ public final class Volumes {
         body.put("mountPath", volume.mountPath());
         body.put("readOnly", volume.readOnly());
         volume.sizeBytes().ifPresent(bytes -> body.put("size", Quantities.formatBytes(bytes)));
-        return Decoding.vm(send("POST", "/vms/" + encoded(vm) + "/volumes", body));
+        return Decoding.vm(send("POST", "/vms/" + Transport.segment(vm) + "/volumes", body));
     }
 
     /** @param force also while something inside uses it */
     public VmInfo detach(String vm, String mountPath, boolean force) {
         return Decoding.vm(transport.send(
                 "DELETE",
-                "/vms/" + encoded(vm) + "/volumes?mountPath=" + encoded(mountPath) + (force ? "&force=true" : ""),
+                "/vms/" + Transport.segment(vm) + "/volumes?mountPath=" + Transport.segment(mountPath)
+                        + (force ? "&force=true" : ""),
                 "",
                 BodyPublishers.noBody(),
                 Transport.REQUEST_TIMEOUT,
@@ -79,7 +79,7 @@ public final class Volumes {
      * @throws IOException of either stream; the archive is then not whole
      */
     public void exportTo(String name, OutputStream to) throws IOException {
-        try (InputStream archive = transport.stream("/volumes/" + encoded(name) + "/archive", TAR, Map.of())
+        try (InputStream archive = transport.stream("/volumes/" + Transport.segment(name) + "/archive", TAR, Map.of())
                 .body()) {
             archive.transferTo(to);
         }
@@ -93,14 +93,14 @@ public final class Volumes {
     public VolumeInfo importFrom(String name, InputStream from) {
         return Decoding.volume(transport.send(
                 "PUT",
-                "/volumes/" + encoded(name) + "/archive",
+                "/volumes/" + Transport.segment(name) + "/archive",
                 TAR,
                 BodyPublishers.ofInputStream(() -> from),
                 VmFiles.UPLOAD_TIMEOUT,
                 Map.of()));
     }
 
-    private tools.jackson.databind.JsonNode send(String method, String path, ObjectNode body) {
+    private JsonNode send(String method, String path, ObjectNode body) {
         return transport.send(
                 method,
                 path,
@@ -108,9 +108,5 @@ public final class Volumes {
                 BodyPublishers.ofString(body.toString()),
                 Transport.REQUEST_TIMEOUT,
                 Map.of());
-    }
-
-    private static String encoded(String text) {
-        return URLEncoder.encode(text, StandardCharsets.UTF_8).replace("+", "%20");
     }
 }
