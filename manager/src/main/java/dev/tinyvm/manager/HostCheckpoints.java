@@ -9,7 +9,6 @@ import dev.tinyvm.manager.ManagerException.Code;
 import dev.tinyvm.spec.Quantities;
 import java.security.SecureRandom;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
@@ -257,11 +256,10 @@ final class HostCheckpoints implements Checkpoints {
     }
 
     private String madeUp() {
-        Set<String> taken = new HashSet<>(all.keySet());
         String name;
         do {
             name = "cp-" + Long.toString(random.nextLong() & ((1L << NAME_BITS) - 1), Character.MAX_RADIX);
-        } while (taken.contains(name));
+        } while (all.containsKey(name));
         return name;
     }
 }

@@ -42,10 +42,11 @@ public final class ImagesInUse {
                         "jdbc:sqlite:file:" + file.toUri().getRawPath() + "?mode=ro");
                 Statement statement = connection.createStatement()) {
             if (hasPins(statement)) {
-                pins(statement, users);
+                images(statement, "SELECT image, name FROM vms WHERE image <> ''", users);
             }
             if (hasCheckpoints(statement)) {
-                checkpoints(statement, users);
+                // Nothing goes on from one without the image that it was taken on.
+                images(statement, "SELECT image, 'checkpoint ' || name FROM checkpoints", users);
             }
             descriptors(statement, "SELECT descriptor, name FROM vms", users);
             descriptors(statement, "SELECT descriptor, 'agent ' || name FROM agents", users);
@@ -66,8 +67,9 @@ public final class ImagesInUse {
         }
     }
 
-    private static void pins(Statement statement, Map<String, SortedSet<String>> into) throws SQLException {
-        try (ResultSet rows = statement.executeQuery("SELECT image, name FROM vms WHERE image <> ''")) {
+    private static void images(Statement statement, String query, Map<String, SortedSet<String>> into)
+            throws SQLException {
+        try (ResultSet rows = statement.executeQuery(query)) {
             while (rows.next()) {
                 add(into, rows.getString(1), rows.getString(2));
             }
@@ -77,15 +79,6 @@ public final class ImagesInUse {
     private static boolean hasCheckpoints(Statement statement) throws SQLException {
         try (ResultSet tables = statement.executeQuery("SELECT 1 FROM sqlite_master WHERE name = 'checkpoints'")) {
             return tables.next();
-        }
-    }
-
-    /** Nothing goes on from one without the image that it was taken on. */
-    private static void checkpoints(Statement statement, Map<String, SortedSet<String>> into) throws SQLException {
-        try (ResultSet rows = statement.executeQuery("SELECT image, 'checkpoint ' || name FROM checkpoints")) {
-            while (rows.next()) {
-                add(into, rows.getString(1), rows.getString(2));
-            }
         }
     }
 

@@ -155,6 +155,19 @@ final class TinyVm {
         throw notNow(attempt);
     }
 
+    /** The machine of one that lives, also when frozen, for what is done to it from outside. In a turn. */
+    Machine live(String attempt) {
+        Machine machine = run.machine();
+        boolean can = switch (record.state()) {
+            case RUNNING, WAITING, PAUSED -> true;
+            default -> false;
+        };
+        if (machine == null || !can) {
+            throw notNow(attempt);
+        }
+        return machine;
+    }
+
     /** The machine whatever it does, also when frozen; empty when there is none. */
     Optional<Machine> anyMachine() {
         return Optional.ofNullable(run.machine());
@@ -305,7 +318,7 @@ final class TinyVm {
     }
 
     VmStatus detach(String mountPath, boolean force) {
-        turns.call(() -> VmVolumes.detach(this, run, mountPath, force));
+        turns.call(() -> VmVolumes.detach(this, mountPath, force));
         return status();
     }
 
@@ -321,14 +334,7 @@ final class TinyVm {
 
     VmStatus resize(ResizeRequest request) {
         turns.call(() -> {
-            Machine machine = run.machine();
-            boolean can = switch (record.state()) {
-                case RUNNING, WAITING, PAUSED -> true;
-                default -> false;
-            };
-            if (machine == null || !can) {
-                throw notNow("resize it");
-            }
+            Machine machine = live("resize it");
             Resources old = spec().resources();
             Resources wanted = new Resources(
                     request.cpuMillis().orElse(old.cpuMillis()),

@@ -21,14 +21,7 @@ final class VmCheckpoint {
 
     /** @return bytes on disk */
     static long write(TinyVm vm, VmRun run, CheckpointStore store, String name, long mostBytes) {
-        Machine machine = run.machine();
-        boolean can = switch (vm.record().state()) {
-            case RUNNING, WAITING, PAUSED -> true;
-            default -> false;
-        };
-        if (machine == null || !can) {
-            throw vm.notNow("write a checkpoint of it");
-        }
+        Machine machine = vm.live("write a checkpoint of it");
         String attempt = "could not write a checkpoint of " + vm.record().name();
         try (Hold _ = vm.waiting().holdInTurn()) {
             boolean paused = vm.record().state() == VmState.PAUSED;

@@ -43,7 +43,7 @@ final class VmInterface {
 
     /** For its user. In a turn. */
     boolean attach() {
-        Machine machine = live("attach a routed interface to it");
+        Machine machine = vm.live("attach a routed interface to it");
         VmRecord before = vm.record();
         if (vm.spec().network().routed()) {
             throw new ManagerException(
@@ -69,7 +69,7 @@ final class VmInterface {
 
     /** For its user. In a turn. */
     boolean detach() {
-        Machine machine = live("detach the routed interface from it");
+        Machine machine = vm.live("detach the routed interface from it");
         VmRecord before = vm.record();
         if (!vm.spec().network().routed()) {
             throw new ManagerException(Code.NOT_FOUND, before.name() + " has no routed interface");
@@ -255,18 +255,6 @@ final class VmInterface {
                             "address", made.address(),
                             "connectFilter", Boolean.toString(made.connectFilter())));
         }
-    }
-
-    private Machine live(String attempt) {
-        Machine machine = vm.machine();
-        boolean can = switch (vm.record().state()) {
-            case RUNNING, WAITING, PAUSED -> true;
-            default -> false;
-        };
-        if (machine == null || !can) {
-            throw vm.notNow(attempt);
-        }
-        return machine;
     }
 
     private static VmRecord with(VmRecord record, Attachment attachment) {

@@ -20,7 +20,7 @@ final class VmVolumes {
 
     /** In the Tiny VM's turn. */
     static boolean attach(TinyVm vm, VmRun run, Shared shared, Volume volume) {
-        Machine machine = live(vm, run, "attach a volume to it");
+        Machine machine = vm.live("attach a volume to it");
         VmRecord before = vm.record();
         List<Volume> volumes = new ArrayList<>(vm.spec().volumes());
         if (volumes.stream().anyMatch(v -> v.mountPath().equals(volume.mountPath()))) {
@@ -48,8 +48,8 @@ final class VmVolumes {
     }
 
     /** In the Tiny VM's turn. */
-    static boolean detach(TinyVm vm, VmRun run, String mountPath, boolean force) {
-        Machine machine = live(vm, run, "detach a volume from it");
+    static boolean detach(TinyVm vm, String mountPath, boolean force) {
+        Machine machine = vm.live("detach a volume from it");
         List<Volume> volumes = new ArrayList<>(vm.spec().volumes());
         if (!volumes.removeIf(v -> v.mountPath().equals(mountPath))) {
             throw new ManagerException(
@@ -92,18 +92,6 @@ final class VmVolumes {
                 LOG.debug("{}", e.getMessage());
             }
         }
-    }
-
-    private static Machine live(TinyVm vm, VmRun run, String attempt) {
-        Machine machine = run.machine();
-        boolean can = switch (vm.record().state()) {
-            case RUNNING, WAITING, PAUSED -> true;
-            default -> false;
-        };
-        if (machine == null || !can) {
-            throw vm.notNow(attempt);
-        }
-        return machine;
     }
 
     private static void store(TinyVm vm, List<Volume> volumes) {
