@@ -59,7 +59,7 @@ record CompiledCode(byte[] skeleton, byte[] jar) {
     private static byte[] classes(WasmModule module, String name) throws IOException {
         Memo memo = new Memo(null);
         try {
-            code(module, memo, InterpreterFallback.FAIL);
+            code(module, memo);
         } catch (WasmEngineException e) {
             throw new EngineException(
                     Code.IMAGE,
@@ -78,12 +78,7 @@ record CompiledCode(byte[] skeleton, byte[] jar) {
     /** Ready to run. @param fromCache whether it was read from disk */
     CompiledModule load(String digest, boolean fromCache) {
         WasmModule module = parse(skeleton, false);
-        return new CompiledModule(
-                digest,
-                module,
-                code(module, new Memo(jar), InterpreterFallback.FAIL),
-                ModuleCache.programs(module),
-                fromCache);
+        return new CompiledModule(digest, module, code(module, new Memo(jar)), ModuleCache.programs(module), fromCache);
     }
 
     /** The same for a memory that comes from a snapshot. */
@@ -120,9 +115,9 @@ record CompiledCode(byte[] skeleton, byte[] jar) {
         return Parser.builder().withValidation(validate).build().parse(() -> new ByteArrayInputStream(wasm));
     }
 
-    private static Function<Instance, Machine> code(WasmModule module, Memo memo, InterpreterFallback fallback) {
+    private static Function<Instance, Machine> code(WasmModule module, Memo memo) {
         return MachineFactoryCompiler.builder(module)
-                .withInterpreterFallback(fallback)
+                .withInterpreterFallback(InterpreterFallback.FAIL)
                 .withCache(memo)
                 .compile();
     }

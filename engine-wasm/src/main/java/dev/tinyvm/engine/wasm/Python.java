@@ -4,8 +4,6 @@ import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.EngineException.Code;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.List;
@@ -84,12 +82,7 @@ final class Python {
         try {
             CompiledModule module = cache.keepWithoutData(keptModule(), wasm, DIGEST);
             SnapshotFile.Content state = PythonSetup.run(
-                    engine,
-                    module,
-                    work,
-                    SCRIPTS.stream()
-                            .map(script -> new String(resource(script), StandardCharsets.UTF_8))
-                            .toList());
+                    engine, module, work, SCRIPTS.stream().map(OwnFile::text).toList());
             cache.writeData(keptState(), SnapshotFile.write(state));
         } catch (IOException e) {
             throw new EngineException(Code.UNAVAILABLE, "could not keep the snapshot of Python: " + e.getMessage(), e);
@@ -115,23 +108,11 @@ final class Python {
 
     private static String keptState() {
         ByteArrayOutputStream all = new ByteArrayOutputStream();
-        SCRIPTS.forEach(script -> all.writeBytes(resource(script)));
+        SCRIPTS.forEach(script -> all.writeBytes(OwnFile.bytes(script)));
         return "python-" + DIGEST.substring(0, 16) + "-"
                 + HexFormat.of()
                         .formatHex(ModuleCache.sha256(all.toByteArray()))
                         .substring(0, 16) + ".snapshot.sum";
-    }
-
-    private static byte[] resource(String name) {
-        try (InputStream in = Python.class.getResourceAsStream(name)) {
-            if (in == null) {
-                throw new EngineException(
-                        Code.UNAVAILABLE, "the engine's own file " + name + " is missing; rebuild it");
-            }
-            return in.readAllBytes();
-        } catch (IOException e) {
-            throw new EngineException(Code.UNAVAILABLE, "could not read the engine's own file " + name, e);
-        }
     }
 
     /**

@@ -3,7 +3,6 @@ package dev.tinyvm.engine.wasm;
 import dev.tinyvm.engine.EngineException;
 import dev.tinyvm.engine.EngineException.Code;
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -49,8 +48,8 @@ final class QuickJs {
 
     /** From the cache when it is there: then no script runs, and agents start at once. */
     private Snapshot make() {
-        byte[] quickJs = resource(RESOURCE);
-        List<byte[]> scripts = SCRIPTS.stream().map(QuickJs::resource).toList();
+        byte[] quickJs = OwnFile.bytes(RESOURCE);
+        List<byte[]> scripts = SCRIPTS.stream().map(OwnFile::bytes).toList();
         CompiledModule module = cache.load(quickJs, RESOURCE, true);
         String name = "snapshot-" + digest(module.digest(), scripts) + ".sum";
         byte[] known = cache.readData(name);
@@ -153,18 +152,6 @@ final class QuickJs {
         return ImportValues.builder()
                 .addFunction(functions.toArray(new HostFunction[0]))
                 .build();
-    }
-
-    private static byte[] resource(String name) {
-        try (InputStream in = QuickJs.class.getResourceAsStream(name)) {
-            if (in == null) {
-                throw new EngineException(
-                        Code.UNAVAILABLE, "the engine's own file " + name + " is missing; rebuild it");
-            }
-            return in.readAllBytes();
-        } catch (IOException e) {
-            throw new EngineException(Code.UNAVAILABLE, "could not read the engine's own file " + name, e);
-        }
     }
 
     /**

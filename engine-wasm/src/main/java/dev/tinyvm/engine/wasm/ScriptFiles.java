@@ -118,7 +118,9 @@ public final class ScriptFiles {
         files.forEach((name, content) -> all.add(new Placed(DIRECTORY + name, content, 0644)));
         boolean python = isPython(entry);
         all.addAll(
-                python ? List.of(Placed.text(DIRECTORY + "tinyvm.py", resource("python/tinyvm.py"), 0644)) : forNode());
+                python
+                        ? List.of(Placed.text(DIRECTORY + "tinyvm.py", OwnFile.text("python/tinyvm.py"), 0644))
+                        : forNode());
         String quoted = "'" + (DIRECTORY + entry).replace("'", "'\\''") + "'";
         all.add(Placed.text(
                 "/usr/local/bin/" + entry,
@@ -140,8 +142,8 @@ public final class ScriptFiles {
                 0644));
         all.add(Placed.text(
                 module + "index.js",
-                resource("node.js")
-                        .replace("/* llm.js */", resource("llm.js").strip().replaceAll(";$", "")),
+                OwnFile.text("node.js")
+                        .replace("/* llm.js */", OwnFile.text("llm.js").strip().replaceAll(";$", "")),
                 0644));
         return all;
     }
@@ -190,18 +192,6 @@ public final class ScriptFiles {
         }
         try (InputStream in = Files.newInputStream(path, LinkOption.NOFOLLOW_LINKS)) {
             return in.readNBytes(MAX_BYTES + 1);
-        }
-    }
-
-    private static String resource(String name) {
-        try (InputStream in = ScriptFiles.class.getResourceAsStream(name)) {
-            if (in == null) {
-                throw new EngineException(
-                        Code.UNAVAILABLE, "the engine's own file " + name + " is missing; rebuild it");
-            }
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new EngineException(Code.UNAVAILABLE, "could not read the engine's own file " + name, e);
         }
     }
 
