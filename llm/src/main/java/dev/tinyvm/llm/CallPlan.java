@@ -124,11 +124,11 @@ record CallPlan(
                 case GEMINI ->
                     geminiPath(
                             target.model(),
-                            counts
-                                    ? "countTokens"
-                                    : embeds
-                                            ? "batchEmbedContents"
-                                            : streams ? "streamGenerateContent?alt=sse" : "generateContent");
+                            switch (endpoint.operation()) {
+                                case COUNT_TOKENS -> "countTokens";
+                                case EMBEDDINGS -> "batchEmbedContents";
+                                default -> streams ? "streamGenerateContent?alt=sse" : "generateContent";
+                            });
             };
         }
         String sent = !endpoint.model().isEmpty() && !target.model().equals(model)

@@ -222,13 +222,13 @@ final class GeminiOnChat implements Translation {
                 throw refused("responseModalities " + modality.asString(""));
             }
         }
-        copy(config, "maxOutputTokens", to, bound);
-        copy(config, "temperature", to, "temperature");
-        copy(config, "topP", to, "top_p");
-        copy(config, "stopSequences", to, "stop");
-        copy(config, "seed", to, "seed");
-        copy(config, "presencePenalty", to, "presence_penalty");
-        copy(config, "frequencyPenalty", to, "frequency_penalty");
+        Json.copy(config, "maxOutputTokens", to, bound);
+        Json.copy(config, "temperature", to, "temperature");
+        Json.copy(config, "topP", to, "top_p");
+        Json.copy(config, "stopSequences", to, "stop");
+        Json.copy(config, "seed", to, "seed");
+        Json.copy(config, "presencePenalty", to, "presence_penalty");
+        Json.copy(config, "frequencyPenalty", to, "frequency_penalty");
         String type = Json.string(config, "responseMimeType");
         if (type.isEmpty() || type.equals("text/plain")) {
             return;
@@ -322,11 +322,5 @@ final class GeminiOnChat implements Translation {
             }
         });
         return to;
-    }
-
-    private static void copy(JsonNode from, String name, ObjectNode to, String as) {
-        if (from.has(name) && !from.path(name).isNull()) {
-            to.set(as, from.path(name));
-        }
     }
 }

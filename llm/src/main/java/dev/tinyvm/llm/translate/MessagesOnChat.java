@@ -39,11 +39,11 @@ final class MessagesOnChat implements Translation {
             messages.addObject().put("role", "system").put("content", system);
         }
         from.path("messages").forEach(message -> add(messages, message));
-        copy(from, "max_tokens", to, bound);
-        copy(from, "temperature", to, "temperature");
-        copy(from, "top_p", to, "top_p");
-        copy(from, "stop_sequences", to, "stop");
-        copy(from.path("metadata"), "user_id", to, "user");
+        Json.copy(from, "max_tokens", to, bound);
+        Json.copy(from, "temperature", to, "temperature");
+        Json.copy(from, "top_p", to, "top_p");
+        Json.copy(from, "stop_sequences", to, "stop");
+        Json.copy(from.path("metadata"), "user_id", to, "user");
         format(from, to);
         tools(from, to);
         if (streams) {
@@ -247,7 +247,7 @@ final class MessagesOnChat implements Translation {
             }
             ObjectNode function = tools.addObject().put("type", "function").putObject("function");
             function.put("name", Json.string(tool, "name")).put("description", Json.string(tool, "description"));
-            copy(tool, "input_schema", function, "parameters");
+            Json.copy(tool, "input_schema", function, "parameters");
         }
         JsonNode choice = from.path("tool_choice");
         if (choice.path("disable_parallel_tool_use").asBoolean(false)) {
@@ -262,12 +262,6 @@ final class MessagesOnChat implements Translation {
                         .putObject("function")
                         .put("name", Json.string(choice, "name"));
             default -> to.put("tool_choice", "auto");
-        }
-    }
-
-    private static void copy(JsonNode from, String name, ObjectNode to, String as) {
-        if (from.has(name) && !from.path(name).isNull()) {
-            to.set(as, from.path(name));
         }
     }
 

@@ -2,6 +2,7 @@ package dev.tinyvm.llm.translate;
 
 import dev.tinyvm.llm.wire.Json;
 import dev.tinyvm.llm.wire.LlmException;
+import dev.tinyvm.llm.wire.UsageTap;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -12,8 +13,6 @@ import tools.jackson.databind.node.ObjectNode;
 
 /** OpenAI's {@code /v1/embeddings} on Gemini's {@code batchEmbedContents}. Gemini tells no usage: it is guessed, four bytes a token. */
 final class OpenAiEmbeddingsOnGemini implements Translation {
-    private static final int BYTES_PER_TOKEN = 4;
-
     private String model = "";
     private boolean base64;
     private long bytes;
@@ -72,7 +71,7 @@ final class OpenAiEmbeddingsOnGemini implements Translation {
             }
         }
         to.put("model", model);
-        long tokens = bytes / BYTES_PER_TOKEN;
+        long tokens = bytes / UsageTap.BYTES_PER_TOKEN;
         to.putObject("usage").put("prompt_tokens", tokens).put("total_tokens", tokens);
         return Json.bytes(to);
     }

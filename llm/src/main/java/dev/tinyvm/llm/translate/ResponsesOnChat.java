@@ -62,10 +62,10 @@ final class ResponsesOnChat implements Translation {
                 messages.addObject().put("role", "user").set("content", pictures);
             }
         }
-        copy(from, "max_output_tokens", to, bound);
-        copy(from, "temperature", to, "temperature");
-        copy(from, "top_p", to, "top_p");
-        copy(from, "user", to, "user");
+        Json.copy(from, "max_output_tokens", to, bound);
+        Json.copy(from, "temperature", to, "temperature");
+        Json.copy(from, "top_p", to, "top_p");
+        Json.copy(from, "user", to, "user");
         format(from.path("text").path("format"), to);
         tools(from, to);
         if (streams) {
@@ -196,7 +196,7 @@ final class ResponsesOnChat implements Translation {
                         .put("type", "json_schema")
                         .putObject("json_schema");
                 for (String name : new String[] {"name", "description", "schema", "strict"}) {
-                    copy(format, name, schema, name);
+                    Json.copy(format, name, schema, name);
                 }
             }
             default -> {
@@ -213,14 +213,14 @@ final class ResponsesOnChat implements Translation {
             }
             ObjectNode function = tools.addObject().put("type", "function").putObject("function");
             for (String name : new String[] {"name", "description", "parameters", "strict"}) {
-                copy(tool, name, function, name);
+                Json.copy(tool, name, function, name);
             }
         }
         if (tools.isEmpty()) {
             return;
         }
         to.set("tools", tools);
-        copy(from, "parallel_tool_calls", to, "parallel_tool_calls");
+        Json.copy(from, "parallel_tool_calls", to, "parallel_tool_calls");
         JsonNode choice = from.path("tool_choice");
         if (choice.isString()) {
             to.set("tool_choice", choice);
@@ -231,12 +231,6 @@ final class ResponsesOnChat implements Translation {
                     .put("name", Json.string(choice, "name"));
         } else if (choice.isObject()) {
             throw refused("tool_choice '" + Json.string(choice, "type") + "'");
-        }
-    }
-
-    private static void copy(JsonNode from, String name, ObjectNode to, String as) {
-        if (from.has(name) && !from.path(name).isNull()) {
-            to.set(as, from.path(name));
         }
     }
 }

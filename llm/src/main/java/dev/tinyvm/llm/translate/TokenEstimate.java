@@ -2,6 +2,7 @@ package dev.tinyvm.llm.translate;
 
 import dev.tinyvm.llm.wire.Dialect;
 import dev.tinyvm.llm.wire.Json;
+import dev.tinyvm.llm.wire.UsageTap;
 import java.nio.charset.StandardCharsets;
 import java.util.Set;
 import tools.jackson.databind.JsonNode;
@@ -15,7 +16,6 @@ public final class TokenEstimate {
     static final int PICTURE = 1_000;
 
     private static final int MESSAGE = 4;
-    private static final int BYTES_PER_TOKEN = 4;
 
     /** What tunes, names or tells kinds apart, and is not read. */
     private static final Set<String> NOT_READ = Set.of(
@@ -54,7 +54,7 @@ public final class TokenEstimate {
         }
         long[] pictures = {0};
         long bytes = read(request, pictures);
-        return bytes / BYTES_PER_TOKEN
+        return bytes / UsageTap.BYTES_PER_TOKEN
                 + (long) MESSAGE * request.path("messages").size()
                 + pictures[0] * PICTURE;
     }

@@ -66,6 +66,13 @@ public final class Json {
         return array().addAll(nodes);
     }
 
+    /** Sets what stands there, by another name; nothing when it is absent or null. */
+    public static void copy(JsonNode from, String name, ObjectNode to, String as) {
+        if (from.has(name) && !from.path(name).isNull()) {
+            to.set(as, from.path(name));
+        }
+    }
+
     /** The string there, or empty. */
     public static String string(JsonNode node, String name) {
         JsonNode value = node.path(name);

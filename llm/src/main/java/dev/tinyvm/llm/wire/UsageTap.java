@@ -11,10 +11,12 @@ import tools.jackson.databind.JsonNode;
  * the format is unknown), it guesses: four bytes of request for a token of input, one event or four bytes of answer for a token of output.
  */
 public final class UsageTap {
+    /** Of text, where nothing better is known. */
+    public static final int BYTES_PER_TOKEN = 4;
+
     /** A plain answer larger than this is guessed, not read. */
     static final int PLAIN_BYTES = 16 << 20;
 
-    private static final int BYTES_PER_TOKEN = 4;
     private static final byte[] USAGE = "\"usage".getBytes(StandardCharsets.US_ASCII);
 
     private final boolean events;
