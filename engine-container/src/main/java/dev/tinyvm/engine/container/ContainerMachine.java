@@ -360,7 +360,7 @@ final class ContainerMachine implements Machine {
     /** What the wall itself used is billed, also when its interface does not answer. */
     private long routedBytesOut() {
         try {
-            return routed ? networkStats().map(RoutedStats::bytesOut).orElse(0L) : 0;
+            return networkStats().map(RoutedStats::bytesOut).orElse(0L);
         } catch (EngineException e) {
             LOG.info("{}", e.getMessage());
             return -1;

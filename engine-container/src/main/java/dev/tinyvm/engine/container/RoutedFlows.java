@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -26,10 +25,10 @@ final class RoutedFlows {
     /** Where those lead that are open or being opened. One that the other side has ended brings nothing any more and does not count. */
     static Set<InetAddress> peers(long pid) throws IOException {
         Path net = Path.of("/proc", Long.toString(pid), "net");
-        Set<InetAddress> peers = new HashSet<>(peers(read(net.resolve("tcp"))));
+        Set<InetAddress> peers = new HashSet<>(peers(WallThreads.read(net.resolve("tcp"))));
         Path ipv6 = net.resolve("tcp6");
         if (Files.exists(ipv6)) {
-            peers.addAll(peers(read(ipv6)));
+            peers.addAll(peers(WallThreads.read(ipv6)));
         }
         return peers;
     }
@@ -67,9 +66,5 @@ final class RoutedFlows {
             bytes.putInt(Integer.parseUnsignedInt(words, at, at + WORD_CHARS, 16));
         }
         return InetAddress.getByAddress(bytes.array());
-    }
-
-    private static String read(Path file) throws IOException {
-        return new String(Files.readAllBytes(file), StandardCharsets.US_ASCII);
     }
 }

@@ -14,9 +14,6 @@ import java.util.Optional;
 
 /** Routed interfaces, which the spawner makes and removes. Stateless; any thread. */
 final class SpawnerNetwork {
-    private static final int ENOSYS = 38;
-    private static final int EADDRNOTAVAIL = 99;
-
     private static final int IPV4 = 4;
     private static final int IPV6 = 6;
     private static final int TCP = 1;
@@ -137,8 +134,8 @@ final class SpawnerNetwork {
             case Errno.ESRCH -> Code.GONE;
             case Errno.ENOENT -> e.step().equals("find-interface") ? Code.NOT_FOUND : Code.GONE;
             case Errno.EEXIST, Errno.EINVAL, Errno.EOPNOTSUPP -> Code.INVALID;
-            case ENOSYS -> Code.UNAVAILABLE;
-            case EADDRNOTAVAIL, Errno.ENOSPC, Errno.ENOMEM -> Code.LIMIT;
+            case Errno.ENOSYS -> Code.UNAVAILABLE;
+            case Errno.EADDRNOTAVAIL, Errno.ENOSPC, Errno.ENOMEM -> Code.LIMIT;
             default -> Code.FAILED;
         };
         return new EngineException(code, attempt + e.sentence(), e);
