@@ -48,7 +48,6 @@ public final class MountTiming implements AutoCloseable {
         // It runs cat only when it has its namespace.
         Path maps = Path.of("/proc", Long.toString(holder.pid()));
         for (int tries = 0; Files.readString(maps.resolve("comm")).equals("unshare\n") && tries < 1_000; tries++) {
-            Thread.onSpinWait();
             try {
                 Thread.sleep(1);
             } catch (InterruptedException e) {
