@@ -47,11 +47,8 @@ record EgressPlan(
         return new EgressPlan(credentials, config.e2bEgress(), EgressLimits.of(config.limits()), config.routedPool());
     }
 
-    /** The same with the secrets as they are now, for who cannot read them again. @param problems as for {@link #read} */
-    EgressPlan held(List<String> problems) {
-        if (!problems.isEmpty()) {
-            return NONE;
-        }
+    /** The same with the secrets as they are now, for who cannot read them again. Only when {@link #read} told no problem. */
+    EgressPlan held() {
         return new EgressPlan(
                 credentials.stream()
                         .map(credential -> {

@@ -20,6 +20,9 @@ import java.util.Optional;
  * <p>A named file that is wrong ends the command. The usual one may be about things that this run does not need: then it is left out, and the user reads why.
  */
 record PrivateConfiguration(ManagerConfig config, GatewayPlan llm, EgressPlan egress) {
+    private static final PrivateConfiguration NONE =
+            new PrivateConfiguration(ManagerConfig.DEFAULT, GatewayPlan.NONE, EgressPlan.NONE);
+
     /** @param data of the manager that this user would start @param llm whether models are wanted at all */
     static PrivateConfiguration find(Shell shell, Path data, Optional<Path> named, boolean llm) {
         Path file = named.orElse(data.resolve("tinyvm.yaml"));
@@ -27,7 +30,7 @@ record PrivateConfiguration(ManagerConfig config, GatewayPlan llm, EgressPlan eg
             throw new CliException(ExitCode.USAGE, file + ": there is no such configuration file");
         }
         List<String> problems = new ArrayList<>();
-        PrivateConfiguration found = new PrivateConfiguration(ManagerConfig.DEFAULT, GatewayPlan.NONE, EgressPlan.NONE);
+        PrivateConfiguration found = NONE;
         if (Files.isReadable(file)) {
             found = read(file, new Secrets(data).directory(), llm, problems);
         }
@@ -43,18 +46,17 @@ record PrivateConfiguration(ManagerConfig config, GatewayPlan llm, EgressPlan eg
     private static PrivateConfiguration read(Path file, Path secrets, boolean llm, List<String> problems) {
         try {
             ManagerConfig config = ManagerConfigReader.readFile(file);
-            EgressPlan egress =
-                    EgressPlan.read(config.network(), secrets, problems).held(problems);
+            EgressPlan egress = EgressPlan.read(config.network(), secrets, problems);
             GatewayPlan gateway = llm ? GatewayPlan.read(config.llm(), secrets).held() : GatewayPlan.NONE;
             if (problems.isEmpty()) {
-                return new PrivateConfiguration(config, gateway, egress);
+                return new PrivateConfiguration(config, gateway, egress.held());
             }
         } catch (DescriptorException e) {
             problems.add(String.valueOf(e.getMessage()));
         } catch (GatewayPlan.Missing e) {
             problems.addAll(e.problems());
         }
-        return new PrivateConfiguration(ManagerConfig.DEFAULT, GatewayPlan.NONE, EgressPlan.NONE);
+        return NONE;
     }
 
     private PrivateConfiguration with(GatewayPlan other) {
