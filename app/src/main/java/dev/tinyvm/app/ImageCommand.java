@@ -1,8 +1,10 @@
 package dev.tinyvm.app;
 
 import dev.tinyvm.cli.CliException;
+import dev.tinyvm.cli.CommandGroup;
 import dev.tinyvm.cli.ExitCode;
 import dev.tinyvm.cli.JsonOutput;
+import dev.tinyvm.cli.ListForm;
 import dev.tinyvm.cli.ManagerConnection;
 import dev.tinyvm.cli.RunningManager;
 import dev.tinyvm.cli.Shell;
@@ -34,11 +36,8 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -54,16 +53,11 @@ import tools.jackson.databind.node.ObjectNode;
             "  sudo tinyvm image import --user user tools /srv/debootstrap-tree",
             "  sudo tinyvm image rm debian"
         })
-final class ImageCommand implements Runnable {
-    @Spec
-    @SuppressWarnings("NullAway.Init") // picocli sets it
-    CommandSpec spec;
-
-    @Option(
-            names = {"-h", "--help"},
-            usageHelp = true,
-            description = "Show this help.")
-    boolean help;
+final class ImageCommand extends CommandGroup {
+    ImageCommand() {
+        super(
+                "image ls, image inspect NAME, image pull REFERENCE, image import NAME SOURCE, image push NAME, image rm NAME, image gc");
+    }
 
     static CommandLine line(Shell shell) {
         return new CommandLine(new ImageCommand())
@@ -74,13 +68,6 @@ final class ImageCommand implements Runnable {
                 .addSubcommand(new ImageTransferCommands.Push(shell))
                 .addSubcommand(new Remove(shell))
                 .addSubcommand(new ImageTransferCommands.Gc(shell));
-    }
-
-    @Override
-    public void run() {
-        throw new ParameterException(
-                spec.commandLine(),
-                "which? image ls, image inspect NAME, image pull REFERENCE, image import NAME SOURCE, image push NAME, image rm NAME, image gc");
     }
 
     /** What all have: the store of the chosen data directory. */
@@ -144,13 +131,8 @@ final class ImageCommand implements Runnable {
             footerHeading = "%nExamples:%n",
             footer = "  tinyvm image ls --json")
     static final class Ls extends OnStore {
-        @Option(
-                names = {"-q", "--quiet"},
-                description = "Print names alone.")
-        boolean quiet;
-
-        @Option(names = "--json", description = "Print JSON.")
-        boolean json;
+        @Mixin
+        final ListForm form = new ListForm();
 
         Ls(Shell shell) {
             super(shell);
@@ -165,27 +147,25 @@ final class ImageCommand implements Runnable {
             List<Listed> images = store.list().stream()
                     .map(i -> Listed.of(i, tags.getOrDefault(i.name(), List.of())))
                     .toList();
-            if (json) {
-                JsonOutput.print(shell.out(), images);
-            } else if (quiet) {
-                images.forEach(i -> i.called().forEach(shell.out()::println));
-            } else {
-                Table table = new Table(shell.style())
-                        .left("NAME")
-                        .right("SIZE")
-                        .right("AGE")
-                        .left("USER")
-                        .left("DIGEST");
-                Instant now = Instant.now();
-                images.forEach(i -> i.called()
-                        .forEach(name -> table.row(
-                                name,
-                                i.sizeBytes() == 0 ? "-" : Quantity.bytes(i.sizeBytes()),
-                                Quantity.duration(Duration.between(i.createdAt(), now)),
-                                i.defaultUser(),
-                                i.digest().length() > 19 ? i.digest().substring(0, 19) : i.digest())));
-                table.lines().forEach(shell.out()::println);
-            }
+            form.print(shell.out(), images, Listed::called, () -> table(images));
+        }
+
+        private Table table(List<Listed> images) {
+            Table table = new Table(shell.style())
+                    .left("NAME")
+                    .right("SIZE")
+                    .right("AGE")
+                    .left("USER")
+                    .left("DIGEST");
+            Instant now = Instant.now();
+            images.forEach(i -> i.called()
+                    .forEach(name -> table.row(
+                            name,
+                            i.sizeBytes() == 0 ? "-" : Quantity.bytes(i.sizeBytes()),
+                            Quantity.duration(Duration.between(i.createdAt(), now)),
+                            i.defaultUser(),
+                            i.digest().length() > 19 ? i.digest().substring(0, 19) : i.digest())));
+            return table;
         }
 
         /** An image with the tags that point to it now. */
