@@ -6,16 +6,20 @@ import dev.tinyvm.manager.Manager.VmStatus;
 import dev.tinyvm.manager.ManagerException;
 import dev.tinyvm.spec.Agent;
 import dev.tinyvm.spec.Metadata;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 
 /** Checkpoints without anything in them. */
 final class MemoryCheckpoints implements Checkpoints {
     private final MemoryManager manager;
     private final Map<String, CheckpointInfo> all = new ConcurrentSkipListMap<>();
+    /** How long each of them takes to be written or restored. */
+    volatile Duration taking = Duration.ZERO;
 
     MemoryCheckpoints(MemoryManager manager) {
         this.manager = manager;
@@ -24,6 +28,7 @@ final class MemoryCheckpoints implements Checkpoints {
     @Override
     public CheckpointInfo write(String vm, String name, String owner) {
         VmStatus status = manager.vm(vm);
+        LockSupport.parkNanos(taking.toNanos());
         CheckpointInfo made = new CheckpointInfo(
                 name.isEmpty() ? "cp-" + all.size() : name,
                 status.id(),
@@ -62,6 +67,7 @@ final class MemoryCheckpoints implements Checkpoints {
 
     @Override
     public List<VmStatus> restore(RestoreRequest request) {
+        LockSupport.parkNanos(taking.toNanos());
         Agent agent = get(request.checkpoint()).descriptor();
         return IntStream.rangeClosed(1, request.count())
                 .mapToObj(i -> manager.create(CreateRequest.of(new Agent(
