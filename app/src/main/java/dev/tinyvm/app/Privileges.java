@@ -43,11 +43,13 @@ final class Privileges {
     /**
      * Becomes an ordinary user for good: no groups, no capabilities, no way back. Order matters: groups and gid first, since the uid's change takes the right to change them.
      *
+     * @param id unsigned, as the kernel's are: the higher half of them is negative here
      * @throws IllegalStateException when a step fails or a privilege is left; the caller must end then
      */
     static void become(int id) {
-        if (id <= 0) {
-            throw new IllegalArgumentException("uid " + id + " is not an ordinary user");
+        String name = Integer.toUnsignedString(id);
+        if (id == 0 || id == -1) {
+            throw new IllegalArgumentException("uid " + name + " is not an ordinary user");
         }
         try (Arena arena = Arena.ofConfined()) {
             MethodHandle setgroups = LINKER.downcallHandle(
@@ -67,11 +69,12 @@ final class Privileges {
         call("setresuid", id, id, id);
         String left = field("CapEff:").split("\\s+")[1] + field("CapPrm:").split("\\s+")[1];
         if (!left.matches("0+")) {
-            throw new IllegalStateException("capabilities are left after the change to uid " + id + ": " + left);
+            throw new IllegalStateException("capabilities are left after the change to uid " + name + ": " + left);
         }
-        if (!field("Uid:").matches("Uid:(\\s+" + id + "){4}") || !field("Gid:").matches("Gid:(\\s+" + id + "){4}")) {
+        if (!field("Uid:").matches("Uid:(\\s+" + name + "){4}")
+                || !field("Gid:").matches("Gid:(\\s+" + name + "){4}")) {
             throw new IllegalStateException(
-                    "the change to uid " + id + " is not complete: " + field("Uid:") + ", " + field("Gid:"));
+                    "the change to uid " + name + " is not complete: " + field("Uid:") + ", " + field("Gid:"));
         }
     }
 

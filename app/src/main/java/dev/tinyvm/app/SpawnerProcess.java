@@ -24,7 +24,7 @@ import java.util.regex.Pattern;
  * process ends.
  *
  * @param socket where it listens
- * @param managerUid the uid that it serves beside root
+ * @param managerUid the uid that it serves beside root; unsigned, as the kernel's are
  * @param adopted whether it was there before
  */
 record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
@@ -123,7 +123,7 @@ record SpawnerProcess(Path socket, int managerUid, boolean adopted) {
                             + ": " + lastLines(log),
                     "What this host lacks: tinyvm doctor");
         }
-        return new SpawnerProcess(run.resolve("spawner.sock"), Integer.parseInt(ready.group(1)), false);
+        return new SpawnerProcess(run.resolve("spawner.sock"), Integer.parseUnsignedInt(ready.group(1)), false);
     }
 
     /** Empty when it ended, or said nothing in time (then it is ended). */

@@ -109,14 +109,14 @@ final class Product implements AutoCloseable {
         return Long.parseLong(Files.readString(data.resolve("lock")).trim());
     }
 
-    /** The uid that the manager gave root up for. */
+    /** The uid that the manager gave root up for, unsigned. */
     int managerUid() throws IOException {
         Matcher uid = Pattern.compile("(?m)^Uid:\\s+(\\d+)")
                 .matcher(Files.readString(Path.of("/proc", Long.toString(managerPid()), "status")));
         if (!uid.find()) {
             throw new AssertionError("no uid of process " + managerPid());
         }
-        return Integer.parseInt(uid.group(1));
+        return Integer.parseUnsignedInt(uid.group(1));
     }
 
     /** Starts a manager again on the same data, after it was killed. */
