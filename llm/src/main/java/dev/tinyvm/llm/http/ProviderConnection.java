@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,14 +26,25 @@ public final class ProviderConnection implements AutoCloseable {
     /** Of an answer's head, all interim ones included. */
     static final int HEAD_BYTES = 256 << 10;
 
+    /** Ends reads whose time is over. Not {@link Socket#setSoTimeout}: a virtual thread's timed read sets a timer and cancels it, which wakes another thread twice for each part of a stream. */
+    private static final Lookout<ProviderConnection> READING =
+            new Lookout<>("tinyvm-llm-read-deadlines", ProviderConnection::endWhenOverdue);
+
     private final Socket socket;
     private final WireInput in;
-    private long deadlineNanos;
+    private final AtomicReference<Read> read = new AtomicReference<>(Read.NONE);
+    private volatile long deadlineNanos;
     private Framing framing = Framing.NONE;
     private long left;
     private boolean firstChunk;
     private boolean keep;
     private long idleSinceNanos;
+
+    private enum Read {
+        NONE,
+        UNDER_WAY,
+        OVERDUE
+    }
 
     private enum Framing {
         NONE,
@@ -81,6 +93,7 @@ public final class ProviderConnection implements AutoCloseable {
      */
     public @Nullable Head head(String method, long deadline) throws IOException {
         deadlineNanos = deadline;
+        READING.add(this);
         if (!in.fill()) {
             return null;
         }
@@ -153,6 +166,7 @@ public final class ProviderConnection implements AutoCloseable {
     }
 
     void rested(long nanos) {
+        READING.remove(this);
         idleSinceNanos = nanos;
     }
 
@@ -162,11 +176,27 @@ public final class ProviderConnection implements AutoCloseable {
 
     @Override
     public void close() {
+        READING.remove(this);
+        closeSocket();
+    }
+
+    private void closeSocket() {
         try {
             socket.close();
         } catch (IOException e) {
             // It is gone all the same.
         }
+    }
+
+    /** On the thread that looks. */
+    private boolean endWhenOverdue() {
+        boolean overdue = read.get() == Read.UNDER_WAY
+                && System.nanoTime() - deadlineNanos > 0
+                && read.compareAndSet(Read.UNDER_WAY, Read.OVERDUE);
+        if (overdue) {
+            closeSocket();
+        }
+        return overdue;
     }
 
     private static int status(String line) throws IOException {
@@ -244,7 +274,7 @@ public final class ProviderConnection implements AutoCloseable {
         return (int) Math.max(1, Math.min(Integer.MAX_VALUE, (nanos + 999_999) / 1_000_000));
     }
 
-    /** Reads up to the deadline, however slowly the bytes drip. */
+    /** Reads up to the deadline (and {@link Lookout#EVERY} at most), however slowly the bytes drip. */
     private final class Timed extends InputStream {
         private final InputStream from;
 
@@ -260,12 +290,26 @@ public final class ProviderConnection implements AutoCloseable {
 
         @Override
         public int read(byte[] into, int offset, int length) throws IOException {
-            long time = deadlineNanos - System.nanoTime();
-            if (time <= 0) {
-                throw new SocketTimeoutException("the time is over");
+            if (deadlineNanos - System.nanoTime() <= 0) {
+                throw overdue(null);
             }
-            socket.setSoTimeout(millis(time));
-            return from.read(into, offset, length);
+            read.set(Read.UNDER_WAY);
+            int size;
+            try {
+                size = from.read(into, offset, length);
+            } catch (IOException e) {
+                throw read.getAndSet(Read.NONE) == Read.OVERDUE ? overdue(e) : e;
+            }
+            if (read.getAndSet(Read.NONE) == Read.OVERDUE) {
+                throw overdue(null);
+            }
+            return size;
+        }
+
+        private static SocketTimeoutException overdue(@Nullable IOException cause) {
+            SocketTimeoutException overdue = new SocketTimeoutException("the time is over");
+            overdue.initCause(cause);
+            return overdue;
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.tinyvm.server.llm;
 
+import dev.tinyvm.llm.http.Lookout;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import org.eclipse.jetty.io.AbstractEndPoint;
@@ -19,6 +20,10 @@ import org.slf4j.LoggerFactory;
  */
 final class ClientWatch {
     private static final Logger log = LoggerFactory.getLogger(ClientWatch.class);
+
+    /** Of calls that run for a while: to watch a connection wakes the selector twice, which a call that is answered at once need not pay. */
+    private static final Lookout<ClientWatch> LONG_WAITS =
+            new Lookout<>("tinyvm-llm-long-waits", ClientWatch::watchWhenDue);
 
     private final Connection connection;
     private final Object lock = new Object();
@@ -45,17 +50,21 @@ final class ClientWatch {
             state = State.WAITING;
             sinceNanos = System.nanoTime();
         }
-        LongWaits.shared().add(this);
+        LONG_WAITS.add(this);
     }
 
-    long sinceNanos() {
+    private boolean watchWhenDue() {
         synchronized (lock) {
-            return sinceNanos;
+            if (System.nanoTime() - sinceNanos < Lookout.EVERY.toNanos()) {
+                return false;
+            }
         }
+        watch();
+        return true;
     }
 
     /** Begins to watch, when the call still runs. */
-    void watch() {
+    private void watch() {
         synchronized (lock) {
             if (state == State.WAITING
                     && connection instanceof Connection.UpgradeTo
@@ -81,7 +90,7 @@ final class ClientWatch {
 
     /** Ends; nothing is told or read from here on. */
     void stop() {
-        LongWaits.shared().remove(this);
+        LONG_WAITS.remove(this);
         synchronized (lock) {
             boolean watched = state == State.WATCHING;
             state = State.OVER;
