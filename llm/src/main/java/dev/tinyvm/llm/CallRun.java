@@ -238,11 +238,8 @@ final class CallRun {
                         new TranslatedAnswer(answer, plan, target.translation().get(), reply, events, !told);
                 byte[] piece = first;
                 while (piece != null) {
-                    tap.feed(piece, 0, piece.length);
-                    if (events) {
-                        tellProgress(target, tap);
-                    }
-                    translated.write(piece);
+                    byte[] part = piece;
+                    pass(target, tap, part, events, () -> translated.write(part));
                     piece = next(reply, target.upstream().provider());
                 }
                 settled = true;
@@ -252,26 +249,28 @@ final class CallRun {
             }
             answer.begin(reply.status(), filter ? reply.headers().without(Set.of("content-length")) : reply.headers());
             SseEvents splitter = new SseEvents();
-            long left =
-                    reply.headers().first("Content-Length").map(Long::parseLong).orElse(-1L);
-            byte[] part = first;
-            while (part != null) {
-                tap.feed(part, 0, part.length);
-                if (events) {
-                    tellProgress(target, tap);
-                }
+            long left = filter
+                    ? -1
+                    : reply.headers()
+                            .first("Content-Length")
+                            .map(Long::parseLong)
+                            .orElse(-1L);
+            byte[] piece = first;
+            while (piece != null) {
+                byte[] part = piece;
                 left -= part.length;
                 if (left == 0) {
                     // Its client knows that this is the last part, and may call again at once.
+                    tap.feed(part, 0, part.length);
                     settled = true;
                     settle(target, reply.status(), tap, true);
-                }
-                if (filter) {
-                    splitter.feed(part, 0, part.length, this::withoutUsage);
-                } else {
                     answer.write(part, 0, part.length);
+                } else if (filter) {
+                    pass(target, tap, part, true, () -> splitter.feed(part, 0, part.length, this::withoutUsage));
+                } else {
+                    pass(target, tap, part, events, () -> answer.write(part, 0, part.length));
                 }
-                part = next(reply, target.upstream().provider());
+                piece = next(reply, target.upstream().provider());
             }
             if (filter) {
                 byte[] rest = splitter.rest();
@@ -286,6 +285,23 @@ final class CallRun {
         } finally {
             if (!settled) {
                 settle(target, reply.status(), tap, false);
+            }
+        }
+    }
+
+    private interface Passing {
+        void run() throws IOException;
+    }
+
+    /** A part goes on before it is counted, so that counting delays nothing; it is counted, too, when its client has gone. */
+    private void pass(CallPlan.Target target, UsageTap tap, byte[] part, boolean events, Passing on)
+            throws IOException {
+        try {
+            on.run();
+        } finally {
+            tap.feed(part, 0, part.length);
+            if (events) {
+                tellProgress(target, tap);
             }
         }
     }

@@ -12,6 +12,7 @@ import dev.tinyvm.llm.wire.JsonScan;
 import dev.tinyvm.llm.wire.LlmException;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -229,9 +230,10 @@ public final class Gateway implements AutoCloseable {
                         LlmException.Kind.NOT_FOUND,
                         "no route leads to the model '" + wanted
                                 + "'; add one under llm.routes in the manager's configuration"));
-        List<CallPlan.Target> targets = route.targets().stream()
-                .flatMap(target -> target(endpoint, target, wanted).stream())
-                .toList();
+        List<CallPlan.Target> targets = new ArrayList<>(route.targets().size());
+        for (Route.Target target : route.targets()) {
+            target(endpoint, target, wanted).ifPresent(targets::add);
+        }
         if (targets.isEmpty() && endpoint.operation() != Endpoint.Operation.COUNT_TOKENS) {
             throw new LlmException(
                     LlmException.Kind.INVALID,

@@ -60,6 +60,8 @@ final class Upstream implements AutoCloseable {
 
     private final String root;
     private final String authority;
+    /** Where the path begins in a URL that begins with the root. */
+    private final int pathStart;
 
     /** An answer whose head is there. */
     record Reply(int status, Headers headers, ReplyBody body) implements AutoCloseable {
@@ -75,6 +77,8 @@ final class Upstream implements AutoCloseable {
         root = provider.root();
         URI url = URI.create(root);
         authority = url.getRawAuthority();
+        String path = url.getRawPath();
+        pathStart = root.length() - (path == null ? 0 : path.length());
         if ("https".equals(url.getScheme())) {
             pool = null;
             clients = new TlsClients(provider.timeouts().connect());
@@ -163,7 +167,7 @@ final class Upstream implements AutoCloseable {
     private Reply inTheClear(
             ConnectionPool plain, String method, String target, List<Headers.Field> fields, byte[] body, long deadline)
             throws IOException, InterruptedException {
-        byte[] head = head(method, uri(target).toString().substring(root.length() - path().length()), fields, body);
+        byte[] head = head(method, uri(target).toString().substring(pathStart), fields, body);
         ProviderConnection used = plain.idle();
         if (used != null) {
             // It may have been closed over there in the meantime: that is no answer, and another connection is asked.
@@ -233,12 +237,6 @@ final class Upstream implements AutoCloseable {
             head.append("\r\nContent-Length: ").append(body.length);
         }
         return head.append("\r\n\r\n").toString().getBytes(StandardCharsets.ISO_8859_1);
-    }
-
-    /** Of the base URL. */
-    private String path() {
-        String path = URI.create(root).getRawPath();
-        return path == null ? "" : path;
     }
 
     private URI uri(String target) {

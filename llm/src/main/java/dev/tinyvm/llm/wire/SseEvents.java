@@ -121,16 +121,21 @@ public final class SseEvents {
 
     /** Whether the needle stands between start and end. */
     public static boolean contains(byte[] bytes, int start, int end, byte[] needle) {
+        return indexOf(bytes, start, end, needle) >= 0;
+    }
+
+    /** Where the needle first stands between start and end; −1: nowhere. */
+    static int indexOf(byte[] bytes, int start, int end, byte[] needle) {
         int last = end - needle.length;
         for (int i = start; i <= last; i++) {
             if (bytes[i] == needle[0] && startsWith(bytes, i, end, needle)) {
-                return true;
+                return i;
             }
         }
-        return false;
+        return -1;
     }
 
-    private static boolean startsWith(byte[] bytes, int start, int end, byte[] prefix) {
+    static boolean startsWith(byte[] bytes, int start, int end, byte[] prefix) {
         return end - start >= prefix.length
                 && Arrays.equals(bytes, start, start + prefix.length, prefix, 0, prefix.length);
     }

@@ -18,6 +18,7 @@ public final class UsageTap {
     static final int PLAIN_BYTES = 16 << 20;
 
     private static final byte[] USAGE = "\"usage".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] NULL = "\":null".getBytes(StandardCharsets.US_ASCII);
 
     private final boolean events;
     private final boolean generates;
@@ -72,12 +73,25 @@ public final class UsageTap {
     /** One event, for those who cut the stream themselves. */
     public void event(byte[] bytes, int start, int end) {
         eventCount++;
-        if (SseEvents.contains(bytes, start, end, USAGE)) {
+        if (mayTell(bytes, start, end)) {
             JsonNode node = Json.parse(SseEvents.data(bytes, start, end));
             if (node != null) {
                 read(node, true);
             }
         }
+    }
+
+    /** OpenAI says {@code "usage":null} in each event but the last: that is not worth a parser. */
+    private static boolean mayTell(byte[] bytes, int start, int end) {
+        int at = SseEvents.indexOf(bytes, start, end, USAGE);
+        while (at >= 0) {
+            int value = at + USAGE.length;
+            if (!SseEvents.startsWith(bytes, value, end, NULL)) {
+                return true;
+            }
+            at = SseEvents.indexOf(bytes, value, end, USAGE);
+        }
+        return false;
     }
 
     /** What was used so far. Call it once, at the end. */
