@@ -65,6 +65,8 @@ int stage_command(uint32_t slot, const char *command, const char *const *options
 bool stage_is_away(const struct wall *wall);
 /* Tells the guest to come back. */
 int stage_wake(uint32_t slot);
+/* 0 while its guest may leave and come back; -ENOSPC when it did too often. */
+int stage_may_leave(uint32_t slot);
 /* Unmounts the image from which the wall was made. */
 int stage_forget_image(uint32_t slot);
 

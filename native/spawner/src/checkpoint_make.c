@@ -299,7 +299,12 @@ static int check(uint32_t slot, const struct request *request, struct fault *fau
     snprintf(directory, sizeof directory, "c-%s", request->checkpoint);
     if (fstatat(layers_pool(), directory, &info, AT_SYMLINK_NOFOLLOW) == 0)
         return fault_set(fault, EEXIST, "checkpoint", "there is a checkpoint %s already", request->checkpoint);
-    return 0;
+    int result = stage_may_leave(slot);
+    if (result == -ENOSPC)
+        return fault_set(fault, ENOSPC, "checkpoint",
+                         "%s was written to disk too often (%d times): restart it, or go on with a copy", wall->id,
+                         SOCKETS_INODES - SOCKETS_RESERVED);
+    return result == 0 ? 0 : fault_set(fault, -result, "checkpoint", "cannot look at where the guest of %s listens", wall->id);
 }
 
 /* The runtime's command runs in the wall's cgroup, so that a sentry that was taken over cannot make it use up the host. */

@@ -14,11 +14,13 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cgroup.h"
 #include "checkpoint.h"
+#include "oci_config.h"
 #include "stage.h"
 
 enum { SAID_BYTES = 4096, MESSAGE_BYTES = 150, MAX_ARGUMENTS = 32, NAMESPACES = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP };
@@ -30,6 +32,13 @@ static int make_wake_file(void) {
     int result = fd < 0 ? -errno : 0;
     fd_close(&fd);
     return result;
+}
+
+static int look_for_inodes(void) {
+    struct statvfs sockets;
+    if (statvfs(STAGE_SOCKETS_DIR, &sockets) < 0)
+        return -errno;
+    return sockets.f_ffree < SOCKETS_RESERVED ? -ENOSPC : 0;
 }
 
 static int unmount_image(void) {
@@ -50,6 +59,10 @@ static int inside(const struct wall *wall, int (*act)(void)) {
 
 int stage_wake(uint32_t slot) {
     return inside(wall_at(slot), make_wake_file);
+}
+
+int stage_may_leave(uint32_t slot) {
+    return inside(wall_at(slot), look_for_inodes);
 }
 
 int stage_forget_image(uint32_t slot) {

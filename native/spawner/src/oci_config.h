@@ -21,6 +21,10 @@ enum { OCI_CONFIG_BYTES = 160 << 10 };
 #define INSIDE_GUEST "/dev/.tinyvm/guest"
 #define INSIDE_SOCKETS "/dev/.tinyvm/socket"
 
+/* runsc's gofer holds each socket that was bound there, also those that are gone: every checkpoint costs one inode, and without one the
+ * guest could not come back. What is reserved is for guests whose checkpoint is refused. */
+enum { SOCKETS_INODES = 4096, SOCKETS_RESERVED = 1024 };
+
 struct oci_mount {
     const char *target;
     bool read_only;

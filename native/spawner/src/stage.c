@@ -145,7 +145,7 @@ static int add_kernel_trees(const struct child_plan *plan) {
 /* The guest binds its socket here: a file system of its own, so that nothing inside can fill anything outside. */
 static int add_sockets(const struct child_plan *plan) {
     char options[96];
-    snprintf(options, sizeof options, "size=64k,nr_inodes=8,mode=0700,uid=%u,gid=%u", plan->base, plan->base);
+    snprintf(options, sizeof options, "size=64k,nr_inodes=%d,mode=0700,uid=%u,gid=%u", SOCKETS_INODES, plan->base, plan->base);
     return mount("sockets", TREE_STAGE STAGE_SOCKETS, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0 ? -errno : 0;
 }
 

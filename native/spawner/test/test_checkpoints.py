@@ -64,6 +64,25 @@ class Checkpoints(unittest.TestCase):
                 self.assertEqual(guest.shell("id -un; stat -c %U /home/user/disk"), "user\nuser")
                 guest.shell("id -u; touch /etc/of-root; chown 1000 /etc/of-root; stat -c %u /etc/of-root", user="root")
 
+    def test_one_is_written_many_times_and_goes_on_each_time(self):
+        with Spawner(options("runsc")) as spawner, spawner.client() as client:
+            path = self.start(client)
+            for i in range(12):
+                self.take(client, path, "vm", "cp-%d" % i)
+                client.checkpoint_remove("cp-%d" % i)
+            with reach(path) as guest:
+                guest.shell("true")
+
+    def test_one_that_could_not_come_back_is_not_written_and_goes_on(self):
+        with Spawner(options("runsc")) as spawner, spawner.client() as client:
+            path = self.start(client)
+            with reach(path) as guest:
+                guest.shell("cd /dev/.tinyvm/socket && for i in $(seq 3100); do : > f$i; done", user="root")
+            with self.assertRaisesRegex(Refused, "too often"):
+                self.take(client, path, "vm", "one")
+            with reach(path) as guest:
+                guest.shell("true")
+
     def test_several_copies_share_nothing_they_write(self):
         with Spawner(options("runsc")) as spawner, spawner.client() as client:
             path = self.start(client)
