@@ -55,12 +55,12 @@ final class ClientWatch {
 
     private boolean watchWhenDue() {
         synchronized (lock) {
-            if (System.nanoTime() - sinceNanos < Lookout.EVERY.toNanos()) {
-                return false;
+            boolean due = System.nanoTime() - sinceNanos >= Lookout.EVERY.toNanos();
+            if (due) {
+                watch();
             }
+            return due;
         }
-        watch();
-        return true;
     }
 
     /** Begins to watch, when the call still runs. */
